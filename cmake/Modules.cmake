@@ -1,0 +1,52 @@
+# How libraries, programs and tests of the project are made. Sources are globbed: a file put
+# into src/<module> or tests/<module> needs no list.
+
+add_library(hgnn_moe_flags INTERFACE)
+target_include_directories(hgnn_moe_flags INTERFACE "${PROJECT_SOURCE_DIR}/include")
+target_compile_options(hgnn_moe_flags INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Werror=return-type>
+  # Binaries and messages carry paths relative to the project.
+  $<$<COMPILE_LANGUAGE:CXX>:-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=>
+  # Needed by ccache beside a precompiled header.
+  $<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>
+  # Philox is constexpr code shared by host and device.
+  $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr>)
+if(HGNN_MOE_SANITIZE)
+  target_compile_options(hgnn_moe_flags INTERFACE
+    $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${HGNN_MOE_SANITIZE};-fno-omit-frame-pointer>)
+  target_link_options(hgnn_moe_flags INTERFACE -fsanitize=${HGNN_MOE_SANITIZE})
+endif()
+
+# ATen/ATen.h costs 7 s a file (torch/torch.h, which nothing here needs, 15): it is compiled once
+# and reused by every module that uses LibTorch.
+add_library(hgnn_moe_pch OBJECT "${PROJECT_SOURCE_DIR}/src/pch.cpp")
+target_link_libraries(hgnn_moe_pch PUBLIC hgnn_moe_flags hgnn_moe_torch spdlog::spdlog fmt::fmt)
+target_precompile_headers(hgnn_moe_pch PRIVATE <ATen/ATen.h> <fmt/format.h>)
+
+# hgnn_moe_module(NAME [TORCH] DEPENDS <modules and libraries>)
+function(hgnn_moe_module name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH" "" "DEPENDS")
+  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/*.cpp")
+  if(HGNN_MOE_CUDA)
+    file(GLOB cuda_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/*.cu")
+    list(APPEND sources ${cuda_sources})
+  endif()
+  add_library(${name}_module STATIC ${sources})
+  target_link_libraries(${name}_module PUBLIC hgnn_moe_flags ${arg_DEPENDS})
+  if(arg_TORCH)
+    target_link_libraries(${name}_module PUBLIC hgnn_moe_torch)
+    target_precompile_headers(${name}_module REUSE_FROM hgnn_moe_pch)
+  endif()
+endfunction()
+
+# Every program and test finds LibTorch, its CUDA libraries and its libgomp by this run path.
+function(hgnn_moe_run_path target)
+  if(HGNN_MOE_BUNDLE_TORCH)
+    set(install_path "$ORIGIN/../lib/torch/lib")
+  else()
+    set(install_path "${HGNN_MOE_TORCH_ROOT}/lib")
+  endif()
+  set_target_properties(${target} PROPERTIES
+    BUILD_RPATH "${HGNN_MOE_TORCH_ROOT}/lib;${HGNN_MOE_NVIDIA_FOLDERS}"
+    INSTALL_RPATH "${install_path}")
+endfunction()

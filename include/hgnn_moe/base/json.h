@@ -1,0 +1,25 @@
+// JSON with errors a user can act on.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+#include "hgnn_moe/base/error.h"
+
+namespace hgnn_moe {
+
+// Keeps the order of keys, so that files we write read like the tables they come from.
+using Json = nlohmann::ordered_json;
+
+// Parses one JSON value. Malformed text, a key given twice in one object and nesting beyond 100
+// levels throw Error(on_error) "SOURCE, line L, column C: ...", counted from 1, columns in
+// characters. Comments are no JSON.
+Json parse_json(std::string_view text, const std::string& source, ExitCode on_error);
+
+// parse_json of a file, with its path as the source.
+Json read_json_file(const std::filesystem::path& path, ExitCode on_error);
+
+}  // namespace hgnn_moe

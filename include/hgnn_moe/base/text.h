@@ -1,0 +1,29 @@
+// Small helpers for messages.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hgnn_moe {
+
+// Insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b`, no
+// character edited twice (optimal string alignment).
+std::size_t edit_distance(std::string_view a, std::string_view b);
+
+// The candidate nearest to `word`, the first of equals; nullopt where none is near enough to be
+// what was meant (at most a third of the word's characters, at least one, differ).
+std::optional<std::string> closest_match(std::string_view word,
+                                         const std::vector<std::string>& candidates);
+
+std::string join(const std::vector<std::string>& parts, std::string_view separator);
+
+std::string format_bytes(std::uint64_t bytes);  // "512 B", "1.5 KiB", "23.4 GiB"
+
+// "0.4 s", "12 s", "3 min 05 s", "2 h 07 min", "3 d 04 h"; "?" for what is no finite duration.
+std::string format_duration(double seconds);
+
+}  // namespace hgnn_moe

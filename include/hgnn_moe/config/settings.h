@@ -1,0 +1,36 @@
+// What the user set: configuration files in their order, then flags, over a table's defaults.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "hgnn_moe/config/error_list.h"
+#include "hgnn_moe/config/option_table.h"
+
+namespace hgnn_moe {
+
+struct Setting {
+  Json value;          // passed the checks of its option
+  std::string source;  // "flag" or "file PATH"
+};
+
+// By option name, only what was given. null in a later file removes the setting.
+using Settings = std::map<std::string, Setting>;
+
+// Flags that every program has and no configuration file holds: config, help, version.
+const std::vector<OptionSpec>& program_options();
+
+struct UserInput {
+  Settings settings;
+  bool help = false;  // either of the two: nothing else was read
+  bool version = false;
+};
+
+// Reads argv[1..argc). Flags are --name VALUE, --name=VALUE, and --name or --no_name for a
+// boolean; abbreviations, single-dash options and positional arguments are errors. Everything
+// wrong with flags or files goes into `errors` and the rest is still read.
+UserInput read_user_input(const std::vector<OptionSpec>& specs, int argc, const char* const* argv,
+                          ErrorList& errors);
+
+}  // namespace hgnn_moe

@@ -1,0 +1,47 @@
+// How the experts of a layer talk to each other, token by token.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "hgnn_moe/model/forward_context.h"
+#include "hgnn_moe/model/model_config.h"
+#include "hgnn_moe/model/parameter_store.h"
+
+namespace hgnn_moe {
+
+// The batched path computes all N tokens in one operation; the sequential one is its reference,
+// one token after the other.
+enum class CouplerPath { batched, sequential };
+
+// What a coupler can say of its graph without data; matrices [E, E] and vectors [M] in float64
+// on the CPU, one entry a coupler layer where layers differ.
+struct CouplerState {
+  at::Tensor hyperedge_weights_M;        // HGNN: the weights in force
+  at::Tensor mixing_EE;                  // HGNN: P
+  std::vector<at::Tensor> adjacency_EE;  // GNN: sigmoid(adjacency_logits) a coupler layer
+};
+
+class Coupler {
+ public:
+  virtual ~Coupler() = default;
+
+  // experts_NED [N, E, D] to [N, D].
+  virtual at::Tensor forward(const at::Tensor& experts_NED,
+                             const ForwardContext& context) const = 0;
+  virtual CouplerState state() const = 0;
+  // HGNN: see ops::smallest_relative_degree; 1 for the others.
+  virtual double smallest_relative_degree() const { return 1.0; }
+};
+
+// The coupler of layer `layer`; `name` is the prefix of its parameters, e.g.
+// "model_layers.0.coupler". Not for CouplerType::none, which has none.
+std::unique_ptr<Coupler> make_coupler(ParameterStore& store, const std::string& name,
+                                      const ModelConfig& config, std::int64_t layer,
+                                      CouplerPath path);
+
+}  // namespace hgnn_moe

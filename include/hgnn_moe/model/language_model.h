@@ -1,0 +1,43 @@
+// The language model: embeddings, L layers of coupled experts, head.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "hgnn_moe/model/forward_context.h"
+#include "hgnn_moe/model/model_config.h"
+#include "hgnn_moe/model/moe_layer.h"
+#include "hgnn_moe/model/parameter_store.h"
+
+namespace hgnn_moe {
+
+class LanguageModel {
+ public:
+  // Parameters are made in published order and initialised from `seed`; `type` is kFloat, or
+  // kDouble where tests compare with references.
+  LanguageModel(const ModelConfig& config, std::uint64_t seed, at::ScalarType type,
+                at::Device device, CouplerPath path = CouplerPath::batched);
+
+  // tokens_BT [B, T'] int64, T' <= T. Returns the normalised output [B, T', D]. Rows of padding
+  // hold values that mean nothing.
+  at::Tensor hidden(const at::Tensor& tokens_BT, const ForwardContext& context) const;
+
+  // hidden [..., D] to logits [..., V].
+  at::Tensor logits(const at::Tensor& hidden) const;
+
+  const ModelConfig& config() const { return config_; }
+  const ParameterList& parameters() const { return store_.list(); }
+  const std::vector<MoeLayer>& layers() const { return layers_; }
+
+ private:
+  ModelConfig config_;
+  ParameterStore store_;
+  at::Tensor token_emb_VD_, pos_emb_TD_;
+  std::vector<MoeLayer> layers_;
+  LayerNorm output_norm_;
+  Linear lm_head_;
+};
+
+}  // namespace hgnn_moe

@@ -1,0 +1,39 @@
+// The two building blocks shared by experts and couplers.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <ATen/core/Tensor.h>
+
+#include "hgnn_moe/config/train_config.h"
+#include "hgnn_moe/model/parameter_store.h"
+
+namespace hgnn_moe {
+
+inline constexpr double kLayerNormEpsilon = 1e-5;
+inline constexpr double kWeightDeviation = 0.02;  // of every normal(0, 0.02) initial value
+
+// y = x W^T + b; in bf16 the product alone is bf16, input and output keep x's type.
+at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                  Precision precision);
+
+struct Linear {
+  at::Tensor weight;  // [out, in]
+  at::Tensor bias;    // [out]
+  Precision precision = Precision::fp32;
+
+  static Linear create(ParameterStore& store, const std::string& name, std::int64_t in,
+                       std::int64_t out, Precision precision);
+  at::Tensor operator()(const at::Tensor& x) const { return linear(x, weight, bias, precision); }
+};
+
+struct LayerNorm {
+  at::Tensor weight;  // [D]
+  at::Tensor bias;    // [D]
+
+  static LayerNorm create(ParameterStore& store, const std::string& name, std::int64_t dim);
+  at::Tensor operator()(const at::Tensor& x) const;
+};
+
+}  // namespace hgnn_moe

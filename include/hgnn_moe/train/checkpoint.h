@@ -1,0 +1,57 @@
+// Saving and restoring a run: RUN/checkpoints/step-%08d/{model.safetensors, optimizer.safetensors,
+// state.json}. A checkpoint appears whole or not at all, and a damaged one is never loaded.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hgnn_moe/model/parameter_list.h"
+#include "hgnn_moe/train/optimizer.h"
+#include "hgnn_moe/train/training_state.h"
+
+namespace hgnn_moe {
+
+inline constexpr char kModelFile[] = "model.safetensors";
+inline constexpr char kOptimizerFile[] = "optimizer.safetensors";
+inline constexpr char kStateFile[] = "state.json";
+
+// The key of model.safetensors' metadata that says how hyperedge_weights are to be read.
+inline constexpr char kHyperedgeWeightParamKey[] = "hyperedge_weight_param";
+
+// Writes the optimizer's parameters and state and `state` as checkpoint `state.step`, durably;
+// then makes `latest` name it, and `best` too where state.best_step is this step. `metadata` go
+// into model.safetensors beside {"format": "pt"}. Equal tensors and metadata give byte-equal
+// tensor files. Returns the checkpoint's folder. Throws Error(disk); earlier checkpoints are then
+// as they were and nothing is left of the new one.
+std::filesystem::path save_checkpoint(const std::filesystem::path& run_folder,
+                                      const AdamW& optimizer, const TrainingState& state,
+                                      const std::map<std::string, std::string>& metadata);
+
+// Checks every byte of a checkpoint against its checksums and returns its state. Throws
+// Error(checkpoint) naming the damaged file and the newest earlier checkpoint that is intact.
+TrainingState verify_checkpoint(const std::filesystem::path& checkpoint);
+
+// Copies a checkpoint's tensors into `optimizer` and its parameters, on any device, and returns
+// its state. Throws Error(checkpoint) as verify_checkpoint does, and where names, shapes or types
+// differ, with a line for each; nothing is copied then.
+TrainingState load_checkpoint(const std::filesystem::path& checkpoint, AdamW& optimizer);
+
+struct CheckpointSearch {
+  std::optional<std::filesystem::path> checkpoint;  // the newest that is intact
+  std::vector<std::string> damaged;                 // a sentence for each newer one that is not
+};
+
+// Looks at a run's checkpoints from the newest down.
+CheckpointSearch find_newest_valid(const std::filesystem::path& run_folder);
+
+// Copies the weights of a model.safetensors file or of a checkpoint folder into `parameters`,
+// converted to their type; the moments of a checkpoint are not read. Names and shapes must match
+// exactly. A model with hyperedge weights is refused where `metadata` and the file disagree on
+// kHyperedgeWeightParamKey; a file without that note counts as "raw". Throws Error(checkpoint).
+void load_weights(const std::filesystem::path& path, const ParameterList& parameters,
+                  const std::map<std::string, std::string>& metadata);
+
+}  // namespace hgnn_moe

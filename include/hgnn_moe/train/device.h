@@ -1,0 +1,32 @@
+// The device and the threads that a run uses.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <c10/core/Device.h>
+
+#include "hgnn_moe/config/train_config.h"
+#include "hgnn_moe/ops/cuda_device.h"
+
+namespace hgnn_moe {
+
+struct DeviceChoice {
+  c10::Device device{c10::kCPU};
+  std::vector<std::string> notes;  // why auto did not take a GPU
+};
+
+// Resolves "auto", "cpu", "cuda" or "cuda:i" against what is there. Throws Error(usage) where a
+// GPU is asked for and cannot be had: no CUDA in this build, no driver, a driver older than the
+// CUDA runtime (both versions named), no such device.
+DeviceChoice choose_device(const std::string& request, const ops::CudaStatus& cuda);
+
+// Threads of LibTorch's operations, deterministic algorithms, and reproducible CUDA libraries.
+void configure_machine(const TrainConfig& config);
+
+// Resident memory of the process now and at its peak, or what LibTorch took on a GPU at its peak.
+std::int64_t memory_bytes(c10::Device device);
+std::int64_t peak_memory_bytes(c10::Device device);
+
+}  // namespace hgnn_moe

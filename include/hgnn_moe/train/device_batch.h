@@ -1,0 +1,29 @@
+// A micro-batch as tensors on the device.
+#pragma once
+
+#include <cstdint>
+
+#include <ATen/core/Tensor.h>
+
+#include "hgnn_moe/data/batch.h"
+#include "hgnn_moe/model/forward_context.h"
+#include "hgnn_moe/model/language_model.h"
+
+namespace hgnn_moe {
+
+struct DeviceBatch {
+  at::Tensor tokens_BT;           // [B, T'] int64
+  at::Tensor lengths_B;           // [B] int64
+  at::Tensor sample_indices_B;    // [B] int64: index of each row in the global step
+  at::Tensor target_positions_K;  // [K] int64 into the flattened [B T'], ascending
+  at::Tensor targets_K;           // [K] int64
+};
+
+// `first_index` is the index of the batch's first row in the global step.
+DeviceBatch to_device(const data::Batch& batch, std::int64_t first_index, c10::Device device);
+
+// Cross entropy of each of the K real targets, [K]. Logits are made at real targets alone.
+at::Tensor target_losses(const LanguageModel& model, const DeviceBatch& batch,
+                         const ForwardContext& context);
+
+}  // namespace hgnn_moe

@@ -1,0 +1,42 @@
+// The loss over an evaluation set.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "hgnn_moe/data/dataset.h"
+#include "hgnn_moe/model/language_model.h"
+
+namespace hgnn_moe {
+
+// Losses of single targets: row r is the r-th evaluated sample in file order, column t the
+// target of position t, NaN where there is none.
+struct TokenLosses {
+  std::int64_t rows = 0;
+  std::int64_t columns = 0;
+  std::vector<float> values;  // [rows, columns]
+};
+
+struct EvaluationResult {
+  double loss = 0.0;        // sum over all real targets divided by their number, nats
+  double perplexity = 0.0;  // exp(loss)
+  std::int64_t targets = 0;
+};
+
+// Evaluates `rows` of `set` in batches of `batch_size`, without dropout and gradients. Sums in
+// double over single losses, so the result hardly depends on the batch size. Fills
+// `token_losses` where given.
+EvaluationResult evaluate(const LanguageModel& model, const data::SampleSet& set,
+                          const std::vector<std::int64_t>& rows, std::int64_t batch_size,
+                          std::int64_t workers, c10::Device device,
+                          TokenLosses* token_losses = nullptr);
+
+// The mixing matrices of a GNN, averaged over the real tokens of the first batch of `rows`:
+// [layer][coupler layer], each [E, E] float64 on the CPU. Empty for other couplers.
+std::vector<std::vector<at::Tensor>> mean_mixing(const LanguageModel& model,
+                                                 const data::SampleSet& set,
+                                                 const std::vector<std::int64_t>& rows,
+                                                 std::int64_t batch_size, c10::Device device);
+
+}  // namespace hgnn_moe

@@ -1,0 +1,15 @@
+// Whether a resumed run is still the same run.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "hgnn_moe/base/json.h"
+
+namespace hgnn_moe {
+
+// A sentence for each value that differs between two flat or nested objects, in the order of
+// `saved`: "embed_dim: 384 in the checkpoint, 256 now". Nested keys are joined by dots.
+std::vector<std::string> compare_fingerprint(const Json& saved, const Json& current);
+
+}  // namespace hgnn_moe

@@ -1,0 +1,23 @@
+// What a training step needs in memory, before anything is allocated.
+#pragma once
+
+#include <cstdint>
+
+#include "hgnn_moe/model/model_config.h"
+
+namespace hgnn_moe {
+
+struct MemoryEstimate {
+  std::int64_t parameters = 0;
+  std::int64_t gradients = 0;
+  std::int64_t optimizer = 0;
+  std::int64_t activations = 0;  // kept for the backward pass, with its largest temporaries
+  std::int64_t runtime = 0;      // program, libraries and their workspaces
+
+  std::int64_t total() const { return parameters + gradients + optimizer + activations + runtime; }
+};
+
+// Bytes at the peak of a step with full micro-batches of batch_size samples of T tokens.
+MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t batch_size);
+
+}  // namespace hgnn_moe

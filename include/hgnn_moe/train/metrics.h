@@ -1,0 +1,82 @@
+// metrics.jsonl: one JSON object a line, an event each.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace hgnn_moe {
+
+// An update. Names ending in _ms, _per_s and memory_bytes are measurements; all other fields are
+// equal in every repetition of a run.
+struct StepEvent {
+  std::int64_t step = 0;  // finished updates; the first is 1
+  std::int64_t epoch = 0;
+  double loss = 0;           // mean over the real targets of the step
+  double learning_rate = 0;  // used by this update
+  double grad_norm = 0;      // before clipping
+  std::int64_t tokens = 0;   // real input tokens
+  double tokens_per_s = 0;
+  double data_ms = 0;
+  double forward_ms = 0;
+  double backward_ms = 0;
+  double optimizer_ms = 0;
+  std::int64_t memory_bytes = 0;
+};
+
+struct EvalEvent {
+  std::int64_t step = 0;
+  double loss = 0;
+  double perplexity = 0;
+  std::int64_t tokens = 0;
+};
+
+using MetricMatrix = std::vector<std::vector<double>>;  // rows
+
+// The graph of one layer: hyperedge_weights for HGNN, whose coupler layers share them; adjacency
+// for GNN, an event a coupler layer. The others are left out.
+struct CouplerEvent {
+  std::int64_t step = 0;
+  std::int64_t layer = 0;
+  std::optional<std::int64_t> coupler_layer;
+  std::optional<std::vector<double>> hyperedge_weights;  // [M]
+  std::optional<MetricMatrix> adjacency;                 // [E, E]
+  MetricMatrix mixing;                                   // [E, E]
+};
+
+// Appends events to a file. Numbers are written in the shortest form that reads back to the same
+// double, non-finite ones as null. Each event is one write, so a killed process leaves at most
+// one unfinished line. Every failure throws Error(disk); a line that did not fit is taken back.
+class MetricsWriter {
+ public:
+  explicit MetricsWriter(std::filesystem::path path);
+  ~MetricsWriter();
+  MetricsWriter(const MetricsWriter&) = delete;
+  MetricsWriter& operator=(const MetricsWriter&) = delete;
+
+  void write(const StepEvent& event);
+  void write(const EvalEvent& event);
+  void write(const CouplerEvent& event);
+
+  // Bytes in the file: what a checkpoint notes.
+  std::int64_t length() const { return length_; }
+
+  // Makes everything so far durable. Call it before saving a checkpoint that notes length().
+  void sync();
+
+  // Cuts the file back to the length that a checkpoint noted, with any unfinished last line.
+  // Throws Error(checkpoint) where the file is shorter, or has no end of line there: it is then
+  // not the file that the checkpoint was saved with.
+  void truncate_to(std::int64_t length);
+
+ private:
+  void append_line(const std::string& line);
+
+  std::filesystem::path path_;
+  int descriptor_ = -1;
+  std::int64_t length_ = 0;
+};
+
+}  // namespace hgnn_moe

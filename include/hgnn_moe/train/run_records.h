@@ -1,0 +1,50 @@
+// The JSON records of a run: config.json, run_summary.json, and what resume compares.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <c10/core/Device.h>
+
+#include "hgnn_moe/base/json.h"
+#include "hgnn_moe/config/train_options.h"
+#include "hgnn_moe/data/dataset.h"
+#include "hgnn_moe/model/model_config.h"
+
+namespace hgnn_moe {
+
+// Every resolved key and where it came from, with the build and the device.
+Json config_record(const ParsedConfig& parsed, const data::Dataset& dataset, c10::Device device);
+
+// Everything that must be equal for a checkpoint to go on: model, data (by content), seed,
+// batches, optimizer, schedule; and apart, under "horizon", epochs and max_steps, which may be
+// raised. Device, threads, output, evaluation and checkpoint frequency are left out.
+Json resume_fingerprint(const TrainConfig& config, const ModelConfig& model,
+                        const data::Dataset& dataset);
+
+// Compares fingerprints. Throws Error(usage) naming every difference, a lowered horizon too.
+// Returns a sentence where the horizon was raised, else "".
+std::string check_resume(const Json& saved, const Json& current);
+
+enum class RunStatus { done, stopped, diverged, failed };
+
+struct RunSummary {
+  std::string run_name;
+  bool synthetic = false;
+  std::optional<double> best_eval_loss;
+  std::optional<double> final_eval_loss;
+  std::int64_t steps = 0;
+  std::int64_t tokens = 0;  // real inputs, over all resumes
+  std::int64_t parameters = 0;
+  double seconds = 0.0;  // training, over all resumes
+  std::int64_t peak_memory_bytes = 0;
+  RunStatus status = RunStatus::failed;
+};
+
+Json summary_record(const RunSummary& summary);
+
+// What --version prints: version, commit, LibTorch, CUDA, CPU features.
+std::string version_text();
+
+}  // namespace hgnn_moe

@@ -1,0 +1,81 @@
+// The training loop: steps, evaluations and checkpoints of one run.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include <c10/core/Device.h>
+#include <spdlog/logger.h>
+
+#include "hgnn_moe/config/train_config.h"
+#include "hgnn_moe/data/dataset.h"
+#include "hgnn_moe/data/prefetcher.h"
+#include "hgnn_moe/model/language_model.h"
+#include "hgnn_moe/train/evaluation.h"
+#include "hgnn_moe/train/metrics.h"
+#include "hgnn_moe/train/optimizer.h"
+#include "hgnn_moe/train/plan.h"
+#include "hgnn_moe/train/progress.h"
+#include "hgnn_moe/train/run_folder.h"
+#include "hgnn_moe/train/stop_signal.h"
+#include "hgnn_moe/train/training_state.h"
+
+namespace hgnn_moe {
+
+// Everything a loop works on. References outlive the trainer.
+struct TrainerParts {
+  const TrainConfig& config;
+  const data::Dataset& dataset;
+  const RunFolder& folder;
+  LanguageModel& model;
+  AdamW& optimizer;
+  MetricsWriter& metrics;
+  spdlog::logger& log;
+  c10::Device device;
+};
+
+class Trainer {
+ public:
+  // `state` is that of a fresh run (its fingerprint alone filled in) or of a loaded checkpoint.
+  Trainer(TrainerParts parts, TrainingState state);
+
+  // Trains up to the plan's last step, or until `stop` has received a signal, after which a
+  // checkpoint is saved. Returns whether the run is complete. Throws Error(diverged) before an
+  // update from a loss or gradient that is not finite; everything saved so far stays as it was.
+  bool run(const StopSignal& stop);
+
+  const TrainPlan& plan() const { return plan_; }
+  const TrainingState& state() const { return state_; }
+
+ private:
+  struct StepTimes {
+    double data = 0.0, forward = 0.0, backward = 0.0, optimizer = 0.0;  // seconds
+  };
+
+  bool run_epoch(const StopSignal& stop);
+  void train_step(const std::vector<data::Batch>& batches, StepTimes times);
+  double accumulate_gradients(const std::vector<data::Batch>& batches, std::int64_t real_targets,
+                              StepTimes& times);
+  void finish_step(std::int64_t next_batch);
+  void evaluate_now();
+  void record_couplers();
+  void warn_of_cancelled_degrees();
+  void save();
+  void show_progress(double loss, double tokens_per_s);
+
+  TrainerParts parts_;
+  TrainingState state_;
+  TrainPlan plan_;
+  std::vector<std::int64_t> train_rows_;
+  std::vector<std::int64_t> eval_rows_;
+  Progress progress_;
+  double started_ = 0.0;  // seconds of a steady clock
+  bool warned_of_degrees_ = false;
+  bool warned_of_empty_batches_ = false;
+};
+
+// The evaluation rows of a run: the first num_eval_samples in file order of the chosen samples.
+std::vector<std::int64_t> evaluation_rows(const TrainConfig& config, const data::SampleSet& set);
+
+}  // namespace hgnn_moe

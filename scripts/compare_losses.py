@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""Compare a run's evaluation loss with the n-gram models it has to beat."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from hgnn_tools.errors import EXIT_DATA, UserError, run_script
+
+DESCRIPTION = """\
+Prints the evaluation loss of a run beside those that ngram_baselines.py --json measured on the
+same data, and the differences. With targets, says whether they are met.
+"""
+
+EXAMPLE = """\
+example:
+  scripts/ngram_baselines.py data/stdlib --sample_mode packed --json > baselines.json
+  scripts/compare_losses.py runs/quickstart --baselines baselines.json
+
+exit codes: 0 done, 1 a target is missed, 2 usage, 3 unreadable files, 7 disk
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=DESCRIPTION,
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("run", type=Path, metavar="RUN_FOLDER", help="checkpoint_dir/run_name")
+    parser.add_argument(
+        "--baselines",
+        required=True,
+        type=Path,
+        metavar="FILE",
+        help="what ngram_baselines.py --json printed",
+    )
+    for baseline in ("unigram", "bigram"):
+        parser.add_argument(
+            f"--below_{baseline}",
+            type=float,
+            metavar="NATS",
+            help=f"target: this much below the {baseline} model (default: none)",
+        )
+    return parser
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"cannot read {path} ({error}); run the script that writes it", EXIT_DATA
+        ) from None
+
+
+def read_loss(path: Path, key: str) -> float:
+    loss = read_json(path).get(key)
+    if not isinstance(loss, (int, float)):
+        raise UserError(f"{key} of {path} is {loss}, not a number; let the run finish", EXIT_DATA)
+    return loss
+
+
+def compare(loss: float, baseline: float, name: str, target: float | None) -> tuple[str, bool]:
+    """A line of the table, and whether the target (if any) is met."""
+    below = baseline - loss
+    side = "lower" if below >= 0 else "HIGHER"
+    line = f"{name:<22}{baseline:>8.3f}   this run is {abs(below):.3f} {side}"
+    if target is None:
+        return line, True
+    is_met = below >= target
+    return f"{line}; target {target:g}: {'met' if is_met else 'MISSED'}", is_met
+
+
+def main() -> None:
+    args = build_parser().parse_args()
+    loss = read_loss(args.run / "run_summary.json", "final_eval_loss")
+    rows = [
+        compare(loss, read_loss(args.baselines, "unigram_loss"), "unigram", args.below_unigram),
+        compare(
+            loss, read_loss(args.baselines, "bigram_loss"), "interpolated bigram", args.below_bigram
+        ),
+    ]
+    print("evaluation loss, nats a token")
+    for line, _ in rows:
+        print(line)
+    print(f"{'this run':<22}{loss:>8.3f}")
+    if not all(is_met for _, is_met in rows):
+        raise UserError("the run misses a target; train it longer", 1)
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))

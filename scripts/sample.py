@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""Continue a prompt with a trained model."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from hgnn_tools.errors import EXIT_USAGE, UserError, run_script
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+DEFAULT_BINARY = REPOSITORY / "build" / "release" / "bin" / "hgnn_moe_train"
+
+DESCRIPTION = """\
+Continue a prompt with a model that hgnn_moe_train trained. The text is encoded and decoded with
+the tokenizer.json of the run's data folder; the program does the rest. Prints the prompt and its
+continuation. The same seed gives the same text.
+"""
+
+EXAMPLE = """\
+example:
+  scripts/sample.py runs/quickstart --prompt 'def ' --tokens 100 --temperature 0.7
+
+exit codes: 0 done, 2 usage, 3 data, 4 checkpoint, else that of hgnn_moe_train
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=DESCRIPTION,
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("run", type=Path, metavar="RUN_FOLDER", help="checkpoint_dir/run_name")
+    add("--prompt", required=True, help="text to continue; empty: start after an end of text")
+    add("--tokens", type=int, default=64, metavar="N", help="tokens to add (default: 64)")
+    add("--temperature", type=float, default=0.8, help="0: always the likeliest (default: 0.8)")
+    add("--top_k", type=int, default=50, help="among the K likeliest; 0: all (default: 50)")
+    add("--seed", type=int, default=42, help="of the draws (default: 42)")
+    add("--checkpoint", default="best", help="best, latest or a path (default: best)")
+    add("--device", help="cpu, cuda or cuda:I (default: the run's)")
+    add("--binary", type=Path, default=DEFAULT_BINARY, help="hgnn_moe_train (default: the release)")
+    return parser
+
+
+def sample(args: argparse.Namespace) -> str:
+    """The prompt and its continuation."""
+    # Imported here so that --help needs no package.
+    from hgnn_tools.prepared_data import read_description
+    from hgnn_tools.run_folder import read_run_config, resolve_checkpoint
+    from hgnn_tools.tokenizing import make_literal, read_tokenizer_file
+    from hgnn_tools.trainer_call import SamplingRequest, continue_ids
+
+    run = read_run_config(args.run)
+    if run.is_synthetic or not run.data_folder:
+        raise UserError(
+            f"the run {args.run} was trained on synthetic data, which has no text; choose a run on"
+            " prepared data",
+            EXIT_USAGE,
+        )
+    data_folder = Path(run.data_folder)
+    end_of_text_id = read_description(data_folder)["end_of_text_id"]
+    tokenizer = read_tokenizer_file(data_folder / "tokenizer.json")
+    make_literal(tokenizer)
+    prompt_ids = tokenizer.encode(args.prompt, add_special_tokens=False).ids or [end_of_text_id]
+    continuation = continue_ids(
+        SamplingRequest(
+            binary=args.binary,
+            run_config=run.config,
+            data_folder=data_folder,
+            weights=resolve_checkpoint(args.run, args.checkpoint),
+            prompt_ids=prompt_ids,
+            tokens=args.tokens,
+            temperature=args.temperature,
+            top_k=args.top_k,
+            seed=args.seed,
+            device=args.device,
+        )
+    )
+    # Decoded together: a character may have bytes on both sides of the seam.
+    return tokenizer.decode(prompt_ids + continuation, skip_special_tokens=False)
+
+
+def main() -> None:
+    print(sample(build_parser().parse_args()))
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))

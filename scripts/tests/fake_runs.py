@@ -1,0 +1,148 @@
+"""Run folders as hgnn_moe_train leaves them, made up for the tests of the pictures.
+
+`python3 scripts/tests/fake_runs.py FOLDER` writes one of each kind, to be drawn and looked at.
+"""
+
+import itertools
+import json
+import math
+import random
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+EVAL_EVERY = 20
+
+
+@dataclass(frozen=True)
+class FakeRun:
+    coupler: str = "HGNN"
+    experts: int = 4
+    layers: int = 2
+    steps: int = 100
+    diverges_at: int | None = None
+    evaluates: bool = True
+    synthetic: bool = False
+    negative_weights: bool = False
+
+    def write(self, folder: Path) -> Path:
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text(json.dumps(self.config(folder)))
+        lines = [json.dumps(event) + "\n" for event in self.events()]
+        (folder / "metrics.jsonl").write_text("".join(lines))
+        (folder / "run_summary.json").write_text(json.dumps(self.summary(folder)))
+        return folder
+
+    def config(self, folder: Path) -> dict[str, Any]:
+        config = {
+            "coupler_type": self.coupler,
+            "num_experts": self.experts,
+            "num_layers": self.layers,
+            "embed_dim": 128,
+            "static_hyperedge_strategy": "all_pairs",
+            "hyperedges_file": None,
+            "run_name": folder.name,
+            "synthetic_data": self.synthetic,
+        }
+        return {"config": config, "provenance": {}, "data_folder": None, "version": "0"}
+
+    def summary(self, folder: Path) -> dict[str, Any]:
+        return {
+            "run_name": folder.name,
+            "data_mode": "synthetic" if self.synthetic else "real",
+            "status": "done" if self.diverges_at is None else "diverged",
+        }
+
+    def events(self) -> list[dict[str, Any]]:
+        events = self.coupler_events(0)
+        for step in range(1, self.steps + 1):
+            events.append(self.step_event(step))
+            if events[-1]["loss"] is None:
+                return events
+            if step % EVAL_EVERY == 0 or step == self.steps:
+                loss = self.loss(step) + 0.1
+                if self.evaluates:
+                    tokens = {"perplexity": math.exp(loss), "tokens": 6400}
+                    events.append({"event": "eval", "step": step, "loss": loss, **tokens})
+                events += self.coupler_events(step)
+        return events
+
+    def loss(self, step: int) -> float:
+        noise = random.Random(step).gauss(0, 0.08)
+        return 4.0 + 6.0 * math.exp(-step / 25) + noise
+
+    def step_event(self, step: int) -> dict[str, Any]:
+        diverged = step == self.diverges_at
+        rate = 1e-6 + 5e-4 * (1 + math.cos(math.pi * (step - 1) / self.steps)) / 2
+        return {
+            "event": "step",
+            "step": step,
+            "epoch": 0,
+            "loss": None if diverged else self.loss(step),
+            "learning_rate": rate,
+            "grad_norm": None if diverged else 8 * math.exp(-step / 10) + 0.5,
+            "tokens": 4096,
+            "tokens_per_s": 2400 + 150 * math.sin(step),
+            "data_ms": 0.4,
+            "forward_ms": 600.0,
+            "backward_ms": 1100.0,
+            "optimizer_ms": 12.0,
+            "memory_bytes": 900_000_000,
+        }
+
+    def coupler_events(self, step: int) -> list[dict[str, Any]]:
+        if self.coupler not in ("GNN", "HGNN"):
+            return []
+        return [self.coupler_event(step, layer) for layer in range(self.layers)]
+
+    def coupler_event(self, step: int, layer: int) -> dict[str, Any]:
+        event: dict[str, Any] = {"event": "coupler", "step": step, "layer": layer}
+        if self.coupler == "GNN":
+            event["adjacency"] = [
+                [1 / (1 + math.exp(-math.sin(i * 3 + j + layer))) for j in range(self.experts)]
+                for i in range(self.experts)
+            ]
+            event["mixing"] = [
+                [0.0 if i == j else 0.3 + 0.002 * step * (j % 2) for j in range(self.experts)]
+                for i in range(self.experts)
+            ]
+            return event
+        pairs = list(itertools.combinations(range(self.experts), 2))
+        sign = -1.0 if self.negative_weights else 1.0
+        weights = [
+            (sign if edge == 0 else 1.0) * (1 + 0.01 * step * math.sin(edge + layer))
+            for edge in range(len(pairs))
+        ]
+        event["hyperedge_weights"] = weights
+        event["mixing"] = self.mixing(pairs, weights)
+        return event
+
+    def mixing(self, pairs: list[tuple[int, int]], weights: list[float]) -> list[list[float]]:
+        matrix = [[0.0] * self.experts for _ in range(self.experts)]
+        for pair, weight in zip(pairs, weights, strict=True):
+            for i, j in itertools.product(pair, repeat=2):
+                matrix[i][j] += weight / 2
+        return [[value / sum(row) for value in row] for row in matrix]
+
+
+KINDS = {
+    "hgnn": FakeRun(),
+    "gnn": FakeRun(coupler="GNN"),
+    "none": FakeRun(coupler="NONE"),
+    "mean": FakeRun(coupler="MEAN"),
+    "sixteen_experts": FakeRun(experts=16, layers=1),
+    "five_layers": FakeRun(coupler="GNN", layers=5, experts=2),
+    "negative_weights": FakeRun(negative_weights=True),
+    "diverged": FakeRun(diverges_at=47),
+    "diverged_at_once": FakeRun(diverges_at=1),
+    "one_step": FakeRun(steps=1),
+    "no_step": FakeRun(steps=0),
+    "no_evaluation": FakeRun(evaluates=False),
+    "synthetic": FakeRun(synthetic=True),
+}
+
+
+if __name__ == "__main__":
+    for kind, fake in KINDS.items():
+        print(fake.write(Path(sys.argv[1]) / kind))

@@ -1,0 +1,51 @@
+#include "hgnn_moe/base/hash.h"
+
+#include <new>
+
+#include <xxhash.h>
+
+#include "hgnn_moe/base/files.h"
+
+namespace hgnn_moe {
+namespace {
+
+std::string to_hex(XXH128_hash_t hash) {
+  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+}
+
+}  // namespace
+
+// The library allocates its state aligned for vector instructions.
+struct Xxh3::State {
+  State() : xxh(XXH3_createState()) {
+    if (xxh == nullptr) throw std::bad_alloc();
+    XXH3_128bits_reset(xxh);
+  }
+  ~State() { XXH3_freeState(xxh); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  XXH3_state_t* xxh;
+};
+
+Xxh3::Xxh3() : state_(std::make_unique<State>()) {}
+Xxh3::~Xxh3() = default;
+Xxh3::Xxh3(Xxh3&&) noexcept = default;
+Xxh3& Xxh3::operator=(Xxh3&&) noexcept = default;
+
+void Xxh3::update(const void* data, std::size_t size) {
+  if (size > 0) XXH3_128bits_update(state_->xxh, data, size);
+}
+
+std::string Xxh3::hex() const { return to_hex(XXH3_128bits_digest(state_->xxh)); }
+
+std::string xxh3_hex(const void* data, std::size_t size) {
+  return to_hex(XXH3_128bits(data, size));
+}
+
+std::string xxh3_hex_of_file(const std::filesystem::path& path, ExitCode on_error) {
+  const MappedFile file(path, on_error);
+  return xxh3_hex(file.bytes().data, file.bytes().size);
+}
+
+}  // namespace hgnn_moe

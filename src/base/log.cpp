@@ -1,0 +1,34 @@
+#include "hgnn_moe/base/log.h"
+
+#include <vector>
+
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+
+#include "hgnn_moe/base/error.h"
+
+namespace hgnn_moe {
+
+std::shared_ptr<spdlog::logger> make_logger(bool quiet,
+                                            const std::optional<std::filesystem::path>& log_file) {
+  auto terminal = std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
+  terminal->set_level(quiet ? spdlog::level::warn : spdlog::level::trace);
+  terminal->set_pattern("%H:%M:%S %^%l%$ %v");
+  std::vector<spdlog::sink_ptr> sinks = {terminal};
+  if (log_file) {
+    try {
+      auto file = std::make_shared<spdlog::sinks::basic_file_sink_mt>(log_file->string());
+      file->set_pattern("%Y-%m-%d %H:%M:%S.%e %l %v");
+      sinks.push_back(std::move(file));
+    } catch (const spdlog::spdlog_ex& error) {
+      fail(ExitCode::disk, "cannot write the log: {}; fix the permissions or choose another folder",
+           error.what());
+    }
+  }
+  auto logger = std::make_shared<spdlog::logger>("hgnn_moe", sinks.begin(), sinks.end());
+  logger->set_level(spdlog::level::trace);
+  logger->flush_on(spdlog::level::trace);
+  return logger;
+}
+
+}  // namespace hgnn_moe

@@ -1,0 +1,97 @@
+// What no single option can tell: contradictions between options, and options without effect.
+#include <fmt/format.h>
+
+#include "hgnn_moe/config/train_options.h"
+
+namespace hgnn_moe {
+
+namespace {
+
+bool is_given(const Settings& settings, const char* name) { return settings.count(name) > 0; }
+
+// "run_name (flag)": in a contradiction the user must know where each side was set.
+std::string with_source(const Settings& settings, const char* name) {
+  const auto found = settings.find(name);
+  return fmt::format("{} ({})", name, found == settings.end() ? "default" : found->second.source);
+}
+
+void check_heads(const TrainConfig& config, const Settings& settings, ErrorList& errors) {
+  if (errors.concerns("embed_dim") || errors.concerns("num_heads")) return;
+  const std::int64_t heads = resolved_num_heads(config);
+  if (config.embed_dim % heads == 0) return;
+  errors.add(fmt::format(
+      "{} is {}, which {} attention heads{} do not divide; change embed_dim or num_heads",
+      with_source(settings, "embed_dim"), config.embed_dim, heads,
+      is_given(settings, "num_heads") ? "" : " (num_heads auto)"));
+}
+
+void check_hyperedges(const Settings& settings, ErrorList& errors) {
+  if (is_given(settings, "hyperedges_file") && is_given(settings, "static_hyperedge_strategy")) {
+    errors.add(fmt::format("{} and {} both name the hyperedges; keep one of them",
+                           with_source(settings, "hyperedges_file"),
+                           with_source(settings, "static_hyperedge_strategy")));
+  }
+}
+
+void check_compat(const TrainConfig& config, const Settings& settings, ErrorList& errors) {
+  if (config.compat != Compat::original) return;
+  const TrainConfig original = resolve(config);
+  const auto check = [&](const char* name, const std::string& value, const std::string& expected) {
+    if (is_given(settings, name) && value != expected) {
+      errors.add(fmt::format("{} is {}, but {} original means {}; drop one of them",
+                             with_source(settings, name), value, with_source(settings, "compat"),
+                             expected));
+    }
+  };
+  check("hyperedge_weighting", to_string(config.hyperedge_weighting),
+        to_string(original.hyperedge_weighting));
+  check("hyperedge_weight_param", to_string(config.hyperedge_weight_param),
+        to_string(original.hyperedge_weight_param));
+}
+
+void check_resume(const TrainConfig& config, const Settings& settings, ErrorList& errors) {
+  if (config.resume_checkpoint.empty()) return;
+  if (config.resume_checkpoint == "auto" && config.run_name.empty() &&
+      !errors.concerns("run_name")) {
+    errors.add(fmt::format("{} is auto, which needs the run to look in; give run_name",
+                           with_source(settings, "resume_checkpoint")));
+  }
+  if (config.overwrite) {
+    errors.add(fmt::format("{} continues a run that {} would delete; keep one of them",
+                           with_source(settings, "resume_checkpoint"),
+                           with_source(settings, "overwrite")));
+  }
+  if (!config.init_from.empty()) {
+    errors.add(fmt::format("{} and {} both name the first weights; keep one of them",
+                           with_source(settings, "resume_checkpoint"),
+                           with_source(settings, "init_from")));
+  }
+}
+
+}  // namespace
+
+void check_contradictions(const TrainConfig& config, const Settings& settings, ErrorList& errors) {
+  check_heads(config, settings, errors);
+  check_hyperedges(settings, errors);
+  check_compat(config, settings, errors);
+  check_resume(config, settings, errors);
+}
+
+std::vector<std::string> configuration_notes(const TrainConfig& config, const Settings& settings) {
+  std::vector<std::string> unused;
+  const auto expect = [&](bool in_use, std::initializer_list<const char*> names) {
+    for (const char* name : names) {
+      if (!in_use && is_given(settings, name)) unused.push_back(name);
+    }
+  };
+  const bool is_hgnn = config.coupler_type == CouplerType::hgnn;
+  expect(is_hgnn || config.coupler_type == CouplerType::gnn, {"gnn_layers"});
+  expect(is_hgnn, {"hgnn_conv_type", "static_hyperedge_strategy", "hyperedges_file",
+                   "hgnn_learnable_edge_weights", "hyperedge_weighting", "hyperedge_weight_param",
+                   "compat"});
+  if (unused.empty()) return {};
+  return {fmt::format("coupler_type is {}, so these have no effect: {}",
+                      to_string(config.coupler_type), join(unused, ", "))};
+}
+
+}  // namespace hgnn_moe

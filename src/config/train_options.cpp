@@ -1,0 +1,248 @@
+#include "hgnn_moe/config/train_options.h"
+
+#include <algorithm>
+#include <limits>
+
+#include <fmt/format.h>
+
+namespace hgnn_moe {
+
+namespace {
+
+constexpr const char* kUsage =
+    "hgnn_moe_train: trains mixture-of-experts language models whose experts are coupled, token "
+    "by\n"
+    "token, through a graph (GNN) or a hypergraph (HGNN).\n"
+    "\n"
+    "Usage: hgnn_moe_train [--config FILE]... [--OPTION VALUE]...\n"
+    "\n"
+    "Every option is a flag and a key of the JSON configuration files; a boolean is --NAME or\n"
+    "--no_NAME here, true or false there. Brackets hold the allowed values and the default.\n";
+
+bool any_text(const std::string&) { return true; }
+
+// A name that stays inside the folder it is joined to.
+bool is_plain_name(const std::string& name) {
+  return name != "." && name != ".." && name.find('/') == std::string::npos;
+}
+
+bool all_digits(const std::string& text, std::size_t from, std::size_t longest) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  return from < text.size() && text.size() - from <= longest &&
+         std::all_of(text.begin() + static_cast<std::ptrdiff_t>(from), text.end(), is_digit);
+}
+
+bool is_device(const std::string& text) {
+  const std::string cuda_index = "cuda:";
+  return text == "auto" || text == "cpu" || text == "cuda" ||
+         (text.compare(0, cuda_index.size(), cuda_index) == 0 &&
+          all_digits(text, cuda_index.size(), 3));
+}
+
+bool is_id_list(const std::string& text) {
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    if (!all_digits(text.substr(begin, end - begin), 0, 9)) return false;
+    begin = end + 1;
+  }
+  return true;
+}
+
+TextRule file_rule(const char* description) { return {"FILE", description, any_text}; }
+TextRule folder_rule() { return {"FOLDER", "the path of a folder", any_text}; }
+TextRule name_rule(const char* description) { return {"NAME", description, any_text}; }
+
+OptionTable<TrainConfig> build_table() {
+  using C = TrainConfig;
+  constexpr std::int64_t kMillion = 1'000'000;
+  constexpr std::int64_t kMaxIds = 2'147'483'647;
+  const IntegerRange limit_or_none{1, std::numeric_limits<std::int64_t>::max(), true};
+  const IntegerRange any_count{0};
+  const IntegerRange at_least_one{1};
+  OptionTable<C> t;
+
+  t.group("Model");
+  t.integer("embed_dim", &C::embed_dim, {1, 65536}, "width D of every layer");
+  t.integer("num_layers", &C::num_layers, {1, 1024}, "number of layers");
+  t.integer("num_heads", &C::num_heads, {1, 1024, false, true},
+            "attention heads; auto is embed_dim/64 where that is whole, else 8", "auto");
+  t.real("dropout_rate", &C::dropout_rate, {0.0, 1.0, false, true}, "dropout probability");
+  t.integer("max_seq_length", &C::max_seq_length, {1, kMillion}, "longest sequence T, in tokens");
+  t.integer("vocab_size", &C::vocab_size, {1, kMaxIds}, "number of token ids", "from dataset.json");
+  t.integer("end_of_text_id", &C::end_of_text_id, {0, kMaxIds},
+            "the id that ends a document in packed mode", "from dataset.json");
+
+  t.group("Experts and coupler");
+  t.integer("num_experts", &C::num_experts, {1, 256}, "experts E in every layer");
+  t.integer("gnn_layers", &C::gnn_layers, {1, 64}, "layers G of a GNN or HGNN coupler");
+  t.choice("coupler_type", &C::coupler_type, "how experts talk to each other");
+  t.choice("hgnn_conv_type", &C::hgnn_conv_type, {"HypergraphConv"},
+           "hypergraph convolution of the HGNN coupler");
+  t.choice("static_hyperedge_strategy", &C::static_hyperedge_strategy,
+           "which experts share a hyperedge: all_pairs, all_triplets, or all of them in one");
+  t.accept_null("static_hyperedge_strategy");
+  t.text("hyperedges_file", &C::hyperedges_file,
+         file_rule("the path of a JSON list of lists of expert indices"),
+         "own hyperedges instead of a strategy", "none");
+  t.boolean("hgnn_learnable_edge_weights", &C::hgnn_learnable_edge_weights,
+            "learn a weight for each hyperedge instead of 1");
+  t.choice("hyperedge_weighting", &C::hyperedge_weighting,
+           "where hyperedge weights enter: in the degrees alone, as PyTorch Geometric computes, or "
+           "also in the sum, as the paper states");
+  t.choice("hyperedge_weight_param", &C::hyperedge_weight_param,
+           "weights as softplus of the parameter, or the parameter itself");
+  t.choice("compat", &C::compat,
+           "original sets hyperedge_weighting pyg and hyperedge_weight_param raw");
+
+  t.group("Data");
+  t.text("data_dir", &C::data_dir, folder_rule(), "folder of prepared data sets",
+         "$HGNN_MOE_DATA, else ./data");
+  t.text("dataset_name", &C::dataset_name, name_rule("a data set's name or a folder's path"),
+         "a folder with dataset.json or train.bin, or the first part of the path below data_dir");
+  t.text("dataset_config_name", &C::dataset_config_name, name_rule("a data set's variant"),
+         "the second part of the path below data_dir");
+  t.choice("sample_mode", &C::sample_mode,
+           "a sample is a line, cut to max_seq_length, or a window of all text joined");
+  t.boolean("shuffle", &C::shuffle, "choose and order training samples by the seed");
+  t.integer("num_train_samples", &C::num_train_samples, limit_or_none,
+            "samples to train on; -1 is all");
+  t.integer("num_eval_samples", &C::num_eval_samples, limit_or_none,
+            "samples to evaluate on; -1 is all");
+  t.integer("num_workers_dataloader", &C::num_workers_dataloader, {0, 256},
+            "threads that prepare batches; 0 prepares them in the training loop");
+  t.boolean("synthetic_data", &C::synthetic_data,
+            "train on generated stand-in data, and say so in every file");
+
+  t.group("Training");
+  t.integer("batch_size", &C::batch_size, {1, kMillion}, "samples in a micro-batch");
+  t.integer("gradient_accumulation_steps", &C::gradient_accumulation_steps, {1, kMillion},
+            "micro-batches in a step");
+  t.integer("epochs", &C::epochs, {1, kMillion}, "passes over the training samples");
+  t.integer("max_batches_per_epoch", &C::max_batches_per_epoch, limit_or_none,
+            "micro-batches after which an epoch ends; -1 is all");
+  t.integer("max_steps", &C::max_steps, limit_or_none, "steps after which the run ends; -1 is all");
+  t.real("learning_rate", &C::learning_rate, {0.0, RealRange{}.max, true},
+         "highest learning rate of AdamW");
+  t.choice("lr_schedule", &C::lr_schedule, "how the learning rate falls after the warm-up");
+  t.integer("warmup_steps", &C::warmup_steps, any_count, "steps of linear warm-up");
+  t.real("weight_decay", &C::weight_decay, {}, "decoupled weight decay of AdamW");
+  t.real("grad_clip", &C::grad_clip, {}, "total gradient norm to clip to; 0 is off");
+  t.integer("seed", &C::seed, any_count, "seed of weights, order, dropout and sampling");
+
+  t.group("Machine");
+  t.text("device", &C::device, {"NAME", "auto, cpu, cuda or cuda:INDEX", is_device},
+         "where to compute; auto is a GPU where there is one");
+  t.choice("precision", &C::precision, "arithmetic of the model; parameters stay fp32");
+  t.integer("threads", &C::threads, {0, 4096}, "CPU threads; 0 is all cores");
+  t.boolean("deterministic", &C::deterministic, "bit-equal repetition on a GPU, at some speed");
+
+  t.group("Evaluation and sampling");
+  t.integer("eval_every", &C::eval_every, any_count,
+            "steps between evaluations; 0 is only after the last");
+  t.boolean("eval_only", &C::eval_only, "evaluate once and stop");
+  t.text("dump_token_losses", &C::dump_token_losses, file_rule("the path of a .npy file to write"),
+         "loss of every target in the last evaluation", "none");
+  t.text("sample_ids", &C::sample_ids,
+         {"IDS", "token ids separated by commas, without spaces", is_id_list},
+         "prompt to continue when the rest is done", "none");
+  t.integer("sample_tokens", &C::sample_tokens, {1, kMillion}, "tokens to continue it with");
+  t.real("temperature", &C::temperature, {}, "sampling temperature; 0 takes the likeliest token");
+  t.integer("top_k", &C::top_k, {0, kMaxIds}, "likeliest tokens to sample from; 0 is all");
+
+  t.group("Runs and checkpoints");
+  t.text("checkpoint_dir", &C::checkpoint_dir, folder_rule(), "folder of all runs");
+  t.text("run_name", &C::run_name, {"NAME", "a folder name without /, not . or ..", is_plain_name},
+         "the run's folder in checkpoint_dir", "from the configuration and the time");
+  t.text("resume_checkpoint", &C::resume_checkpoint, file_rule("auto or a checkpoint's path"),
+         "continue this run; auto is from its newest valid checkpoint", "none");
+  t.text("init_from", &C::init_from, file_rule("the path of a checkpoint or model.safetensors"),
+         "weights to start a new run from", "none");
+  t.integer("keep_checkpoints", &C::keep_checkpoints, at_least_one,
+            "newest checkpoints to keep beside the best");
+  t.integer("save_every", &C::save_every, any_count,
+            "steps between checkpoints; 0 is at evaluations and the end");
+  t.boolean("overwrite", &C::overwrite, "replace a run of the same name");
+  t.boolean("quiet", &C::quiet, "show only warnings and errors");
+  t.boolean("dry_run", &C::dry_run,
+            "print configuration, parameters, memory and steps as JSON and stop");
+  return t;
+}
+
+std::vector<OptionSpec> all_specs() {
+  std::vector<OptionSpec> specs = program_options();
+  const std::vector<OptionSpec> table = train_option_table().specs();
+  specs.insert(specs.end(), table.begin(), table.end());
+  return specs;
+}
+
+// Where the value of a key comes from, also when the user did not give it.
+std::string source_of(const std::string& key, const TrainConfig& given, const Settings& settings) {
+  const auto found = settings.find(key);
+  if (found != settings.end()) return found->second.source;
+  const bool is_compat_key = key == "hyperedge_weighting" || key == "hyperedge_weight_param";
+  if (is_compat_key && given.compat == Compat::original) return "compat original";
+  if (key == "data_dir" && resolve(given).data_dir != kDefaultDataDir) {
+    return "environment HGNN_MOE_DATA";
+  }
+  return "default";
+}
+
+}  // namespace
+
+const OptionTable<TrainConfig>& train_option_table() {
+  static const OptionTable<TrainConfig> table = build_table();
+  return table;
+}
+
+ParsedConfig parse_command_line(int argc, const char* const* argv) {
+  const auto& options = train_option_table().options();
+  ErrorList errors;
+  const UserInput input = read_user_input(train_option_table().specs(), argc, argv, errors);
+  ParsedConfig parsed;
+  parsed.help = input.help;
+  parsed.version = input.version;
+  if (parsed.help || parsed.version) return parsed;
+
+  TrainConfig given;
+  for (const auto& option : options) {
+    const auto found = input.settings.find(option.spec.name);
+    if (found != input.settings.end()) option.set(given, found->second.value);
+  }
+  check_contradictions(given, input.settings, errors);
+  errors.throw_if_any();
+
+  parsed.config = resolve(given);
+  // A path to resume from names its run's folder by itself.
+  if (given.run_name.empty() && given.resume_checkpoint.empty()) {
+    parsed.config.run_name = default_run_name(parsed.config, std::time(nullptr));
+  }
+  for (const auto& option : options) {
+    parsed.provenance.emplace_back(option.spec.name,
+                                   source_of(option.spec.name, given, input.settings));
+  }
+  parsed.notes = configuration_notes(given, input.settings);
+  return parsed;
+}
+
+std::string help_text() { return kUsage + render_help(all_specs()); }
+
+std::vector<std::string> option_names() {
+  std::vector<std::string> names;
+  for (const OptionSpec& spec : all_specs()) names.push_back(spec.name);
+  return names;
+}
+
+std::string options_markdown() { return render_markdown(all_specs()); }
+
+Json to_json(const TrainConfig& config) {
+  const TrainConfig resolved = resolve(config);
+  Json json = Json::object();
+  for (const auto& option : train_option_table().options()) {
+    json[option.spec.name] = option.get(resolved);
+  }
+  // The file takes the strategy's place; naming both would be refused when read again.
+  if (!config.hyperedges_file.empty()) json["static_hyperedge_strategy"] = nullptr;
+  return json;
+}
+
+}  // namespace hgnn_moe

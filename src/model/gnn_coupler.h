@@ -1,0 +1,39 @@
+// The GNN coupler: G layers of gated messages between all pairs of experts, each with a residual.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "combiner.h"
+
+#include "hgnn_moe/model/coupler.h"
+
+namespace hgnn_moe {
+
+// X <- gelu(neighbor_transform(message) + self_transform(X)) + X, message as ops::gnn_message.
+// With one expert there is no neighbour: the whole term, its bias too, is zero.
+class GnnCoupler : public Coupler {
+ public:
+  GnnCoupler(ParameterStore& store, const std::string& name, const ModelConfig& config,
+             std::int64_t layer, CouplerPath path);
+
+  at::Tensor forward(const at::Tensor& experts_NED, const ForwardContext& context) const override;
+  CouplerState state() const override;
+
+ private:
+  struct Layer {
+    Linear neighbor_transform, self_transform;
+    at::Tensor message_weight, message_bias, adjacency_logits_EE;
+  };
+
+  at::Tensor messages(const Layer& layer, const at::Tensor& x_NED) const;
+  void observe(std::size_t g, const at::Tensor& x_NED, MixingProbe& probe) const;
+
+  std::int64_t layer_, num_experts_;
+  CouplerPath path_;
+  std::vector<Layer> layers_;
+  Combiner combiner_;
+};
+
+}  // namespace hgnn_moe

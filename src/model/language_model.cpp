@@ -1,0 +1,37 @@
+#include "hgnn_moe/model/language_model.h"
+
+#include <ATen/ATen.h>
+
+#include "hgnn_moe/base/error.h"
+
+namespace hgnn_moe {
+
+LanguageModel::LanguageModel(const ModelConfig& config, std::uint64_t seed, at::ScalarType type,
+                             at::Device device, CouplerPath path)
+    : config_(config), store_(seed, type, device) {
+  HGNN_MOE_ASSERT(config.embed_dim % config.num_heads == 0, "D {} and {} heads", config.embed_dim,
+                  config.num_heads);
+  const std::int64_t d = config.embed_dim;
+  const Initializer normal = Initializer::normal(kWeightDeviation);
+  token_emb_VD_ = store_.add("token_emb.weight", {config.vocab_size, d}, normal);
+  pos_emb_TD_ = store_.add("pos_emb.weight", {config.max_seq_length, d}, normal);
+  for (std::int64_t l = 0; l < config.num_layers; ++l)
+    layers_.emplace_back(store_, config, l, path);
+  output_norm_ = LayerNorm::create(store_, "output_norm", d);
+  lm_head_ = Linear::create(store_, "lm_head", d, config.vocab_size, config.precision);
+}
+
+at::Tensor LanguageModel::hidden(const at::Tensor& tokens_BT, const ForwardContext& context) const {
+  const auto length = tokens_BT.size(1);
+  HGNN_MOE_ASSERT(length <= config_.max_seq_length, "{} tokens, T = {}", length,
+                  config_.max_seq_length);
+  at::Tensor x_BTD = at::embedding(token_emb_VD_, tokens_BT) + pos_emb_TD_.narrow(0, 0, length);
+  x_BTD = ops::counter_dropout(x_BTD, context.dropout(0, 0, DropoutPlace::embedding),
+                               context.sample_indices_B);
+  for (const MoeLayer& layer : layers_) x_BTD = layer.forward(x_BTD, context);
+  return output_norm_(x_BTD);
+}
+
+at::Tensor LanguageModel::logits(const at::Tensor& hidden) const { return lm_head_(hidden); }
+
+}  // namespace hgnn_moe

@@ -1,0 +1,35 @@
+#include "hgnn_moe/model/layers.h"
+
+#include <ATen/ATen.h>
+
+namespace hgnn_moe {
+
+at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                  Precision precision) {
+  if (precision == Precision::fp32) return at::linear(x, weight, bias);
+  const at::Tensor product =
+      at::linear(x.to(at::kBFloat16), weight.to(at::kBFloat16)).to(x.scalar_type());
+  return bias.defined() ? product + bias : product;
+}
+
+Linear Linear::create(ParameterStore& store, const std::string& name, std::int64_t in,
+                      std::int64_t out, Precision precision) {
+  Linear layer;
+  layer.weight = store.add(name + ".weight", {out, in}, Initializer::normal(kWeightDeviation));
+  layer.bias = store.add(name + ".bias", {out}, Initializer::constant(0.0));
+  layer.precision = precision;
+  return layer;
+}
+
+LayerNorm LayerNorm::create(ParameterStore& store, const std::string& name, std::int64_t dim) {
+  LayerNorm layer;
+  layer.weight = store.add(name + ".weight", {dim}, Initializer::constant(1.0));
+  layer.bias = store.add(name + ".bias", {dim}, Initializer::constant(0.0));
+  return layer;
+}
+
+at::Tensor LayerNorm::operator()(const at::Tensor& x) const {
+  return at::layer_norm(x, weight.sizes(), weight, bias, kLayerNormEpsilon);
+}
+
+}  // namespace hgnn_moe

@@ -1,0 +1,31 @@
+#include "hgnn_moe/model/moe_layer.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+namespace hgnn_moe {
+
+MoeLayer::MoeLayer(ParameterStore& store, const ModelConfig& config, std::int64_t layer,
+                   CouplerPath path) {
+  const std::string name = fmt::format("model_layers.{}", layer);
+  for (std::int64_t e = 0; e < config.num_experts; ++e) {
+    experts_.emplace_back(store, fmt::format("{}.experts.{}", name, e), config, layer, e);
+  }
+  if (config.coupler_type != CouplerType::none) {
+    coupler_ = make_coupler(store, name + ".coupler", config, layer, path);
+  }
+}
+
+at::Tensor MoeLayer::forward(const at::Tensor& x_BTD, const ForwardContext& context) const {
+  std::vector<at::Tensor> outputs;
+  outputs.reserve(experts_.size());
+  for (const Expert& expert : experts_) outputs.push_back(expert.forward(x_BTD, context));
+  const at::Tensor experts_BTED = at::stack(outputs, 2);
+  if (coupler_ == nullptr) return experts_BTED.mean(2);
+  const auto tokens = x_BTD.size(0) * x_BTD.size(1);
+  const at::Tensor experts_NED =
+      experts_BTED.view({tokens, experts_BTED.size(2), experts_BTED.size(3)});
+  return x_BTD + coupler_->forward(experts_NED, context).view(x_BTD.sizes());
+}
+
+}  // namespace hgnn_moe

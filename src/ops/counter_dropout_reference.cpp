@@ -1,0 +1,56 @@
+#include <ATen/ATen.h>
+
+#include "counter_dropout_kernels.h"
+
+#include "hgnn_moe/base/error.h"
+
+namespace hgnn_moe::ops {
+
+namespace {
+
+constexpr std::int64_t kWord = 0xFFFFFFFF;
+
+// High and low words of a 32 x 32 bit product, in int64 tensors without overflow: the factor is
+// split into halves of 16 bits.
+std::pair<at::Tensor, at::Tensor> multiply_words(const at::Tensor& a, std::int64_t factor) {
+  const at::Tensor low = a * (factor & 0xFFFF);         // below 2^48
+  const at::Tensor high = a * (factor >> 16);           // below 2^48
+  const at::Tensor middle = high + low.__rshift__(16);  // below 2^49
+  return {middle.__rshift__(16), (middle.__and__(0xFFFF)).__lshift__(16) + low.__and__(0xFFFF)};
+}
+
+}  // namespace
+
+at::Tensor counter_dropout_reference(const at::Tensor& x, const DropoutStream& stream,
+                                     const at::Tensor& sample_indices_B) {
+  const bool attention = x.dim() == 4;
+  const std::int64_t batch = x.size(0), heads = attention ? x.size(1) : 1;
+  const std::int64_t positions = x.size(-2), features = x.size(-1);
+  const at::TensorOptions options = sample_indices_B.options();
+  const std::int64_t blocks = (features + 3) / 4;
+  const std::vector<std::int64_t> shape{batch, heads, positions, blocks};
+  at::Tensor c0 = at::arange(blocks, options).expand(shape);
+  at::Tensor c1 = at::arange(positions, options).view({positions, 1}).expand(shape);
+  at::Tensor c2 = sample_indices_B.view({batch, 1, 1, 1}).expand(shape);
+  at::Tensor c3 = at::arange(heads, options).view({heads, 1, 1}).expand(shape);
+  auto k0 = static_cast<std::int64_t>(stream.key) & kWord;
+  auto k1 = static_cast<std::int64_t>(stream.key >> 32);
+  for (int round = 0; round < 10; ++round) {
+    const auto [high0, low0] = multiply_words(c0, 0xD2511F53);
+    const auto [high1, low1] = multiply_words(c2, 0xCD9E8D57);
+    c0 = high1.__xor__(c1).__xor__(k0);
+    c1 = low1;
+    c2 = high0.__xor__(c3).__xor__(k1);
+    c3 = low0;
+    k0 = (k0 + 0x9E3779B9) & kWord;
+    k1 = (k1 + 0xBB67AE85) & kWord;
+  }
+  const at::Tensor words = at::stack({c0, c1, c2, c3}, -1)
+                               .view({batch, heads, positions, 4 * blocks})
+                               .narrow(-1, 0, features)
+                               .reshape(x.sizes());
+  const at::Tensor kept = words >= static_cast<std::int64_t>(dropout_threshold(stream.rate));
+  return x * kept.to(x.scalar_type()) * (1.0 / (1.0 - stream.rate));
+}
+
+}  // namespace hgnn_moe::ops

@@ -1,0 +1,44 @@
+#include "hgnn_moe/ops/cuda_device.h"
+
+#include "hgnn_moe/base/error.h"
+
+#ifdef HGNN_MOE_CUDA
+#include <ATen/Context.h>
+#include <c10/cuda/CUDACachingAllocator.h>
+#include <c10/cuda/CUDAFunctions.h>
+#include <cuda_runtime_api.h>
+#endif
+
+namespace hgnn_moe::ops {
+
+#ifdef HGNN_MOE_CUDA
+
+CudaStatus cuda_status() {
+  CudaStatus status;
+  status.compiled = true;
+  // Both calls work without a driver; the driver version is then 0.
+  (void)cudaRuntimeGetVersion(&status.runtime_version);
+  (void)cudaDriverGetVersion(&status.driver_version);
+  if (status.driver_version >= status.runtime_version)
+    status.device_count = c10::cuda::device_count();
+  return status;
+}
+
+std::int64_t cuda_peak_memory_bytes(int device) {
+  const auto stats =
+      c10::cuda::CUDACachingAllocator::getDeviceStats(static_cast<c10::DeviceIndex>(device));
+  constexpr auto kAggregate = static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+  return stats.reserved_bytes[kAggregate].peak;
+}
+
+#else
+
+CudaStatus cuda_status() { return {}; }
+
+std::int64_t cuda_peak_memory_bytes(int device) {
+  HGNN_MOE_ASSERT(false, "device {} in a build without CUDA", device);
+}
+
+#endif
+
+}  // namespace hgnn_moe::ops

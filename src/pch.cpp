@@ -1,0 +1,1 @@
+// Carries the precompiled header that every module with LibTorch reuses (cmake/Modules.cmake).

@@ -1,0 +1,198 @@
+#include "hgnn_moe/train/checkpoint.h"
+
+#include <system_error>
+
+#include "hgnn_moe/base/hash.h"
+#include "hgnn_moe/base/safetensors.h"
+#include "hgnn_moe/base/text.h"
+#include "hgnn_moe/train/checkpoint_folder.h"
+#include "hgnn_moe/train/tensor_file.h"
+
+namespace hgnn_moe {
+namespace {
+
+namespace fs = std::filesystem;
+
+using Metadata = std::map<std::string, std::string>;
+
+// Removes the folder unless it has been published: a failed save gives its space back.
+class StagingFolder {
+ public:
+  StagingFolder(const fs::path& run_folder, std::int64_t step)
+      : step_(step), path_(create_staging_folder(run_folder, step)) {}
+  ~StagingFolder() {
+    std::error_code ignored;  // what stays behind is removed by the next save
+    fs::remove_all(path_, ignored);
+  }
+  StagingFolder(const StagingFolder&) = delete;
+  StagingFolder& operator=(const StagingFolder&) = delete;
+
+  const fs::path& path() const { return path_; }
+  fs::path publish() { return publish_staging_folder(path_, step_); }
+
+ private:
+  std::int64_t step_;
+  fs::path path_;
+};
+
+// Throws Error(checkpoint) naming the damaged file, without advice.
+TrainingState check_files(const fs::path& checkpoint) {
+  const SavedState saved = read_saved_state(checkpoint / kStateFile);
+  for (const char* name : {kModelFile, kOptimizerFile}) {
+    const auto expected = saved.checksums.find(name);
+    const fs::path path = checkpoint / name;
+    if (expected == saved.checksums.end()) {
+      fail(ExitCode::checkpoint, "'{}' has no checksum of {}", (checkpoint / kStateFile).string(),
+           name);
+    }
+    const std::string found = xxh3_hex_of_file(path, ExitCode::checkpoint);
+    if (found != expected->second) {
+      fail(ExitCode::checkpoint, "'{}' is damaged: its checksum is {}, {} has {}", path.string(),
+           found, kStateFile, expected->second);
+    }
+  }
+  return saved.state;
+}
+
+// The path without "." and a trailing slash, so that its name and parents can be read off.
+fs::path normal_path(const fs::path& path) {
+  const fs::path normal = fs::absolute(path).lexically_normal();
+  return normal.has_filename() ? normal : normal.parent_path();
+}
+
+std::string advice_instead_of(const fs::path& checkpoint) {
+  const fs::path path = normal_path(checkpoint);
+  const fs::path run_folder = path.parent_path().parent_path();
+  if (const auto damaged_step = checkpoint_step(path.filename().string())) {
+    const std::vector<CheckpointEntry> entries = list_checkpoints(run_folder);
+    for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+      if (entry->step >= *damaged_step) {
+        continue;
+      }
+      try {
+        check_files(entry->folder);
+        return fmt::format("use {}, the newest earlier checkpoint that is intact",
+                           entry->folder.filename().string());
+      } catch (const Error&) {
+        // The next older one may do.
+      }
+    }
+  }
+  return "there is no earlier checkpoint that is intact, so train anew with --overwrite or "
+         "another --run_name";
+}
+
+void throw_mismatches(const fs::path& path, const std::vector<std::string>& mismatches) {
+  if (!mismatches.empty()) {
+    fail(ExitCode::checkpoint,
+         "'{}' does not fit this model; give the options it was trained with, or choose another "
+         "file. Differences:\n{}",
+         path.string(), join(mismatches, "\n"));
+  }
+}
+
+bool has_hyperedge_weights(const ParameterList& parameters) {
+  const std::string suffix = ".hyperedge_weights";
+  for (const NamedParameter& parameter : parameters) {
+    const std::string& name = parameter.name;
+    if (name.size() > suffix.size() &&
+        name.compare(name.size() - suffix.size(), suffix.size(), suffix) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void check_hyperedge_weight_param(const SafetensorsFile& file, const Metadata& metadata) {
+  const auto noted = file.metadata().find(kHyperedgeWeightParamKey);
+  const std::string in_file = noted == file.metadata().end() ? "raw" : noted->second;
+  const std::string& in_force = metadata.at(kHyperedgeWeightParamKey);
+  if (in_file != in_force) {
+    fail(ExitCode::checkpoint,
+         "'{}' holds hyperedge weights with hyperedge_weight_param {}{}, but {} is in force: pass "
+         "--hyperedge_weight_param {}",
+         file.path().string(), in_file,
+         noted == file.metadata().end() ? " (it has no note, which means raw)" : "", in_force,
+         in_file);
+  }
+}
+
+}  // namespace
+
+fs::path save_checkpoint(const fs::path& run_folder, const AdamW& optimizer,
+                         const TrainingState& state, const Metadata& metadata) {
+  remove_leftovers(run_folder);
+  StagingFolder staging(run_folder, state.step);
+
+  Metadata model_metadata = metadata;
+  model_metadata["format"] = "pt";  // what PyTorch's readers of safetensors look for
+  SavedState saved{state, {}};
+  saved.checksums[kModelFile] =
+      save_tensors(staging.path() / kModelFile, optimizer.parameters(), model_metadata);
+  saved.checksums[kOptimizerFile] =
+      save_tensors(staging.path() / kOptimizerFile, optimizer.state(), {{"format", "pt"}});
+  write_saved_state(staging.path() / kStateFile, saved);
+
+  const fs::path checkpoint = staging.publish();
+  write_pointer(run_folder, CheckpointPointer::latest, state.step);
+  if (state.best_eval_loss && state.best_step == state.step) {
+    write_pointer(run_folder, CheckpointPointer::best, state.step);
+  }
+  return checkpoint;
+}
+
+TrainingState verify_checkpoint(const fs::path& checkpoint) {
+  if (!fs::is_directory(checkpoint)) {
+    fail(ExitCode::checkpoint, "there is no checkpoint folder '{}': {}", checkpoint.string(),
+         advice_instead_of(checkpoint));
+  }
+  try {
+    return check_files(checkpoint);
+  } catch (const Error& error) {
+    throw Error(error.code(), fmt::format("{}; {}", error.what(), advice_instead_of(checkpoint)));
+  }
+}
+
+TrainingState load_checkpoint(const fs::path& checkpoint, AdamW& optimizer) {
+  TrainingState state = verify_checkpoint(checkpoint);
+  const SafetensorsFile model(checkpoint / kModelFile, ExitCode::checkpoint);
+  const SafetensorsFile moments(checkpoint / kOptimizerFile, ExitCode::checkpoint);
+  const ParameterList optimizer_state = optimizer.state();
+
+  throw_mismatches(model.path(), tensor_mismatches(model, optimizer.parameters(), TypeRule::same));
+  throw_mismatches(moments.path(), tensor_mismatches(moments, optimizer_state, TypeRule::same));
+  copy_tensors(model, optimizer.parameters());
+  copy_tensors(moments, optimizer_state);
+  return state;
+}
+
+CheckpointSearch find_newest_valid(const fs::path& run_folder) {
+  CheckpointSearch search;
+  const std::vector<CheckpointEntry> entries = list_checkpoints(run_folder);
+  for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+    try {
+      check_files(entry->folder);
+      search.checkpoint = entry->folder;
+      break;
+    } catch (const Error& error) {
+      search.damaged.push_back(error.what());
+    }
+  }
+  return search;
+}
+
+void load_weights(const fs::path& path, const ParameterList& parameters, const Metadata& metadata) {
+  fs::path model_path = path;
+  if (fs::is_directory(path)) {
+    verify_checkpoint(path);
+    model_path = path / kModelFile;
+  }
+  const SafetensorsFile file(model_path, ExitCode::checkpoint);
+  if (has_hyperedge_weights(parameters)) {
+    check_hyperedge_weight_param(file, metadata);
+  }
+  throw_mismatches(model_path, tensor_mismatches(file, parameters, TypeRule::any_float));
+  copy_tensors(file, parameters);
+}
+
+}  // namespace hgnn_moe

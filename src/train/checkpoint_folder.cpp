@@ -1,0 +1,157 @@
+#include "hgnn_moe/train/checkpoint_folder.h"
+
+#include <algorithm>
+#include <charconv>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "folder_tools.h"
+
+#include "hgnn_moe/base/files.h"
+
+namespace hgnn_moe {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kStepPrefix[] = "step-";
+constexpr char kHiddenPrefix[] = ".tmp-";
+constexpr char kLatestFile[] = "latest";
+constexpr char kBestFile[] = "best";
+
+bool starts_with(const std::string& text, const std::string& prefix) {
+  return text.compare(0, prefix.size(), prefix) == 0;
+}
+
+fs::path pointer_file(const fs::path& run_folder, CheckpointPointer pointer) {
+  return checkpoints_folder(run_folder) /
+         (pointer == CheckpointPointer::best ? kBestFile : kLatestFile);
+}
+
+// Out of sight first: a process killed in the middle leaves no half checkpoint under its name.
+void remove_checkpoint(const fs::path& folder) {
+  const fs::path hidden =
+      folder.parent_path() / (std::string(kHiddenPrefix) + "removed-" + folder.filename().string());
+  remove_tree(hidden);
+  rename_path(folder, hidden);
+  remove_tree(hidden);
+}
+
+}  // namespace
+
+fs::path checkpoints_folder(const fs::path& run_folder) { return run_folder / "checkpoints"; }
+
+std::string checkpoint_name(std::int64_t step) {
+  return fmt::format("{}{:08d}", kStepPrefix, step);
+}
+
+std::optional<std::int64_t> checkpoint_step(const std::string& name) {
+  if (!starts_with(name, kStepPrefix)) {
+    return std::nullopt;
+  }
+  std::int64_t step = 0;
+  const char* digits = name.data() + std::string(kStepPrefix).size();
+  const auto [end, error] = std::from_chars(digits, name.data() + name.size(), step);
+  // Comparing with the canonical spelling refuses signs, trailing text and missing zeros.
+  if (error != std::errc() || step < 0 || name != checkpoint_name(step)) {
+    return std::nullopt;
+  }
+  return step;
+}
+
+std::vector<CheckpointEntry> list_checkpoints(const fs::path& run_folder) {
+  std::vector<CheckpointEntry> entries;
+  for (const fs::path& path : list_folder(checkpoints_folder(run_folder))) {
+    if (const auto step = checkpoint_step(path.filename().string())) {
+      entries.push_back({*step, path});
+    }
+  }
+  std::sort(entries.begin(), entries.end(),
+            [](const CheckpointEntry& a, const CheckpointEntry& b) { return a.step < b.step; });
+  return entries;
+}
+
+std::optional<CheckpointEntry> read_pointer(const fs::path& run_folder, CheckpointPointer pointer) {
+  const fs::path file = pointer_file(run_folder, pointer);
+  if (!fs::exists(file)) {
+    return std::nullopt;
+  }
+  std::string name = read_text_file(file, ExitCode::checkpoint);
+  if (!name.empty() && name.back() == '\n') {
+    name.pop_back();
+  }
+  const auto step = checkpoint_step(name);
+  const fs::path folder = checkpoints_folder(run_folder) / name;
+  if (!step || !fs::is_directory(folder)) {
+    return std::nullopt;
+  }
+  return CheckpointEntry{*step, folder};
+}
+
+void write_pointer(const fs::path& run_folder, CheckpointPointer pointer, std::int64_t step) {
+  write_file_atomically(pointer_file(run_folder, pointer), checkpoint_name(step) + "\n");
+}
+
+fs::path create_staging_folder(const fs::path& run_folder, std::int64_t step) {
+  const fs::path staging = checkpoints_folder(run_folder) / (kHiddenPrefix + checkpoint_name(step));
+  remove_tree(staging);
+  hgnn_moe::create_directories(staging);
+  return staging;
+}
+
+fs::path publish_staging_folder(const fs::path& staging, std::int64_t step) {
+  const fs::path folder = staging.parent_path() / checkpoint_name(step);
+  sync_directory(staging);
+  if (fs::exists(folder)) {
+    remove_checkpoint(folder);
+  }
+  rename_path(staging, folder);
+  sync_directory(folder.parent_path());
+  return folder;
+}
+
+void remove_leftovers(const fs::path& run_folder) {
+  for (const fs::path& path : list_folder(checkpoints_folder(run_folder))) {
+    const std::string name = path.filename().string();
+    if (starts_with(name, kHiddenPrefix) || is_leftover_of(name, kLatestFile) ||
+        is_leftover_of(name, kBestFile)) {
+      remove_tree(path);
+    }
+  }
+}
+
+void prune_checkpoints(const fs::path& run_folder, std::int64_t keep) {
+  const auto best = read_pointer(run_folder, CheckpointPointer::best);
+  const std::vector<CheckpointEntry> entries = list_checkpoints(run_folder);
+  std::int64_t kept = 0;
+  for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+    if (best && entry->step == best->step) {
+      continue;
+    }
+    if (kept < keep || entry == entries.rbegin()) {
+      ++kept;
+    } else {
+      remove_checkpoint(entry->folder);
+    }
+  }
+}
+
+void remove_checkpoints_after(const fs::path& run_folder, std::int64_t step,
+                              std::int64_t best_step) {
+  const std::vector<CheckpointEntry> entries = list_checkpoints(run_folder);
+  for (auto entry = entries.rbegin(); entry != entries.rend() && entry->step > step; ++entry) {
+    remove_checkpoint(entry->folder);
+  }
+  const auto point_or_remove = [&](CheckpointPointer pointer, std::int64_t target) {
+    if (fs::exists(checkpoints_folder(run_folder) / checkpoint_name(target))) {
+      write_pointer(run_folder, pointer, target);
+    } else {
+      remove_tree(pointer_file(run_folder, pointer));
+    }
+  };
+  point_or_remove(CheckpointPointer::latest, step);
+  point_or_remove(CheckpointPointer::best, best_step);
+}
+
+}  // namespace hgnn_moe

@@ -1,0 +1,77 @@
+#include "hgnn_moe/train/dry_run.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "hgnn_moe/base/error.h"
+#include "hgnn_moe/data/dataset.h"
+#include "hgnn_moe/model/model_config.h"
+#include "hgnn_moe/train/memory_estimate.h"
+#include "hgnn_moe/train/plan.h"
+
+namespace hgnn_moe {
+
+namespace {
+
+struct TrainingLength {
+  std::int64_t steps = 0;
+  std::int64_t tokens = 0;  // real input tokens of all steps
+};
+
+// Follows the batches of every epoch, whose samples differ in length.
+TrainingLength training_length(const TrainConfig& config, const data::SampleSet& set) {
+  const auto seed = static_cast<std::uint64_t>(config.seed);
+  const auto rows = data::choose_samples(set.size(), config.num_train_samples, config.shuffle, seed,
+                                         data::Split::train);
+  const TrainPlan plan = make_plan(config, static_cast<std::int64_t>(rows.size()));
+  TrainingLength length{plan.total_steps, 0};
+  for (std::int64_t first = 0, epoch = 0; first < plan.total_steps; ++epoch) {
+    const std::int64_t steps = std::min(plan.steps_per_epoch, plan.total_steps - first);
+    const std::int64_t samples =
+        std::min(plan.last_batch(steps - 1) * plan.batch_size, plan.samples);
+    const auto order = data::epoch_order(rows, config.shuffle, seed, epoch);
+    for (std::int64_t i = 0; i < samples; ++i) length.tokens += set.length(order[i]);
+    first += steps;
+  }
+  return length;
+}
+
+}  // namespace
+
+Json dry_run_record(const ParsedConfig& parsed) {
+  const TrainConfig& config = parsed.config;
+  std::optional<data::Dataset> dataset;
+  std::int64_t vocab_size = config.vocab_size;
+  if (config.synthetic_data || data::dataset_exists(config)) {
+    dataset = data::open_dataset(config);
+    vocab_size = dataset->vocab_size;
+  }
+  if (vocab_size == 0) {
+    fail(ExitCode::usage,
+         "vocab_size is not known: there are no data in {}; prepare them or give --vocab_size",
+         data_folder(config));
+  }
+  const ModelConfig model = make_model_config(config, vocab_size);
+  const ParameterCounts counts = count_parameters(model);
+  const MemoryEstimate memory = estimate_memory(model, config.batch_size);
+  Json record = Json::object();
+  record["config"] = to_json(config);
+  record["parameters"] = {{"total", counts.total()},
+                          {"embeddings", counts.embeddings},
+                          {"experts", counts.experts},
+                          {"couplers", counts.couplers},
+                          {"head", counts.head}};
+  record["memory"] = {{"parameters", memory.parameters}, {"gradients", memory.gradients},
+                      {"optimizer", memory.optimizer},   {"activations", memory.activations},
+                      {"runtime", memory.runtime},       {"total", memory.total()}};
+  record["steps"] = nullptr;
+  record["tokens"] = nullptr;
+  if (dataset.has_value() && dataset->train != nullptr) {
+    const TrainingLength length = training_length(config, *dataset->train);
+    record["steps"] = length.steps;
+    record["tokens"] = length.tokens;
+  }
+  return record;
+}
+
+}  // namespace hgnn_moe

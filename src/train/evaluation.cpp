@@ -1,0 +1,88 @@
+#include "hgnn_moe/train/evaluation.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include "hgnn_moe/data/prefetcher.h"
+#include "hgnn_moe/train/device_batch.h"
+
+namespace hgnn_moe {
+
+namespace {
+
+void store_token_losses(const data::Batch& batch, const float* losses, std::int64_t first_row,
+                        TokenLosses& out) {
+  for (std::int64_t b = 0; b < batch.size; ++b) {
+    float* row = out.values.data() + (first_row + b) * out.columns;
+    for (std::int64_t t = 0; t < batch.length; ++t) {
+      if (batch.targets[b * batch.length + t] != data::kNoTarget) row[t] = *losses++;
+    }
+  }
+}
+
+}  // namespace
+
+EvaluationResult evaluate(const LanguageModel& model, const data::SampleSet& set,
+                          const std::vector<std::int64_t>& rows, std::int64_t batch_size,
+                          std::int64_t workers, c10::Device device, TokenLosses* token_losses) {
+  const c10::NoGradGuard no_grad;
+  const auto count = static_cast<std::int64_t>(rows.size());
+  if (token_losses != nullptr) {
+    token_losses->rows = count;
+    token_losses->columns = set.max_targets();
+    token_losses->values.assign(static_cast<std::size_t>(count * token_losses->columns),
+                                std::numeric_limits<float>::quiet_NaN());
+  }
+  data::Prefetcher batches((count + batch_size - 1) / batch_size, workers, [&](std::int64_t i) {
+    return data::make_batch(set, rows, i * batch_size,
+                            std::min(batch_size, count - i * batch_size));
+  });
+  EvaluationResult result;
+  double sum = 0.0;
+  std::int64_t first_row = 0;
+  while (const auto batch = batches.next()) {
+    if (batch->real_targets > 0) {
+      const DeviceBatch tensors = to_device(*batch, 0, device);
+      const at::Tensor losses_K = target_losses(model, tensors, ForwardContext{});
+      sum += losses_K.sum(at::kDouble).item<double>();
+      if (token_losses != nullptr) {
+        const at::Tensor host_K = losses_K.to(at::kCPU, at::kFloat).contiguous();
+        store_token_losses(*batch, host_K.const_data_ptr<float>(), first_row, *token_losses);
+      }
+    }
+    result.targets += batch->real_targets;
+    first_row += batch->size;
+  }
+  result.loss = result.targets > 0 ? sum / static_cast<double>(result.targets)
+                                   : std::numeric_limits<double>::quiet_NaN();
+  result.perplexity = std::exp(result.loss);
+  return result;
+}
+
+std::vector<std::vector<at::Tensor>> mean_mixing(const LanguageModel& model,
+                                                 const data::SampleSet& set,
+                                                 const std::vector<std::int64_t>& rows,
+                                                 std::int64_t batch_size, c10::Device device) {
+  if (model.config().coupler_type != CouplerType::gnn || rows.empty()) return {};
+  const c10::NoGradGuard no_grad;
+  const data::Batch batch =
+      data::make_batch(set, rows, 0, std::min(batch_size, static_cast<std::int64_t>(rows.size())));
+  const DeviceBatch tensors = to_device(batch, 0, device);
+  MixingProbe probe;
+  probe.real_tokens_N = at::arange(batch.length, tensors.lengths_B.options())
+                            .lt(tensors.lengths_B.view({-1, 1}))
+                            .flatten();
+  ForwardContext context;
+  context.mixing_probe = &probe;
+  model.hidden(tensors.tokens_BT, context);
+  for (auto& layer : probe.sum_EE) {
+    for (at::Tensor& sum : layer) sum = sum / static_cast<double>(batch.real_tokens);
+  }
+  return probe.sum_EE;
+}
+
+}  // namespace hgnn_moe

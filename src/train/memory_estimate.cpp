@@ -1,0 +1,65 @@
+#include "hgnn_moe/train/memory_estimate.h"
+
+#include <algorithm>
+
+namespace hgnn_moe {
+
+namespace {
+
+constexpr std::int64_t kFloat = 4;
+// LibTorch's code and tables in memory with the thread pools' and GEMM workspaces, measured on an
+// idle process after its first products.
+constexpr std::int64_t kRuntimeBytes = 320LL << 20;
+
+// Floats that one expert keeps for the backward pass, in units of N * D: what the operations of
+// model/expert.cpp save.
+std::int64_t expert_units(bool dropout) {
+  const std::int64_t attention = 1 + 3 + 1 + 1;  // norm1 out, qkv, heads out, its rows together
+  const std::int64_t residual = 1 + 1;           // h, norm2 out
+  const std::int64_t ffn = 4 + 4;                // before and after GELU
+  const std::int64_t out = 1;
+  // Dropout keeps its scaled copies of the hidden layer, and the output's before the residual.
+  return attention + residual + ffn + out + (dropout ? 4 : 0);
+}
+
+// The coupler's share in units of N * E * D: one stacked input, then what each layer keeps.
+std::int64_t coupler_units(const ModelConfig& config) {
+  switch (config.coupler_type) {
+    case CouplerType::gnn:
+      return 1 + 4 * config.coupler_layers;  // message, both transforms' sum, GELU, X
+    case CouplerType::hgnn:
+      return config.hypergraph_is_empty() ? 1 : 1 + 2 * config.coupler_layers;  // X Theta^T, P X
+    case CouplerType::mean:
+    case CouplerType::none:
+      return 1;
+  }
+  return 1;
+}
+
+}  // namespace
+
+MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t batch_size) {
+  const ParameterCounts counts = count_parameters(config);
+  const std::int64_t n = batch_size * config.max_seq_length;
+  const std::int64_t d = config.embed_dim, e = config.num_experts;
+  const bool dropout = config.dropout_rate > 0.0;
+
+  std::int64_t layer = n * d * e * (expert_units(dropout) + coupler_units(config)) + 6 * n * d;
+  if (dropout) {
+    // softmax and its dropped copy, [B, A, T, T] an expert
+    layer += 2 * n * config.num_heads * config.max_seq_length * e;
+  }
+  // The loss holds logits, their log-softmax and its gradient at once; in the backward pass the
+  // layers' activations are still there.
+  const std::int64_t head = 3 * n * config.vocab_size;
+
+  MemoryEstimate estimate;
+  estimate.parameters = counts.total() * kFloat;
+  estimate.gradients = counts.total() * kFloat;
+  estimate.optimizer = 2 * counts.total() * kFloat;
+  estimate.activations = (config.num_layers * layer + head) * kFloat;
+  estimate.runtime = kRuntimeBytes;
+  return estimate;
+}
+
+}  // namespace hgnn_moe

@@ -1,0 +1,59 @@
+#include "resume_point.h"
+
+#include "hgnn_moe/base/error.h"
+#include "hgnn_moe/train/checkpoint.h"
+#include "hgnn_moe/train/checkpoint_folder.h"
+
+namespace hgnn_moe {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr char kAuto[] = "auto";
+
+// RUN/checkpoints/step-00000020, without a trailing slash.
+fs::path checkpoint_path(const std::string& text) {
+  fs::path path = fs::path(text).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();
+  const bool is_checkpoint = checkpoint_step(path.filename().string()).has_value() &&
+                             fs::absolute(path).parent_path().filename() == "checkpoints";
+  if (!is_checkpoint || !fs::is_directory(path)) {
+    fail(ExitCode::checkpoint,
+         "resume_checkpoint is {}, which is no checkpoint; give RUN/checkpoints/step-NNNNNNNN or "
+         "auto with run_name",
+         text);
+  }
+  return fs::absolute(path);
+}
+
+}  // namespace
+
+RunLocation locate_run(const TrainConfig& config) {
+  if (config.resume_checkpoint.empty() || config.resume_checkpoint == kAuto) {
+    return {config.checkpoint_dir, config.run_name};
+  }
+  const fs::path run = checkpoint_path(config.resume_checkpoint).parent_path().parent_path();
+  if (!config.run_name.empty()) {
+    std::error_code ignored;
+    if (!fs::equivalent(fs::path(config.checkpoint_dir) / config.run_name, run, ignored)) {
+      fail(ExitCode::usage,
+           "resume_checkpoint {} is not of the run {} in {}; leave run_name out or use init_from "
+           "to start a new run from its weights",
+           config.resume_checkpoint, config.run_name, config.checkpoint_dir);
+    }
+  }
+  return {run.parent_path(), run.filename().string()};
+}
+
+std::optional<fs::path> find_resume_checkpoint(const TrainConfig& config,
+                                               const RunLocation& location, spdlog::logger& log) {
+  if (config.resume_checkpoint.empty()) return std::nullopt;
+  if (config.resume_checkpoint != kAuto) return checkpoint_path(config.resume_checkpoint);
+  const CheckpointSearch search = find_newest_valid(location.folder());
+  for (const std::string& sentence : search.damaged) log.warn("{}", sentence);
+  if (!search.checkpoint.has_value()) log.info("no checkpoint to resume from: a fresh start");
+  return search.checkpoint;
+}
+
+}  // namespace hgnn_moe

@@ -1,0 +1,235 @@
+#include "hgnn_moe/train/session.h"
+
+#include <cmath>
+#include <filesystem>
+#include <iostream>
+#include <map>
+#include <memory>
+
+#include "resume_point.h"
+
+#include "hgnn_moe/base/error.h"
+#include "hgnn_moe/base/log.h"
+#include "hgnn_moe/base/npy.h"
+#include "hgnn_moe/base/text.h"
+#include "hgnn_moe/base/version.h"
+#include "hgnn_moe/data/dataset.h"
+#include "hgnn_moe/model/language_model.h"
+#include "hgnn_moe/train/checkpoint.h"
+#include "hgnn_moe/train/checkpoint_folder.h"
+#include "hgnn_moe/train/device.h"
+#include "hgnn_moe/train/evaluation.h"
+#include "hgnn_moe/train/generate.h"
+#include "hgnn_moe/train/run_folder.h"
+#include "hgnn_moe/train/run_records.h"
+#include "hgnn_moe/train/stop_signal.h"
+#include "hgnn_moe/train/trainer.h"
+
+namespace hgnn_moe {
+
+namespace {
+
+using Log = std::shared_ptr<spdlog::logger>;
+
+// Everything that fresh, resumed and evaluation-only runs share.
+struct Session {
+  ParsedConfig parsed;
+  data::Dataset dataset;
+  DeviceChoice device;
+  ModelConfig model_config;
+  RunLocation location;
+  RunFolder folder;
+  Log log;
+  LanguageModel model;
+
+  const TrainConfig& config() const { return parsed.config; }
+};
+
+RunStart run_start(const TrainConfig& config) {
+  if (!config.resume_checkpoint.empty()) return RunStart::resume;
+  return config.overwrite ? RunStart::overwrite : RunStart::fresh;
+}
+
+// Loads, checks and opens everything before the run folder is touched, so that a mistake leaves
+// no trace of a run.
+Session open_session(const ParsedConfig& parsed) {
+  const TrainConfig& config = parsed.config;
+  configure_machine(config);
+  DeviceChoice device = choose_device(config.device, ops::cuda_status());
+  data::Dataset dataset = data::open_dataset(config);
+  ModelConfig model_config = make_model_config(config, dataset.vocab_size);
+  check_sample_ids(sample_id_list(config), dataset.vocab_size);
+  RunLocation location = locate_run(config);
+  RunFolder folder = RunFolder::open(location.checkpoint_dir, location.run_name, run_start(config));
+  Log log = make_logger(config.quiet, folder.log_file());
+  LanguageModel model(model_config, static_cast<std::uint64_t>(config.seed), at::kFloat,
+                      device.device);
+  return {parsed,   std::move(dataset), device, model_config,
+          location, std::move(folder),  log,    std::move(model)};
+}
+
+void log_start(const Session& session) {
+  const ParameterCounts counts = count_parameters(session.model_config);
+  spdlog::logger& log = *session.log;
+  log.info("hgnn_moe_train {} ({}), run {} on {}", project_version(), project_commit(),
+           session.location.run_name, session.device.device.str());
+  for (const auto* notes : {&session.parsed.notes, &session.dataset.notes, &session.device.notes}) {
+    for (const std::string& note : *notes) log.info("{}", note);
+  }
+  if (session.dataset.synthetic) {
+    log.warn("training on synthetic data (synthetic_data is set): losses say nothing about text");
+  }
+  log.info("{} parameters: embeddings {}, experts {}, couplers {}, head {}", counts.total(),
+           counts.embeddings, counts.experts, counts.couplers, counts.head);
+  if (session.model_config.coupler_type == CouplerType::hgnn &&
+      session.model_config.hypergraph_is_empty()) {
+    log.warn("the hypergraph has no hyperedge (M = 0): the coupler computes MEAN");
+  } else if (const std::string reason = no_op_reason(session.model_config); !reason.empty()) {
+    log.warn("the graph is a no-op: {}", reason);
+  }
+}
+
+RunSummary summarise(const Session& session, const TrainingState& state, RunStatus status) {
+  RunSummary summary;
+  summary.run_name = session.location.run_name;
+  summary.synthetic = session.dataset.synthetic;
+  summary.best_eval_loss = state.best_eval_loss;
+  summary.final_eval_loss = status == RunStatus::done ? state.last_eval_loss : std::nullopt;
+  summary.steps = state.step;
+  summary.tokens = state.tokens;
+  summary.parameters = count_parameters(session.model_config).total();
+  summary.seconds = state.seconds;
+  summary.peak_memory_bytes = peak_memory_bytes(session.device.device);
+  summary.status = status;
+  return summary;
+}
+
+// With sample_ids: one line of JSON on standard output, for scripts/sample.py.
+void print_sample(const Session& session) {
+  const std::vector<std::int64_t> prompt = sample_id_list(session.config());
+  if (prompt.empty()) return;
+  const TrainConfig& config = session.config();
+  const SamplerOptions options{config.temperature, config.top_k,
+                               static_cast<std::uint64_t>(config.seed)};
+  const auto continuation =
+      generate(session.model, prompt, config.sample_tokens, options, session.device.device);
+  std::cout << Json({{"sample_ids", prompt}, {"continuation_ids", continuation}}).dump()
+            << std::endl;
+}
+
+std::map<std::string, std::string> weight_metadata(const TrainConfig& config) {
+  return {{kHyperedgeWeightParamKey, to_string(config.hyperedge_weight_param)}};
+}
+
+int evaluate_only(Session& session) {
+  const TrainConfig& config = session.config();
+  if (const auto resume = find_resume_checkpoint(config, session.location, *session.log)) {
+    load_weights(*resume, session.model.parameters(), weight_metadata(config));
+    session.log->info("weights of {}", resume->string());
+  }
+  TokenLosses token_losses;
+  const bool dump = !config.dump_token_losses.empty();
+  const EvaluationResult result =
+      evaluate(session.model, *session.dataset.eval, evaluation_rows(config, *session.dataset.eval),
+               config.batch_size, config.num_workers_dataloader, session.device.device,
+               dump ? &token_losses : nullptr);
+  if (dump) {
+    write_npy_f32(config.dump_token_losses, token_losses.rows, token_losses.columns,
+                  token_losses.values.data());
+  }
+  session.log->info("evaluation loss {:.4f}, perplexity {:.1f}, {} targets", result.loss,
+                    result.perplexity, result.targets);
+  TrainingState state;
+  state.best_eval_loss = result.loss;
+  state.last_eval_loss = result.loss;
+  session.folder.write_summary(summary_record(summarise(session, state, RunStatus::done)));
+  if (!std::isfinite(result.loss)) {
+    fail(ExitCode::diverged, "the evaluation loss is {}; check the weights", result.loss);
+  }
+  print_sample(session);
+  return 0;
+}
+
+// The state of a fresh run, or of the checkpoint that the run resumes from, loaded.
+TrainingState begin(Session& session, AdamW& optimizer, MetricsWriter& metrics) {
+  const TrainConfig& config = session.config();
+  TrainingState fresh;
+  fresh.fingerprint = resume_fingerprint(config, session.model_config, session.dataset);
+  const auto checkpoint = find_resume_checkpoint(config, session.location, *session.log);
+  if (!checkpoint.has_value()) {
+    remove_checkpoints_after(session.folder.path(), /*step=*/-1, /*best_step=*/-1);
+    metrics.truncate_to(0);
+    return fresh;
+  }
+  const Json saved = verify_checkpoint(*checkpoint).fingerprint;
+  if (const std::string raised = check_resume(saved, fresh.fingerprint); !raised.empty()) {
+    session.log->info("{}", raised);
+  }
+  TrainingState state = load_checkpoint(*checkpoint, optimizer);
+  remove_checkpoints_after(session.folder.path(), state.step, state.best_step);
+  metrics.truncate_to(state.metrics_length);
+  state.fingerprint = fresh.fingerprint;
+  session.log->info("resumed from {} at step {}", checkpoint->filename().string(), state.step);
+  return state;
+}
+
+int train(Session& session) {
+  const TrainConfig& config = session.config();
+  const StopSignal stop;
+  AdamW optimizer(session.model.parameters(), {0.9, 0.999, 1e-8, config.weight_decay});
+  MetricsWriter metrics(session.folder.metrics_file());
+  Trainer trainer({config, session.dataset, session.folder, session.model, optimizer, metrics,
+                   *session.log, session.device.device},
+                  begin(session, optimizer, metrics));
+  session.folder.write_config(
+      config_record(session.parsed, session.dataset, session.device.device));
+  const auto summary = [&](RunStatus status) {
+    session.folder.write_summary(summary_record(summarise(session, trainer.state(), status)));
+  };
+  session.log->info("{} steps: {} epochs of {} samples in batches of {}",
+                    trainer.plan().total_steps, trainer.plan().epochs, trainer.plan().samples,
+                    config.batch_size);
+  bool complete = false;
+  try {
+    complete = trainer.run(stop);
+  } catch (const Error& error) {
+    summary(error.code() == ExitCode::diverged ? RunStatus::diverged : RunStatus::failed);
+    throw;
+  } catch (...) {
+    summary(RunStatus::failed);
+    throw;
+  }
+  summary(complete ? RunStatus::done : RunStatus::stopped);
+  if (!complete) {
+    session.log->warn(
+        "stopped by signal {} after step {}; resume with --resume_checkpoint auto "
+        "--run_name {}",
+        stop.received(), trainer.state().step, session.location.run_name);
+    return 128 + stop.received();
+  }
+  session.log->info("done: {} steps in {}, best evaluation loss {:.4f}; files in {}",
+                    trainer.state().step, format_duration(trainer.state().seconds),
+                    trainer.state().best_eval_loss.value_or(std::nan("")),
+                    session.folder.path().string());
+  print_sample(session);
+  return 0;
+}
+
+}  // namespace
+
+int run_session(const ParsedConfig& parsed) {
+  Session session = open_session(parsed);
+  log_start(session);
+  const TrainConfig& config = session.config();
+  if (!config.init_from.empty()) {
+    load_weights(config.init_from, session.model.parameters(), weight_metadata(config));
+    session.log->info("weights of {}", config.init_from);
+  }
+  if (config.eval_only) {
+    session.folder.write_config(config_record(parsed, session.dataset, session.device.device));
+    return evaluate_only(session);
+  }
+  return train(session);
+}
+
+}  // namespace hgnn_moe

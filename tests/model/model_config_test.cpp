@@ -1,0 +1,115 @@
+#include "hgnn_moe/model/model_config.h"
+
+#include <fstream>
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "tests/base/test_support.h"
+
+#include "hgnn_moe/base/error.h"
+#include "hgnn_moe/model/language_model.h"
+
+namespace hgnn_moe {
+namespace {
+
+TrainConfig published(CouplerType type, std::int64_t experts, std::int64_t dim, std::int64_t layers,
+                      std::int64_t coupler_layers) {
+  TrainConfig config;
+  config.coupler_type = type;
+  config.num_experts = experts;
+  config.embed_dim = dim;
+  config.num_layers = layers;
+  config.gnn_layers = coupler_layers;
+  return config;
+}
+
+// The totals that the published study lists, V = 50257 and T = 128.
+TEST(ModelConfig, ParameterTotalsArePublishedOnesToTheDigit) {
+  const struct {
+    TrainConfig config;
+    std::int64_t total;
+  } cases[] = {{published(CouplerType::gnn, 2, 384, 4, 2), 55859321},
+               {published(CouplerType::gnn, 4, 384, 4, 2), 70055129},
+               {published(CouplerType::gnn, 8, 384, 4, 2), 98446937},
+               {published(CouplerType::gnn, 4, 256, 4, 2), 39773401},
+               {published(CouplerType::gnn, 4, 512, 4, 2), 107283673},
+               {published(CouplerType::gnn, 4, 384, 4, 1), 68869269},
+               {published(CouplerType::gnn, 4, 384, 4, 3), 71240989},
+               {published(CouplerType::gnn, 4, 384, 6, 2), 85733917},
+               {published(CouplerType::gnn, 4, 384, 8, 2), 101412705},
+               {published(CouplerType::hgnn, 2, 384, 6, 3), 63543895},
+               {published(CouplerType::hgnn, 4, 512, 8, 3), 160869505}};
+  for (const auto& item : cases) {
+    EXPECT_EQ(count_parameters(make_model_config(item.config, 50257)).total(), item.total);
+  }
+}
+
+TEST(ModelConfig, CountsAreThoseOfTheModel) {
+  for (const CouplerType type :
+       {CouplerType::gnn, CouplerType::hgnn, CouplerType::mean, CouplerType::none}) {
+    for (const bool learnable : {true, false}) {
+      for (const std::int64_t experts : {1, 2, 4}) {
+        TrainConfig config = published(type, experts, 16, 2, 3);
+        config.hgnn_learnable_edge_weights = learnable;
+        config.max_seq_length = 10;
+        const ModelConfig model_config = make_model_config(config, 40);
+        const LanguageModel model(model_config, 1, at::kFloat, at::kCPU);
+        std::int64_t total = 0;
+        for (const auto& parameter : model.parameters()) total += parameter.tensor.numel();
+        EXPECT_EQ(count_parameters(model_config).total(), total)
+            << static_cast<int>(type) << ", " << experts << " experts";
+      }
+    }
+  }
+}
+
+TEST(ModelConfig, NoOpGraphsAreRecognised) {
+  TrainConfig config = published(CouplerType::hgnn, 4, 16, 1, 2);
+  const auto reason = [&] { return no_op_reason(make_model_config(config, 40)); };
+  EXPECT_EQ(reason(), "");
+  config.hgnn_learnable_edge_weights = false;
+  EXPECT_NE(reason(), "") << "fixed weights on a complete uniform hypergraph";
+  config.hgnn_learnable_edge_weights = true;
+  config.static_hyperedge_strategy = HyperedgeStrategy::all;
+  EXPECT_EQ(reason(), "") << "pyg: a scalar is left";
+  config.hyperedge_weighting = HyperedgeWeighting::paper;
+  EXPECT_NE(reason(), "");
+  config.static_hyperedge_strategy = HyperedgeStrategy::all_pairs;
+  EXPECT_EQ(reason(), "");
+  config.num_experts = 1;
+  EXPECT_NE(reason(), "");
+  config.coupler_type = CouplerType::gnn;
+  EXPECT_EQ(reason(), "");
+}
+
+TEST(ModelConfig, HyperedgesFilesAreRead) {
+  const TemporaryFolder folder;
+  const std::string path = (folder.path() / "edges.json").string();
+  const auto read = [&](const std::string& text) {
+    std::ofstream(path) << text;
+    return read_hyperedges_file(path, 4);
+  };
+  EXPECT_EQ(read("[[2, 0], [1, 2, 3], []]").hyperedges,
+            (std::vector<std::vector<std::int64_t>>{{0, 2}, {1, 2, 3}, {}}));
+  EXPECT_EQ(read("[]").num_hyperedges(), 0);
+  const struct {
+    const char* text;
+    const char* expected;
+  } bad[] = {{"{}", "list of lists"},         {"[1]", "hyperedge 0"},
+             {"[[0, 4]]", "from 0 to 3"},     {"[[0, -1]]", "from 0 to 3"},
+             {"[[0, 1.5]]", "holds 1.5"},     {"[[0, 1], [2, 2]]", "expert 2 twice"},
+             {"[[0, \"1\"]]", "hyperedge 0"}, {"[[0, 1]", "line 1"}};
+  for (const auto& item : bad) {
+    try {
+      read(item.text);
+      FAIL() << item.text << " was accepted";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::usage);
+      EXPECT_NE(std::string(error.what()).find(item.expected), std::string::npos) << error.what();
+    }
+  }
+}
+
+}  // namespace
+}  // namespace hgnn_moe

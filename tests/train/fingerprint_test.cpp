@@ -1,0 +1,42 @@
+#include "hgnn_moe/train/fingerprint.h"
+
+#include <gtest/gtest.h>
+
+namespace hgnn_moe {
+namespace {
+
+using Sentences = std::vector<std::string>;
+
+TEST(Fingerprint, EqualOnesDiffersNowhere) {
+  const Json json = {{"embed_dim", 384}, {"learning_rate", 5e-4}, {"coupler_type", "HGNN"}};
+  EXPECT_EQ(compare_fingerprint(json, json), Sentences{});
+}
+
+TEST(Fingerprint, OrderOfKeysDoesNotMatter) {
+  EXPECT_EQ(compare_fingerprint({{"a", 1}, {"b", 2}}, {{"b", 2}, {"a", 1}}), Sentences{});
+}
+
+TEST(Fingerprint, NamesEveryDifference) {
+  const Json saved = {{"embed_dim", 384}, {"seed", 42}, {"coupler_type", "HGNN"}, {"old", true}};
+  const Json current = {{"embed_dim", 256}, {"seed", 42}, {"coupler_type", "GNN"}, {"new", 1.5}};
+  EXPECT_EQ(compare_fingerprint(saved, current),
+            (Sentences{"embed_dim: 384 in the checkpoint, 256 now",
+                       "coupler_type: HGNN in the checkpoint, GNN now",
+                       "old: true in the checkpoint, absent now",
+                       "new: absent in the checkpoint, 1.5 now"}));
+}
+
+TEST(Fingerprint, NestedKeysAreJoinedByDots) {
+  const Json saved = {{"data", {{"name", "wikitext"}, {"hash", "aa"}}}};
+  const Json current = {{"data", {{"name", "wikitext"}, {"hash", "bb"}}}};
+  EXPECT_EQ(compare_fingerprint(saved, current),
+            Sentences{"data.hash: aa in the checkpoint, bb now"});
+}
+
+TEST(Fingerprint, NeighbouringDoublesDiffer) {
+  EXPECT_EQ(compare_fingerprint({{"learning_rate", 0.3}}, {{"learning_rate", 0.1 + 0.2}}),
+            Sentences{"learning_rate: 0.3 in the checkpoint, 0.30000000000000004 now"});
+}
+
+}  // namespace
+}  // namespace hgnn_moe
