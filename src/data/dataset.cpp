@@ -177,8 +177,6 @@ Dataset open_synthetic(const TrainConfig& config) {
   dataset.end_of_text_id =
       config.end_of_text_id >= 0 ? config.end_of_text_id : dataset.vocab_size - 1;
   check_end_of_text_id(dataset);
-  dataset.notes.push_back(
-      "synthetic_data: the text is generated, so the losses say nothing about real data");
 
   Xxh3 hash;
   if (!config.eval_only) dataset.train = generate(Split::train, config, dataset, hash);

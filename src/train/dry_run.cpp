@@ -63,7 +63,7 @@ Json dry_run_record(const ParsedConfig& parsed) {
                           {"head", counts.head}};
   record["memory"] = {{"parameters", memory.parameters}, {"gradients", memory.gradients},
                       {"optimizer", memory.optimizer},   {"activations", memory.activations},
-                      {"runtime", memory.runtime},       {"total", memory.total()}};
+                      {"runtime", memory.runtime},       {"total", memory.total}};
   record["steps"] = nullptr;
   record["tokens"] = nullptr;
   if (dataset.has_value() && dataset->train != nullptr) {

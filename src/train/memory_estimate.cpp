@@ -49,7 +49,7 @@ MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t batch_siz
     // softmax and its dropped copy, [B, A, T, T] an expert
     layer += 2 * n * config.num_heads * config.max_seq_length * e;
   }
-  // The loss holds logits, their log-softmax and its gradient at once; in the backward pass the
+  // The loss's backward pass holds the log-softmax and two gradients of its size, while all
   // layers' activations are still there.
   const std::int64_t head = 3 * n * config.vocab_size;
 
@@ -57,8 +57,11 @@ MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t batch_siz
   estimate.parameters = counts.total() * kFloat;
   estimate.gradients = counts.total() * kFloat;
   estimate.optimizer = 2 * counts.total() * kFloat;
-  estimate.activations = (config.num_layers * layer + head) * kFloat;
+  const std::int64_t layers = config.num_layers * layer * kFloat;
+  estimate.activations = layers + head * kFloat;
   estimate.runtime = kRuntimeBytes;
+  estimate.total = estimate.parameters + estimate.optimizer + estimate.runtime + layers +
+                   std::max(head * kFloat, estimate.gradients);
   return estimate;
 }
 

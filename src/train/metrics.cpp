@@ -91,7 +91,7 @@ void MetricsWriter::sync() {
   }
 }
 
-void MetricsWriter::truncate_to(std::int64_t length) {
+void MetricsWriter::check_length(std::int64_t length) const {
   if (length > length_) {
     fail(ExitCode::checkpoint,
          "'{}' has {} bytes, but had {} when the checkpoint was saved: it was changed since, so "
@@ -109,6 +109,10 @@ void MetricsWriter::truncate_to(std::int64_t length) {
         "so resume from an earlier checkpoint or start again with --overwrite",
         path_.string(), length);
   }
+}
+
+void MetricsWriter::truncate_to(std::int64_t length) {
+  check_length(length);
   if (::ftruncate(descriptor_, length) != 0) {
     fail_with_errno("truncate", path_);
   }

@@ -52,6 +52,12 @@ std::optional<fs::path> find_resume_checkpoint(const TrainConfig& config,
   if (config.resume_checkpoint != kAuto) return checkpoint_path(config.resume_checkpoint);
   const CheckpointSearch search = find_newest_valid(location.folder());
   for (const std::string& sentence : search.damaged) log.warn("{}", sentence);
+  if (!search.checkpoint.has_value() && !search.damaged.empty()) {
+    fail(ExitCode::checkpoint,
+         "resume_checkpoint is auto, but none of the {} checkpoints of {} is intact; restore one "
+         "or start again with overwrite",
+         search.damaged.size(), location.folder().string());
+  }
   if (!search.checkpoint.has_value()) log.info("no checkpoint to resume from: a fresh start");
   return search.checkpoint;
 }

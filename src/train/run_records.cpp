@@ -1,6 +1,7 @@
 #include "hgnn_moe/train/run_records.h"
 
 #include <cmath>
+#include <filesystem>
 
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
@@ -63,7 +64,9 @@ Json config_record(const ParsedConfig& parsed, const data::Dataset& dataset, c10
   Json record = Json::object();
   record["config"] = to_json(parsed.config);
   record["provenance"] = provenance;
-  record["data_folder"] = dataset.folder;
+  // Absolute, so that scripts find the data from any folder.
+  record["data_folder"] =
+      dataset.synthetic ? Json(nullptr) : Json(std::filesystem::absolute(dataset.folder).string());
   record["data_mode"] = dataset.synthetic ? "synthetic" : "real";
   record["vocab_size"] = dataset.vocab_size;
   record["version"] = project_version();
@@ -92,6 +95,9 @@ Json resume_fingerprint(const TrainConfig& config, const ModelConfig& model,
     fingerprint["hyperedges (hash)"] = hash_of_hyperedges(model.hypergraph);
   }
   fingerprint["data (content hash)"] = dataset.content_hash;
+  if (config.sample_mode == SampleMode::packed) {
+    fingerprint["end_of_text_id"] = dataset.end_of_text_id;
+  }
   for (const char* key :
        {"sample_mode", "shuffle", "num_train_samples", "num_eval_samples", "synthetic_data", "seed",
         "batch_size", "gradient_accumulation_steps", "max_batches_per_epoch", "learning_rate",

@@ -1,5 +1,6 @@
 #include "hgnn_moe/train/session.h"
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <iostream>
@@ -9,6 +10,7 @@
 #include "resume_point.h"
 
 #include "hgnn_moe/base/error.h"
+#include "hgnn_moe/base/files.h"
 #include "hgnn_moe/base/log.h"
 #include "hgnn_moe/base/npy.h"
 #include "hgnn_moe/base/text.h"
@@ -50,8 +52,32 @@ RunStart run_start(const TrainConfig& config) {
   return config.overwrite ? RunStart::overwrite : RunStart::fresh;
 }
 
+// A line of one token has none.
+void check_evaluation_targets(const TrainConfig& config, const data::SampleSet& set) {
+  if (config.sample_mode == SampleMode::packed) return;
+  const std::vector<std::int64_t> rows = evaluation_rows(config, set);
+  const auto has_target = [&](std::int64_t row) { return set.length(row) > 1; };
+  if (std::none_of(rows.begin(), rows.end(), has_target)) {
+    fail(ExitCode::data,
+         "none of the {} evaluation samples has a second token to predict; raise num_eval_samples "
+         "({}) or prepare longer ones",
+         rows.size(), config.num_eval_samples);
+  }
+}
+
+// The losses are written last: a mistake in the path must not show after hours of training.
+void check_token_losses_path(const TrainConfig& config, const RunLocation& location) {
+  if (config.dump_token_losses.empty()) return;
+  hgnn_moe::create_directories(location.folder());  // where the file may go
+  const AtomicFile probe(config.dump_token_losses);
+}
+
+std::map<std::string, std::string> weight_metadata(const TrainConfig& config) {
+  return {{kHyperedgeWeightParamKey, to_string(config.hyperedge_weight_param)}};
+}
+
 // Loads, checks and opens everything before the run folder is touched, so that a mistake leaves
-// no trace of a run.
+// no trace of a run and costs no run that was to be overwritten.
 Session open_session(const ParsedConfig& parsed) {
   const TrainConfig& config = parsed.config;
   configure_machine(config);
@@ -59,11 +85,16 @@ Session open_session(const ParsedConfig& parsed) {
   data::Dataset dataset = data::open_dataset(config);
   ModelConfig model_config = make_model_config(config, dataset.vocab_size);
   check_sample_ids(sample_id_list(config), dataset.vocab_size);
-  RunLocation location = locate_run(config);
-  RunFolder folder = RunFolder::open(location.checkpoint_dir, location.run_name, run_start(config));
-  Log log = make_logger(config.quiet, folder.log_file());
+  check_evaluation_targets(config, *dataset.eval);
   LanguageModel model(model_config, static_cast<std::uint64_t>(config.seed), at::kFloat,
                       device.device);
+  if (!config.init_from.empty()) {
+    load_weights(config.init_from, model.parameters(), weight_metadata(config));
+  }
+  RunLocation location = locate_run(config);
+  check_token_losses_path(config, location);
+  RunFolder folder = RunFolder::open(location.checkpoint_dir, location.run_name, run_start(config));
+  Log log = make_logger(config.quiet, folder.log_file());
   return {parsed,   std::move(dataset), device, model_config,
           location, std::move(folder),  log,    std::move(model)};
 }
@@ -117,13 +148,11 @@ void print_sample(const Session& session) {
             << std::endl;
 }
 
-std::map<std::string, std::string> weight_metadata(const TrainConfig& config) {
-  return {{kHyperedgeWeightParamKey, to_string(config.hyperedge_weight_param)}};
-}
-
 int evaluate_only(Session& session) {
   const TrainConfig& config = session.config();
+  TrainingState state;
   if (const auto resume = find_resume_checkpoint(config, session.location, *session.log)) {
+    state = verify_checkpoint(*resume);  // its steps, tokens and seconds stay in the summary
     load_weights(*resume, session.model.parameters(), weight_metadata(config));
     session.log->info("weights of {}", resume->string());
   }
@@ -139,7 +168,6 @@ int evaluate_only(Session& session) {
   }
   session.log->info("evaluation loss {:.4f}, perplexity {:.1f}, {} targets", result.loss,
                     result.perplexity, result.targets);
-  TrainingState state;
   state.best_eval_loss = result.loss;
   state.last_eval_loss = result.loss;
   session.folder.write_summary(summary_record(summarise(session, state, RunStatus::done)));
@@ -166,6 +194,7 @@ TrainingState begin(Session& session, AdamW& optimizer, MetricsWriter& metrics) 
     session.log->info("{}", raised);
   }
   TrainingState state = load_checkpoint(*checkpoint, optimizer);
+  metrics.check_length(state.metrics_length);  // while refusing still loses nothing
   remove_checkpoints_after(session.folder.path(), state.step, state.best_step);
   metrics.truncate_to(state.metrics_length);
   state.fingerprint = fresh.fingerprint;
@@ -221,12 +250,12 @@ int run_session(const ParsedConfig& parsed) {
   Session session = open_session(parsed);
   log_start(session);
   const TrainConfig& config = session.config();
-  if (!config.init_from.empty()) {
-    load_weights(config.init_from, session.model.parameters(), weight_metadata(config));
-    session.log->info("weights of {}", config.init_from);
-  }
+  if (!config.init_from.empty()) session.log->info("weights of {}", config.init_from);
   if (config.eval_only) {
-    session.folder.write_config(config_record(parsed, session.dataset, session.device.device));
+    // An evaluation inside an existing run leaves that run's configuration as it is.
+    if (config.resume_checkpoint.empty()) {
+      session.folder.write_config(config_record(parsed, session.dataset, session.device.device));
+    }
     return evaluate_only(session);
   }
   return train(session);

@@ -105,10 +105,10 @@ bool Trainer::run_epoch(const StopSignal& stop) {
     }
     lap(mark, times.data);
     train_step(batches, times);
-    finish_step(end);
+    const bool saved = finish_step(end);
     const bool complete = state_.step == plan_.total_steps;
     if (stop.received() != 0 && !complete) {
-      save();
+      if (!saved) save();
       return false;
     }
     if (state_.position == 0) return true;
@@ -195,8 +195,8 @@ double Trainer::accumulate_gradients(const std::vector<data::Batch>& batches,
   return loss;
 }
 
-// Counts the step, then evaluates and saves where that is due.
-void Trainer::finish_step(std::int64_t next_batch) {
+// Counts the step, then evaluates and saves where that is due. Returns whether it saved.
+bool Trainer::finish_step(std::int64_t next_batch) {
   ++state_.step;
   state_.position = next_batch;
   if (state_.position >= plan_.batches_per_epoch) {
@@ -207,7 +207,9 @@ void Trainer::finish_step(std::int64_t next_batch) {
   const bool last = state_.step == plan_.total_steps;
   const bool evaluate = last || is_due(parts_.config.eval_every);
   if (evaluate) evaluate_now();
-  if (evaluate || is_due(parts_.config.save_every)) save();
+  const bool save_due = evaluate || is_due(parts_.config.save_every);
+  if (save_due) save();
+  return save_due;
 }
 
 void Trainer::evaluate_now() {

@@ -11,10 +11,10 @@ struct MemoryEstimate {
   std::int64_t parameters = 0;
   std::int64_t gradients = 0;
   std::int64_t optimizer = 0;
-  std::int64_t activations = 0;  // kept for the backward pass, with its largest temporaries
+  std::int64_t activations = 0;  // kept for the backward pass, with the head's temporaries
   std::int64_t runtime = 0;      // program, libraries and their workspaces
-
-  std::int64_t total() const { return parameters + gradients + optimizer + activations + runtime; }
+  // The peak. Less than the sum: gradients appear after the head's temporaries are gone.
+  std::int64_t total = 0;
 };
 
 // Bytes at the peak of a step with full micro-batches of batch_size samples of T tokens.

@@ -66,9 +66,11 @@ class MetricsWriter {
   // Makes everything so far durable. Call it before saving a checkpoint that notes length().
   void sync();
 
-  // Cuts the file back to the length that a checkpoint noted, with any unfinished last line.
-  // Throws Error(checkpoint) where the file is shorter, or has no end of line there: it is then
-  // not the file that the checkpoint was saved with.
+  // Throws Error(checkpoint) where the file is shorter than a checkpoint noted, or has no end of
+  // line there: it is then not the file that the checkpoint was saved with.
+  void check_length(std::int64_t length) const;
+
+  // Checks the length, then cuts the file back to it, with any unfinished last line.
   void truncate_to(std::int64_t length);
 
  private:

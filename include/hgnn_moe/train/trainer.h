@@ -57,7 +57,7 @@ class Trainer {
   void train_step(const std::vector<data::Batch>& batches, StepTimes times);
   double accumulate_gradients(const std::vector<data::Batch>& batches, std::int64_t real_targets,
                               StepTimes& times);
-  void finish_step(std::int64_t next_batch);
+  bool finish_step(std::int64_t next_batch);
   void evaluate_now();
   void record_couplers();
   void warn_of_cancelled_degrees();

@@ -1,0 +1,105 @@
+// Every operation on a GPU against the same operation on the CPU.
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/gpu.h"
+#include "tests/support/tensors.h"
+
+#include "hgnn_moe/ops/causal_attention.h"
+#include "hgnn_moe/ops/counter_dropout.h"
+#include "hgnn_moe/ops/gnn_message.h"
+#include "hgnn_moe/ops/hypergraph_conv.h"
+
+namespace hgnn_moe::ops {
+namespace {
+
+using ::hgnn_moe::testing::close;
+using ::hgnn_moe::testing::gradients;
+using ::hgnn_moe::testing::random_tensor;
+
+class OpsGpu : public ::hgnn_moe::testing::GpuTest {};
+
+using Function = std::function<at::Tensor(const std::vector<at::Tensor>&)>;
+
+// Forward and every gradient on both devices; `terms` as for close().
+void expect_same_on_gpu(const Function& f, const std::vector<at::Tensor>& inputs, double terms) {
+  std::vector<at::Tensor> on_gpu;
+  for (const at::Tensor& input : inputs) on_gpu.push_back(input.to(at::kCUDA));
+  const at::Tensor expected = f(inputs);
+  EXPECT_TRUE(close(f(on_gpu), expected, terms));
+  const at::Tensor cotangent = random_tensor(expected.sizes(), 77).to(expected.scalar_type());
+  const auto actual_gradients = gradients(f, on_gpu, cotangent.to(at::kCUDA));
+  const auto expected_gradients = gradients(f, inputs, cotangent);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    EXPECT_TRUE(close(actual_gradients[i], expected_gradients[i], terms)) << "gradient " << i;
+  }
+}
+
+std::vector<at::Tensor> inputs_of(std::initializer_list<std::vector<std::int64_t>> shapes,
+                                  at::ScalarType type) {
+  std::vector<at::Tensor> inputs;
+  for (const auto& shape : shapes) {
+    inputs.push_back(random_tensor(shape, inputs.size() + 1).to(type));
+  }
+  return inputs;
+}
+
+TEST_F(OpsGpu, CounterDropoutEqualsTheCpuToTheBit) {
+  const DropoutStream stream{0.3, 0x123456789abcdef0u};
+  for (const at::ScalarType type : {at::kFloat, at::kDouble, at::kBFloat16, at::kHalf}) {
+    for (const std::int64_t features : {1, 3, 4, 67, 130}) {
+      const at::Tensor x = random_tensor({3, 2, 5, features}, 1).to(type);
+      const at::Tensor rows = at::arange(3, at::kLong) + 7;
+      const at::Tensor gpu = counter_dropout(x.to(at::kCUDA), stream, rows.to(at::kCUDA));
+      EXPECT_TRUE(at::equal(gpu.to(at::kCPU) == 0, counter_dropout(x, stream, rows) == 0))
+          << type << ", " << features << " features";
+      EXPECT_TRUE(close(gpu.to(at::kCPU), counter_dropout(x, stream, rows), 1));
+    }
+  }
+}
+
+TEST_F(OpsGpu, HypergraphConv) {
+  for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
+    for (const std::int64_t e : {2, 4, 8, 16}) {
+      const Hypergraph graph = complete_uniform_hypergraph(e, 2);
+      const auto m = graph.num_hyperedges();
+      for (const bool per_token : {false, true}) {
+        auto inputs = inputs_of({{5, e, 7}, {m}, {7, 7}, {7}}, type);
+        if (per_token) inputs[1] = random_tensor({5, m}, 9).to(type);
+        inputs[1] = inputs[1].abs() + 0.2;
+        const Function f = [&](const std::vector<at::Tensor>& in) {
+          return hypergraph_conv(in[0], incidence_matrix(graph, in[0].options()), in[1],
+                                 Weighting::pyg, in[2], in[3]);
+        };
+        expect_same_on_gpu(f, inputs, static_cast<double>(m + 5 * e + 7));
+      }
+    }
+  }
+}
+
+TEST_F(OpsGpu, GnnMessage) {
+  for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
+    for (const std::int64_t e : {1, 2, 4, 16}) {
+      const Function f = [](const std::vector<at::Tensor>& in) {
+        return gnn_message(in[0], in[1], in[2], in[3]);
+      };
+      expect_same_on_gpu(f, inputs_of({{5, e, 7}, {1, 14}, {1}, {e, e}}, type),
+                         static_cast<double>(5 * e * e + 14));
+    }
+  }
+}
+
+TEST_F(OpsGpu, CausalAttention) {
+  for (const double rate : {0.0, 0.2}) {
+    const Function f = [rate](const std::vector<at::Tensor>& in) {
+      const at::Tensor rows = at::arange(2, in[0].options().dtype(at::kLong));
+      return causal_attention(in[0], in[1], in[2], {rate, 99}, rows);
+    };
+    const std::vector<std::int64_t> shape{2, 3, 17, 8};
+    expect_same_on_gpu(f, inputs_of({shape, shape, shape}, at::kFloat), 50);
+  }
+}
+
+}  // namespace
+}  // namespace hgnn_moe::ops

@@ -1,0 +1,44 @@
+#include "hgnn_moe/train/device.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/base/test_support.h"
+
+namespace hgnn_moe {
+namespace {
+
+const ops::CudaStatus kNoCuda{};
+const ops::CudaStatus kNoDriver{true, 13000, 0, 0};
+const ops::CudaStatus kOldDriver{true, 13000, 12080, 0};
+const ops::CudaStatus kTwoGpus{true, 13000, 13010, 2};
+
+TEST(Device, AutoTakesAGpuWhereOneCanBeUsed) {
+  EXPECT_EQ(choose_device("auto", kTwoGpus).device, c10::Device(c10::kCUDA, 0));
+  EXPECT_EQ(choose_device("auto", kNoCuda).device, c10::Device(c10::kCPU));
+  EXPECT_EQ(choose_device("cpu", kTwoGpus).device, c10::Device(c10::kCPU));
+  EXPECT_TRUE(choose_device("auto", kNoCuda).notes.empty());
+}
+
+TEST(Device, AutoSaysWhyItDoesNotTakeAGpu) {
+  const DeviceChoice choice = choose_device("auto", kOldDriver);
+  EXPECT_EQ(choice.device, c10::Device(c10::kCPU));
+  ASSERT_EQ(choice.notes.size(), 1u);
+  EXPECT_NE(choice.notes[0].find("12.8"), std::string::npos) << choice.notes[0];
+  EXPECT_NE(choice.notes[0].find("13.0"), std::string::npos) << choice.notes[0];
+}
+
+TEST(Device, AGpuThatIsAskedForAndMissingIsAnError) {
+  const auto message = [](const std::string& request, const ops::CudaStatus& status) {
+    return message_of_error(ExitCode::usage, [&] { choose_device(request, status); });
+  };
+  EXPECT_NE(message("cuda", kNoCuda).find("preset 'cuda'"), std::string::npos);
+  EXPECT_NE(message("cuda", kNoDriver).find("no NVIDIA driver"), std::string::npos);
+  const std::string old = message("cuda:0", kOldDriver);
+  EXPECT_NE(old.find("12.8"), std::string::npos) << old;
+  EXPECT_NE(old.find("13.0"), std::string::npos) << old;
+  EXPECT_NE(message("cuda:2", kTwoGpus).find("cuda:1"), std::string::npos);
+  EXPECT_EQ(choose_device("cuda:1", kTwoGpus).device, c10::Device(c10::kCUDA, 1));
+}
+
+}  // namespace
+}  // namespace hgnn_moe
