@@ -170,8 +170,10 @@ int evaluate_only(Session& session) {
                     result.perplexity, result.targets);
   state.best_eval_loss = result.loss;
   state.last_eval_loss = result.loss;
-  session.folder.write_summary(summary_record(summarise(session, state, RunStatus::done)));
-  if (!std::isfinite(result.loss)) {
+  const bool finite = std::isfinite(result.loss);
+  session.folder.write_summary(summary_record(
+      summarise(session, state, finite ? RunStatus::done : RunStatus::diverged)));
+  if (!finite) {
     fail(ExitCode::diverged, "the evaluation loss is {}; check the weights", result.loss);
   }
   print_sample(session);
@@ -215,8 +217,8 @@ int train(Session& session) {
   const auto summary = [&](RunStatus status) {
     session.folder.write_summary(summary_record(summarise(session, trainer.state(), status)));
   };
-  session.log->info("{} steps: {} epochs of {} samples in batches of {}",
-                    trainer.plan().total_steps, trainer.plan().epochs, trainer.plan().samples,
+  session.log->info("{} steps; an epoch has {} steps over {} samples in batches of {}",
+                    trainer.plan().total_steps, trainer.plan().steps_per_epoch, trainer.plan().samples,
                     config.batch_size);
   bool complete = false;
   try {

@@ -38,13 +38,22 @@ ScheduleConfig schedule_of(const TrainConfig& config, const TrainPlan& plan) {
   return {config.lr_schedule, config.learning_rate, config.warmup_steps, plan.total_steps};
 }
 
+ProgressOptions progress_options(const TrainConfig& config, const TrainPlan& plan,
+                                 std::int64_t first_step) {
+  ProgressOptions options;
+  options.style = choose_progress_style(config.quiet);
+  options.first_step = first_step;
+  options.total_steps = plan.total_steps;
+  options.epochs = plan.epochs;
+  options.columns = terminal_columns();
+  return options;
+}
+
 }  // namespace
 
 std::vector<std::int64_t> evaluation_rows(const TrainConfig& config, const data::SampleSet& set) {
-  auto rows = data::choose_samples(set.size(), config.num_eval_samples, config.shuffle,
-                                   static_cast<std::uint64_t>(config.seed), data::Split::eval);
-  std::sort(rows.begin(), rows.end());
-  return rows;
+  return data::choose_samples(set.size(), config.num_eval_samples, config.shuffle,
+                              static_cast<std::uint64_t>(config.seed), data::Split::eval);
 }
 
 Trainer::Trainer(TrainerParts parts, TrainingState state)
@@ -54,18 +63,8 @@ Trainer::Trainer(TrainerParts parts, TrainingState state)
           parts.dataset.train->size(), parts.config.num_train_samples, parts.config.shuffle,
           static_cast<std::uint64_t>(parts.config.seed), data::Split::train)),
       eval_rows_(evaluation_rows(parts.config, *parts.dataset.eval)),
-      progress_(
-          [&] {
-            plan_ = make_plan(parts.config, static_cast<std::int64_t>(train_rows_.size()));
-            ProgressOptions options;
-            options.style = choose_progress_style(parts.config.quiet);
-            options.first_step = state_.step;
-            options.total_steps = plan_.total_steps;
-            options.epochs = plan_.epochs;
-            options.columns = terminal_columns();
-            return options;
-          }(),
-          std::cerr) {}
+      plan_(make_plan(parts.config, static_cast<std::int64_t>(train_rows_.size()))),
+      progress_(progress_options(parts.config, plan_, state_.step), std::cerr) {}
 
 bool Trainer::run(const StopSignal& stop) {
   started_ = seconds_now();

@@ -66,16 +66,16 @@ class Trainer {
 
   TrainerParts parts_;
   TrainingState state_;
-  TrainPlan plan_;
   std::vector<std::int64_t> train_rows_;
   std::vector<std::int64_t> eval_rows_;
+  TrainPlan plan_;
   Progress progress_;
   double started_ = 0.0;  // seconds of a steady clock
   bool warned_of_degrees_ = false;
   bool warned_of_empty_batches_ = false;
 };
 
-// The evaluation rows of a run: the first num_eval_samples in file order of the chosen samples.
+// The rows of `set` that a run evaluates, in file order.
 std::vector<std::int64_t> evaluation_rows(const TrainConfig& config, const data::SampleSet& set);
 
 }  // namespace hgnn_moe

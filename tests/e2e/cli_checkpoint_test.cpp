@@ -1,0 +1,193 @@
+// Checkpoints that are damaged, of another model or of another run: said, and nothing is lost.
+#include "tests/e2e/program_fixture.h"
+
+namespace hgnn_moe::e2e {
+namespace {
+
+using data::testing::read_bytes;
+using data::testing::write_bytes;
+
+class CliCheckpointTest : public ProgramTest {
+ protected:
+  // A run of six steps with checkpoints at 2, 4 and 6.
+  CliCheckpointTest() { expect_success(run(flags_)); }
+
+  static std::string step(int number) {
+    return "runs/run/checkpoints/step-0000000" + std::to_string(number);
+  }
+
+  Flags resume(const std::string& checkpoint = "auto") const {
+    return flags_.with({{"resume_checkpoint", checkpoint}});
+  }
+
+  void flip_bit(const std::string& file) const {
+    std::string bytes = read_bytes(path(file));
+    bytes.at(bytes.size() / 2) ^= 0x10;
+    write_bytes(path(file), bytes);
+  }
+
+  // `flags` are refused and every file but the log stays as it is.
+  void expect_refused(const Flags& flags, ExitCode code,
+                      const std::vector<std::string>& fragments) const {
+    const auto before = snapshot(path("runs/run/checkpoints"));
+    const std::string metrics = read_bytes(path("runs/run/metrics.jsonl"));
+    const std::string summary = read_bytes(path("runs/run/run_summary.json"));
+    const std::string config = read_bytes(path("runs/run/config.json"));
+    expect_failure(run(flags), code, fragments);
+    EXPECT_TRUE(before == snapshot(path("runs/run/checkpoints")));
+    EXPECT_EQ(metrics, read_bytes(path("runs/run/metrics.jsonl")));
+    EXPECT_EQ(summary, read_bytes(path("runs/run/run_summary.json")));
+    EXPECT_EQ(config, read_bytes(path("runs/run/config.json")));
+  }
+
+  const Flags flags_ =
+      tiny_synthetic().with({{"max_steps", "6"}, {"eval_every", "2"}, {"keep_checkpoints", "5"}});
+};
+
+TEST_F(CliCheckpointTest, ATruncatedOneNamesThePreviousValidOne) {
+  const std::string file = step(6) + "/model.safetensors";
+  fs::resize_file(path(file), fs::file_size(path(file)) - 100);
+  expect_refused(resume(step(6)), ExitCode::checkpoint,
+                 {"model.safetensors' is damaged", "use step-00000004"});
+}
+
+TEST_F(CliCheckpointTest, ABitFlippedOneNamesThePreviousValidOne) {
+  flip_bit(step(6) + "/optimizer.safetensors");
+  flip_bit(step(4) + "/state.json");
+  expect_refused(resume(step(6)), ExitCode::checkpoint,
+                 {"optimizer.safetensors' is damaged", "use step-00000002"});
+  expect_refused(resume(step(4)), ExitCode::checkpoint, {"state.json", "use step-00000002"});
+}
+
+TEST_F(CliCheckpointTest, WithoutAValidOneTheWayOutIsNamedAndNothingIsRemoved) {
+  for (const int number : {2, 4, 6}) fs::remove(path(step(number) + "/model.safetensors"));
+  expect_refused(resume(), ExitCode::checkpoint, {"none of the 3 checkpoints", "overwrite"});
+  expect_refused(resume(step(6)), ExitCode::checkpoint, {"model.safetensors", "--overwrite"});
+}
+
+TEST_F(CliCheckpointTest, AutoFallsBackToTheNewestValidOneAndEndsTheSame) {
+  const fs::path original = path("original");
+  fs::copy(path("runs/run"), original, fs::copy_options::recursive);
+  flip_bit(step(6) + "/model.safetensors");
+  fs::remove(path(step(4) + "/state.json"));
+  const ProcessResult result = run(resume());
+  expect_success(result);
+  EXPECT_TRUE(contains(result.err, "resumed from step-00000002")) << result.err;
+  EXPECT_TRUE(contains(result.err, "step-00000006/model.safetensors' is damaged")) << result.err;
+  EXPECT_TRUE(contains(result.err, "step-00000004/state.json")) << result.err;
+  expect_same_run(original, path("runs/run"));
+}
+
+TEST_F(CliCheckpointTest, APathThatIsNoCheckpointIsRefused) {
+  expect_refused(resume("runs/run"), ExitCode::checkpoint, {"runs/run", "no checkpoint"});
+  expect_refused(resume(step(5)), ExitCode::checkpoint, {"step-00000005"});
+  expect_refused(resume(step(6)).with({{"run_name", "other"}}), ExitCode::usage,
+                 {"step-00000006", "not of the run other"});
+}
+
+TEST_F(CliCheckpointTest, ResumeWithOtherFlagsNamesEachOfThem) {
+  expect_refused(
+      resume().with({{"embed_dim", "32"},
+                     {"num_experts", "3"},
+                     {"coupler_type", "MEAN"},
+                     {"seed", "7"},
+                     {"batch_size", "5"},
+                     {"gradient_accumulation_steps", "2"},
+                     {"learning_rate", "0.001"},
+                     {"lr_schedule", "linear"},
+                     {"weight_decay", "0.5"},
+                     {"dropout_rate", "0.2"},
+                     {"no_shuffle", ""},
+                     {"precision", "bf16"}}),
+      ExitCode::usage,
+      {"embed_dim: 16 in the checkpoint, 32 now", "num_experts: 2 in the checkpoint, 3",
+       "coupler_type: GNN in the checkpoint, MEAN now", "seed: 42 in the checkpoint, 7",
+       "batch_size: 4 in the checkpoint, 5 now",
+       "gradient_accumulation_steps: 1 in the checkpoint, 2 now", "learning_rate: 0.0005",
+       "lr_schedule: cosine", "weight_decay: 0.01", "dropout_rate: 0.1",
+       "shuffle: true in the checkpoint, false now", "precision: fp32"});
+}
+
+TEST_F(CliCheckpointTest, ResumeWithOtherDataOrAShorterRunIsRefused) {
+  write_dataset(path("text"), make_documents(20, 1), make_documents(5, 2));
+  expect_refused(resume().without("synthetic_data").with({{"dataset_name", "text"}}),
+                 ExitCode::usage, {"data (content hash)", "synthetic_data: true"});
+  expect_refused(resume().with({{"max_steps", "5"}}), ExitCode::usage,
+                 {"max_steps: 6 in the checkpoint, 5 now", "only be raised"});
+  expect_refused(resume().with({{"epochs", "1"}}), ExitCode::usage,
+                 {"epochs: 8 in the checkpoint, 1 now"});
+}
+
+TEST_F(CliCheckpointTest, ResumeMayChangeWhatDoesNotChangeTheNumbers) {
+  expect_success(run(resume().with({{"eval_every", "3"},
+                                    {"save_every", "1"},
+                                    {"keep_checkpoints", "1"},
+                                    {"num_workers_dataloader", "0"},
+                                    {"quiet", ""}})));
+}
+
+// Refused before any checkpoint after the one asked for is removed.
+TEST_F(CliCheckpointTest, MetricsThatWereShortenedMeanwhileAreRefusedAndNothingIsLost) {
+  fs::resize_file(path("runs/run/metrics.jsonl"), 10);
+  expect_refused(resume(step(2)), ExitCode::checkpoint, {"metrics.jsonl", "has 10 bytes"});
+  fs::remove(path("runs/run/metrics.jsonl"));
+  write_bytes(path("runs/run/metrics.jsonl"), "");
+  expect_refused(resume(), ExitCode::checkpoint, {"metrics.jsonl"});
+}
+
+TEST_F(CliCheckpointTest, WeightsOfAnotherShapeAreRefusedWithEveryDifference) {
+  const ProcessResult result = run(tiny_synthetic().with({{"run_name", "other"},
+                                                          {"embed_dim", "8"},
+                                                          {"num_layers", "2"},
+                                                          {"gnn_layers", "1"},
+                                                          {"init_from", step(6)}}));
+  expect_failure(
+      result, ExitCode::checkpoint,
+      {"step-00000006/model.safetensors' does not fit this model",
+       "token_emb.weight: shape [64, 16] in the file, [64, 8] in the model",
+       "lm_head.weight: shape [64, 16] in the file, [64, 8] in the model",
+       "model_layers.1.experts.0.norm1.weight: missing in the file",
+       "model_layers.0.coupler.gnn_layers_module.1.adjacency_logits: unknown to the model"});
+  // Of what both have all but lm_head.bias, message_weight.bias and adjacency_logits, whose shapes
+  // do not hold D; then what only one of the two has.
+  EXPECT_EQ(count_of(result.err, " in the file, "), 38u) << result.err;
+  EXPECT_EQ(count_of(result.err, ": missing in the file"), 35u) << result.err;
+  EXPECT_EQ(count_of(result.err, ": unknown to the model"), 7u) << result.err;
+}
+
+TEST_F(CliCheckpointTest, WeightsFromADamagedFileAreRefused) {
+  const std::string file = step(6) + "/model.safetensors";
+  const Flags other = tiny_synthetic().with({{"run_name", "other"}});
+  fs::resize_file(path(file), 1000);
+  expect_failure(run(other.with({{"init_from", file}})), ExitCode::checkpoint,
+                 {"model.safetensors"});
+  expect_failure(run(other.with({{"init_from", step(6)}})), ExitCode::checkpoint,
+                 {"is damaged", "use step-00000004"});
+  expect_failure(run(other.with({{"init_from", "nowhere.safetensors"}})), ExitCode::checkpoint,
+                 {"'nowhere.safetensors'", "No such file"});
+}
+
+TEST_F(CliCheckpointTest, WeightsOfAnotherParameterisationAreRefused) {
+  const Flags hgnn =
+      tiny_synthetic().with({{"coupler_type", "HGNN"}, {"num_experts", "3"}, {"max_steps", "1"}});
+  expect_success(run(hgnn.with({{"run_name", "positive"}})));
+  const Flags from_positive =
+      hgnn.with({{"run_name", "raw"},
+                 {"hyperedge_weight_param", "raw"},
+                 {"init_from", "runs/positive/checkpoints/step-00000001/model.safetensors"}});
+  expect_failure(run(from_positive), ExitCode::checkpoint,
+                 {"hyperedge_weight_param positive", "but raw is in force"});
+  expect_success(run(from_positive.with({{"hyperedge_weight_param", "positive"}})));
+}
+
+// Replacing a run is the last thing that happens before training, so that a mistake costs nothing.
+TEST_F(CliCheckpointTest, OverwriteDeletesNothingBeforeTheNewWeightsAreRead) {
+  expect_refused(flags_.with({{"overwrite", ""}, {"init_from", "nowhere.safetensors"}}),
+                 ExitCode::checkpoint, {"'nowhere.safetensors'"});
+  expect_refused(flags_.with({{"overwrite", ""}, {"dump_token_losses", "nowhere/losses.npy"}}),
+                 ExitCode::disk, {"'nowhere/losses.npy'"});
+  expect_success(run(flags_.with({{"overwrite", ""}, {"init_from", step(6)}})));
+}
+
+}  // namespace
+}  // namespace hgnn_moe::e2e

@@ -1,0 +1,196 @@
+// What a run leaves: every file with the fields that others rely on.
+#include <algorithm>
+#include <cmath>
+
+#include "tests/e2e/program_fixture.h"
+
+#include "hgnn_moe/base/safetensors.h"
+
+namespace hgnn_moe::e2e {
+namespace {
+
+std::vector<std::string> keys_of(const Json& object) {
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : object.items()) keys.push_back(key);
+  return keys;
+}
+
+class TrainingRecordsTest : public ProgramTest {
+ protected:
+  TrainingRecordsTest() {
+    write_dataset(path("text"), make_documents(20, 1), make_documents(5, 2));
+  }
+
+  const Flags flags_ =
+      tiny().with({{"dataset_name", "text"}, {"max_steps", "4"}, {"eval_every", "2"}});
+  const fs::path run_ = path("runs/run");
+};
+
+TEST_F(TrainingRecordsTest, MetricsOfAGnn) {
+  expect_success(run(flags_.with({{"num_layers", "2"}, {"gnn_layers", "2"}})));
+  std::vector<std::string> events;
+  for (const Json& line : read_metrics(run_)) {
+    const std::string event = line.at("event");
+    if (events.empty() || events.back() != event) events.push_back(event);
+    if (event == "step") {
+      EXPECT_EQ(keys_of(line), (std::vector<std::string>{
+                                   "event", "step", "epoch", "loss", "learning_rate", "grad_norm",
+                                   "tokens", "tokens_per_s", "data_ms", "forward_ms", "backward_ms",
+                                   "optimizer_ms", "memory_bytes"}));
+      EXPECT_GT(line.at("memory_bytes"), 1 << 20);
+    } else if (event == "eval") {
+      EXPECT_EQ(keys_of(line),
+                (std::vector<std::string>{"event", "step", "loss", "perplexity", "tokens"}));
+      EXPECT_DOUBLE_EQ(line.at("perplexity"), std::exp(line.at("loss").get<double>()));
+    } else {
+      EXPECT_EQ(keys_of(line), (std::vector<std::string>{"event", "step", "layer", "coupler_layer",
+                                                         "adjacency", "mixing"}));
+      EXPECT_EQ(line.at("mixing").size(), 2u);
+      EXPECT_EQ(line.at("mixing")[0][0], 0.0) << "no expert sends to itself";
+    }
+  }
+  EXPECT_EQ(events, (std::vector<std::string>{"coupler", "step", "eval", "coupler", "step", "eval",
+                                              "coupler"}));
+  EXPECT_EQ(read_series(run_, "step", "step"), (std::vector<double>{1, 2, 3, 4}));
+  EXPECT_EQ(read_series(run_, "eval", "step"), (std::vector<double>{2, 4}));
+  EXPECT_EQ(read_series(run_, "coupler", "step"),
+            (std::vector<double>{0, 0, 0, 0, 2, 2, 2, 2, 4, 4, 4, 4}));
+  EXPECT_EQ(read_series(run_, "step", "learning_rate").front(), 5e-4) << "step 1 used rate 0";
+}
+
+TEST_F(TrainingRecordsTest, MetricsOfAnHgnn) {
+  expect_success(run(flags_.with({{"coupler_type", "HGNN"}, {"num_experts", "3"}})));
+  const std::vector<Json> couplers = read_events(run_, "coupler");
+  ASSERT_EQ(couplers.size(), 3u);
+  for (const Json& line : couplers) {
+    EXPECT_EQ(keys_of(line),
+              (std::vector<std::string>{"event", "step", "layer", "hyperedge_weights", "mixing"}));
+  }
+  EXPECT_EQ(couplers[0].at("step"), 0);
+  for (const double weight : couplers[0].at("hyperedge_weights")) EXPECT_NEAR(weight, 1, 1e-6);
+  // The complete graph of three experts: (3-2)/(2*2) I + 3/4 J/3.
+  for (std::size_t i = 0; i < 3; ++i) {
+    for (std::size_t j = 0; j < 3; ++j) {
+      EXPECT_NEAR(couplers[0].at("mixing")[i][j].get<double>(), i == j ? 0.5 : 0.25, 1e-6);
+    }
+  }
+  EXPECT_NE(couplers[0].at("hyperedge_weights"), couplers[2].at("hyperedge_weights"));
+}
+
+TEST_F(TrainingRecordsTest, ConfigurationWithSourcesAndMachine) {
+  data::testing::write_bytes(path("base.json"), R"({"weight_decay": 0.02})");
+  expect_success(run(flags_.with({{"config", "base.json"}})));
+  const Json record = read_json(run_ / "config.json");
+  EXPECT_EQ(record.at("config").at("weight_decay"), 0.02);
+  EXPECT_EQ(record.at("config").at("num_heads"), 2);
+  EXPECT_EQ(record.at("provenance").at("weight_decay"), "file base.json");
+  EXPECT_EQ(record.at("provenance").at("embed_dim"), "flag");
+  EXPECT_EQ(record.at("provenance").at("learning_rate"), "default");
+  EXPECT_EQ(keys_of(record.at("config")), keys_of(record.at("provenance")));
+  EXPECT_EQ(record.at("data_mode"), "real");
+  EXPECT_EQ(record.at("data_folder"), fs::canonical(path("text")).string());
+  EXPECT_EQ(record.at("vocab_size"), kVocabSize);
+  for (const char* key : {"version", "commit", "torch", "cuda", "device"}) {
+    EXPECT_FALSE(record.at(key).get<std::string>().empty()) << key;
+  }
+}
+
+TEST_F(TrainingRecordsTest, Summary) {
+  expect_success(run(flags_));
+  const Json summary = read_json(run_ / "run_summary.json");
+  EXPECT_EQ(keys_of(summary), (std::vector<std::string>{
+                                  "run_name", "data_mode", "best_eval_loss", "best_eval_perplexity",
+                                  "final_eval_loss", "steps", "tokens", "parameters", "seconds",
+                                  "tokens_per_s", "peak_memory_bytes", "status"}));
+  EXPECT_EQ(summary.at("status"), "done");
+  EXPECT_EQ(summary.at("steps"), 4);
+  EXPECT_EQ(summary.at("final_eval_loss"), read_series(run_, "eval", "loss").back());
+  double tokens = 0;
+  for (const double step : read_series(run_, "step", "tokens")) tokens += step;
+  EXPECT_EQ(summary.at("tokens"), tokens);
+  EXPECT_EQ(names_in(run_),
+            (std::vector<std::string>{".lock", "checkpoints", "config.json", "metrics.jsonl",
+                                      "run_summary.json", "train.log"}));
+}
+
+TEST_F(TrainingRecordsTest, CheckpointsArePrunedButTheBestIsKept) {
+  // So high a rate makes the loss rise after the first evaluation.
+  expect_success(run(flags_.with({{"max_steps", "9"},
+                                  {"eval_every", "1"},
+                                  {"learning_rate", "3"},
+                                  {"lr_schedule", "constant"},
+                                  {"keep_checkpoints", "3"}})));
+  const std::vector<double> losses = read_series(run_, "eval", "loss");
+  const auto best = std::min_element(losses.begin(), losses.end()) - losses.begin() + 1;
+  ASSERT_LT(best, 7) << "the best is one of those that are kept anyway";
+  const std::string name = "step-0000000" + std::to_string(best);
+  EXPECT_EQ(names_in(run_ / "checkpoints"),
+            (std::vector<std::string>{"best", "latest", name, "step-00000007", "step-00000008",
+                                      "step-00000009"}));
+  EXPECT_EQ(checkpoint_of(run_, "best").filename(), name);
+  EXPECT_EQ(checkpoint_of(run_, "latest").filename(), "step-00000009");
+  EXPECT_EQ(read_json(run_ / "run_summary.json").at("best_eval_loss"), losses[best - 1]);
+}
+
+// Files to load elsewhere: names and types of PyTorch, the parameterisation, and no path or name.
+TEST_F(TrainingRecordsTest, WeightsAreReadableByOthers) {
+  expect_success(run(flags_.with({{"coupler_type", "HGNN"}, {"precision", "bf16"}})));
+  const SafetensorsFile file(checkpoint_of(run_) / "model.safetensors", ExitCode::internal);
+  const TensorEntry* weights = file.find("model_layers.0.coupler.hyperedge_weights");
+  ASSERT_NE(weights, nullptr);
+  EXPECT_EQ(weights->type, ScalarType::f32);
+  EXPECT_EQ(weights->shape, std::vector<std::int64_t>{1});
+  EXPECT_EQ(file.metadata().at("hyperedge_weight_param"), "positive");
+  const std::string bytes = data::testing::read_bytes(file.path());
+  EXPECT_FALSE(contains(bytes, folder().string()));
+}
+
+TEST_F(TrainingRecordsTest, SyntheticDataAreLabelledEverywhere) {
+  expect_success(run(tiny_synthetic().with({{"max_steps", "1"}, {"quiet", ""}})));
+  EXPECT_EQ(read_json(run_ / "config.json").at("data_mode"), "synthetic");
+  EXPECT_EQ(read_json(run_ / "run_summary.json").at("data_mode"), "synthetic");
+  EXPECT_TRUE(contains(data::testing::read_bytes(run_ / "train.log"), "synthetic data"));
+}
+
+TEST_F(TrainingRecordsTest, QuietSaysNothingOnTheTerminalAndAllInTheLog) {
+  const ProcessResult loud = run(flags_.with({{"run_name", "loud"}}));
+  expect_success(loud);
+  EXPECT_TRUE(contains(loud.err, "evaluation loss")) << loud.err;
+  EXPECT_TRUE(contains(loud.err, "tokens/s")) << loud.err;
+  EXPECT_FALSE(contains(loud.err, "\r")) << "no progress bar where there is no terminal";
+
+  const ProcessResult quiet = run(flags_.with({{"quiet", ""}}));
+  expect_success(quiet);
+  EXPECT_EQ(quiet.err, "");
+  EXPECT_TRUE(contains(data::testing::read_bytes(run_ / "train.log"), "evaluation loss"));
+}
+
+TEST_F(TrainingRecordsTest, ASampleIsOneLineOfJson) {
+  const Flags sampling = flags_.with({{"sample_ids", "3,18,30"}, {"sample_tokens", "40"}});
+  const ProcessResult trained = run(sampling);
+  expect_success(trained);
+  EXPECT_EQ(count_of(trained.out, "\n"), 1u) << trained.out;
+  const Json sample = parse_json(trained.out, "standard output", ExitCode::internal);
+  EXPECT_EQ(sample.at("sample_ids"), Json({3, 18, 30}));
+  ASSERT_EQ(sample.at("continuation_ids").size(), 40u) << "longer than the model's window";
+  for (const std::int64_t id : sample.at("continuation_ids")) {
+    EXPECT_GE(id, 0);
+    EXPECT_LT(id, kVocabSize);
+  }
+  // From the checkpoint, too, and differently for another seed.
+  const Flags from_checkpoint = sampling.with({{"resume_checkpoint", "auto"}, {"eval_only", ""}});
+  EXPECT_EQ(run(from_checkpoint).out, trained.out);
+  EXPECT_NE(run(from_checkpoint.with({{"seed", "9"}})).out, trained.out);
+  const Flags greedy = from_checkpoint.with({{"temperature", "0"}});
+  EXPECT_EQ(run(greedy).out, run(greedy.with({{"seed", "9"}})).out);
+}
+
+TEST_F(TrainingRecordsTest, SampleIdsBeyondTheVocabularyAreRefusedBeforeTraining) {
+  expect_failure(run(flags_.with({{"sample_ids", "3,64"}})), ExitCode::usage,
+                 {"sample_ids holds 64", "0 to 63"});
+  expect_failure(run(flags_.with({{"sample_ids", "3,-1"}})), ExitCode::usage, {"--sample_ids"});
+  EXPECT_FALSE(fs::exists(run_));
+}
+
+}  // namespace
+}  // namespace hgnn_moe::e2e
