@@ -171,8 +171,8 @@ int evaluate_only(Session& session) {
   state.best_eval_loss = result.loss;
   state.last_eval_loss = result.loss;
   const bool finite = std::isfinite(result.loss);
-  session.folder.write_summary(summary_record(
-      summarise(session, state, finite ? RunStatus::done : RunStatus::diverged)));
+  session.folder.write_summary(
+      summary_record(summarise(session, state, finite ? RunStatus::done : RunStatus::diverged)));
   if (!finite) {
     fail(ExitCode::diverged, "the evaluation loss is {}; check the weights", result.loss);
   }
@@ -218,8 +218,8 @@ int train(Session& session) {
     session.folder.write_summary(summary_record(summarise(session, trainer.state(), status)));
   };
   session.log->info("{} steps; an epoch has {} steps over {} samples in batches of {}",
-                    trainer.plan().total_steps, trainer.plan().steps_per_epoch, trainer.plan().samples,
-                    config.batch_size);
+                    trainer.plan().total_steps, trainer.plan().steps_per_epoch,
+                    trainer.plan().samples, config.batch_size);
   bool complete = false;
   try {
     complete = trainer.run(stop);
