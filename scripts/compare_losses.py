@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from hgnn_tools.errors import EXIT_DATA, UserError, run_script
+from hgnn_tools.run_folder import config_of, read_json_object
 
 DESCRIPTION = """\
 Prints the evaluation loss of a run beside those that ngram_baselines.py --json measured on the
-same data, and the differences. With targets, says whether they are met.
+same data, and the differences. With targets, says whether they are met. Refuses baselines of
+another vocabulary, sample mode or length, and a run that evaluates on a part of the data.
 """
 
 EXAMPLE = """\
@@ -64,6 +66,27 @@ def read_loss(path: Path, key: str) -> float:
     return loss
 
 
+def check_same_targets(run: Path, baselines: Path) -> None:
+    """Losses compare where both are means over the same targets."""
+    measured, stored = read_json_object(baselines), read_json_object(run / "config.json")
+    # That of the data: the option of this name is for runs without data.
+    config = config_of(stored, run) | {"vocab_size": stored.get("vocab_size")}
+    for key in ("vocab_size", "sample_mode", "max_seq_length"):
+        if config.get(key) != measured.get(key):
+            raise UserError(
+                f"{baselines} was measured with {key} {measured.get(key)}, but the run {run} has"
+                f" {config.get(key)}; run ngram_baselines.py on the data and settings of the run",
+                EXIT_DATA,
+            )
+    if config.get("num_eval_samples") != -1:
+        raise UserError(
+            f"the run {run} has num_eval_samples {config.get('num_eval_samples')}, so its"
+            " evaluation loss is over other targets than the baselines'; evaluate it with"
+            " --num_eval_samples -1",
+            EXIT_DATA,
+        )
+
+
 def compare(loss: float, baseline: float, name: str, target: float | None) -> tuple[str, bool]:
     """A line of the table, and whether the target (if any) is met."""
     below = baseline - loss
@@ -78,6 +101,7 @@ def compare(loss: float, baseline: float, name: str, target: float | None) -> tu
 def main() -> None:
     args = build_parser().parse_args()
     loss = read_loss(args.run / "run_summary.json", "final_eval_loss")
+    check_same_targets(args.run, args.baselines)
     rows = [
         compare(loss, read_loss(args.baselines, "unigram_loss"), "unigram", args.below_unigram),
         compare(

@@ -45,7 +45,7 @@ def draw(folder: Path) -> None:
 
     run = read_run(folder)
     for note in run.notes:
-        print(f"note: {note}")
+        print(f"note: {note}", file=sys.stderr)
     training, experts = (
         folder / "plots" / name for name in ("training_results.png", "expert_connectivity.png")
     )

@@ -103,7 +103,24 @@ def chosen_sources(args: argparse.Namespace) -> dict[str, Source]:
     files = {"train": FileSource(tuple(args.train)), "eval": FileSource(tuple(args.eval))}
     for source in files.values():
         source.check()
+    warn_about(files["train"], files["eval"])
     return dict(files)
+
+
+def warn_about(train: FileSource, evaluation: FileSource) -> None:
+    """What is allowed, but seldom meant."""
+    for path in train.empty_paths + evaluation.empty_paths:
+        warn(f"input file {path} is empty and adds nothing")
+    for path in evaluation.paths:
+        if any(path.samefile(other) for other in train.paths):
+            warn(
+                f"{path} is given to both --train and --eval: the evaluation loss will be that of"
+                " text the model has seen"
+            )
+
+
+def warn(message: str) -> None:
+    print(f"prepare_data.py: warning: {message}", file=sys.stderr)
 
 
 def chosen_rules(args: argparse.Namespace) -> DocumentRules:

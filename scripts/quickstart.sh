@@ -53,10 +53,10 @@ if $short; then
 else
   out=${out:-runs/quickstart}
   data=${data:-data/stdlib}
-  max_megabytes=10
+  max_megabytes=4
   vocabulary=4096
   training=()
-  targets=(--below_unigram 2 --below_bigram 0.5)
+  targets=(--below_unigram 2 --below_bigram 0)
 fi
 # The n-gram models and the run are compared on the same targets.
 windows=(--sample_mode packed --max_seq_length 128)

@@ -2,6 +2,8 @@
 """Continue a prompt with a trained model."""
 
 import argparse
+import math
+import os
 import sys
 from pathlib import Path
 
@@ -34,18 +36,57 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("run", type=Path, metavar="RUN_FOLDER", help="checkpoint_dir/run_name")
     add("--prompt", required=True, help="text to continue; empty: start after an end of text")
-    add("--tokens", type=int, default=64, metavar="N", help="tokens to add (default: 64)")
-    add("--temperature", type=float, default=0.8, help="0: always the likeliest (default: 0.8)")
-    add("--top_k", type=int, default=50, help="among the K likeliest; 0: all (default: 50)")
-    add("--seed", type=int, default=42, help="of the draws (default: 42)")
+    add("--tokens", type=positive, default=64, metavar="N", help="tokens to add (default: 64)")
+    add(
+        "--temperature",
+        type=temperature,
+        default=0.8,
+        help="0: always the likeliest (default: 0.8)",
+    )
+    add("--top_k", type=not_negative, default=50, help="of the K likeliest; 0: all (default: 50)")
+    add("--seed", type=not_negative, default=42, help="of the draws (default: 42)")
     add("--checkpoint", default="best", help="best, latest or a path (default: best)")
     add("--device", help="cpu, cuda or cuda:I (default: the run's)")
     add("--binary", type=Path, default=DEFAULT_BINARY, help="hgnn_moe_train (default: the release)")
     return parser
 
 
+def positive(text: str) -> int:
+    return at_least(1, int(text))
+
+
+def not_negative(text: str) -> int:
+    return at_least(0, int(text))
+
+
+def at_least(low: int, value: int) -> int:
+    if value < low:
+        raise argparse.ArgumentTypeError(f"{value} is below {low}; give {low} or more")
+    return value
+
+
+def temperature(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value) or value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a finite number of 0 or more; give one")
+    return value
+
+
+def check_prompt(prompt: str) -> None:
+    """Bytes of the command line that are not UTF-8 arrive as half surrogate pairs."""
+    try:
+        prompt.encode("utf-8")
+    except UnicodeEncodeError:
+        raise UserError(
+            f"--prompt {os.fsencode(prompt)!r} is not UTF-8 text; convert it, for instance with"
+            " iconv",
+            EXIT_USAGE,
+        ) from None
+
+
 def sample(args: argparse.Namespace) -> str:
     """The prompt and its continuation."""
+    check_prompt(args.prompt)
     # Imported here so that --help needs no package.
     from hgnn_tools.prepared_data import read_description
     from hgnn_tools.run_folder import read_run_config, resolve_checkpoint

@@ -99,6 +99,15 @@ build_cuda() {
   cmake --build --preset cuda --parallel "$(build_jobs)"
 }
 
+# A few steps of what the README promises a newcomer, in a folder that goes away.
+try_quickstart() {
+  local folder status=0
+  folder=$(mktemp -d)
+  scripts/quickstart.sh --short --out "$folder/run" --data "$folder/data" || status=$?
+  rm -rf -- "$folder"
+  return "$status"
+}
+
 trap print_stages EXIT
 stage 'set-up' set_up
 stage 'format' scripts/format.sh --check
@@ -110,6 +119,7 @@ if $quick; then
   exit 0
 fi
 stage 'release tests' run_ctest release
+stage 'short quick start' try_quickstart
 stage 'sanitized tests' test_with_sanitizers
 if ! $cuda; then
   say "the CUDA build is left out: --no-cuda"

@@ -1,8 +1,9 @@
-"""expert_connectivity.png: who listens to whom, per layer, at the first and the last record."""
+"""expert_connectivity.png: who listens to whom, per graph, at the first and the last record."""
 
 import itertools
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,11 +12,30 @@ from matplotlib.ticker import MaxNLocator
 from hgnn_tools import plot_style
 from hgnn_tools.run_folder import Event, Run
 
-MAX_ANNOTATED_EXPERTS = 10
+# Three digits an entry still fit a panel.
+MAX_ANNOTATED_EXPERTS = 8
+ROOMY_EXPERTS = 6
 MAX_LEGEND_LINES = 12
+# Matplotlib refuses pictures of more than 65,536 pixels a side.
+MAX_ROWS = 96
 # Share of the largest shade from which white digits are easier to read than black ones.
 DARK_FROM = 0.65
 MIXING = {"HGNN": "mixing matrix P", "GNN": "mean mixing matrix K"}
+
+
+class Place(NamedTuple):
+    """Where a graph is. A GNN has one in every coupler layer; those of a HGNN share theirs."""
+
+    layer: int
+    coupler_layer: int | None
+
+    def __str__(self) -> str:
+        if self.coupler_layer is None:
+            return f"layer {self.layer}"
+        return f"layer {self.layer}, coupler layer {self.coupler_layer}"
+
+
+Graphs = dict[Place, list[Event]]
 
 
 def reason_for_no_picture(run: Run) -> str | None:
@@ -29,16 +49,19 @@ def reason_for_no_picture(run: Run) -> str | None:
 
 
 def draw_experts(run: Run, path: Path) -> None:
-    layers = events_by_layer(recorded_graphs(run))
-    columns = columns_for(run, layers)
-    figure = plot_style.new_figure(4.4 * len(columns), 3.4 * len(layers) + 0.8)
-    panels = figure.subplots(len(layers), len(columns), squeeze=False)
-    figure.suptitle(
-        f"{plot_style.describe_run(run)}\nrow: the expert that listens, column: the one it hears"
-    )
-    for row, (layer, events) in zip(panels, sorted(layers.items()), strict=True):
+    every = events_by_place(recorded_graphs(run))
+    graphs = dict(itertools.islice(every.items(), MAX_ROWS))
+    columns = columns_for(run, graphs)
+    figure = plot_style.new_figure(4.4 * len(columns), 3.4 * len(graphs) + 0.8)
+    panels = figure.subplots(len(graphs), len(columns), squeeze=False)
+    title = plot_style.describe_run(run)
+    title += "\nrow: the expert that listens, column: the one it hears"
+    if len(graphs) < len(every):
+        title += f"\nthe first {len(graphs)} of {len(every)} graphs"
+    figure.suptitle(title)
+    for row, (place, events) in zip(panels, graphs.items(), strict=True):
         for axes, draw in zip(row, columns, strict=True):
-            draw(axes, layer, events)
+            draw(axes, place, events)
     plot_style.save(figure, path)
 
 
@@ -47,41 +70,54 @@ def recorded_graphs(run: Run) -> list[Event]:
     return [event for event in run.of_kind("coupler") if event.get("mixing")]
 
 
-def events_by_layer(events: list[Event]) -> dict[int, list[Event]]:
-    layers: dict[int, list[Event]] = {}
+def events_by_place(events: list[Event]) -> Graphs:
+    """In the order of the first record, which is that of the model."""
+    graphs: Graphs = {}
     for event in events:
-        layers.setdefault(event["layer"], []).append(event)
-    return layers
+        place = Place(event["layer"], event.get("coupler_layer"))
+        graphs.setdefault(place, []).append(event)
+    return graphs
 
 
-Column = Callable[[Axes, int, list[Event]], None]
+Column = Callable[[Axes, Place, list[Event]], None]
 
 
-def columns_for(run: Run, layers: dict[int, list[Event]]) -> list[Column]:
+def columns_for(run: Run, graphs: Graphs) -> list[Column]:
     """First and last matrix (one where there is one record), then what the coupler learns."""
     what = MIXING[run.config["coupler_type"]]
-    # The range is common to all layers and both times, so that shades can be compared.
-    drawn = [events[index]["mixing"] for events in layers.values() for index in (0, -1)]
+    # The range is common to all panels, so that a shade means the same in each.
+    drawn = [events[index]["mixing"] for events in graphs.values() for index in (0, -1)]
     scale = Scale.of(drawn)
 
     def matrix_at(index: int) -> Column:
-        def draw(axes: Axes, layer: int, events: list[Event]) -> None:
-            title = f"layer {layer}: {what}, step {events[index]['step']}"
+        def draw(axes: Axes, place: Place, events: list[Event]) -> None:
+            title = f"{place}\n{what}, step {events[index]['step']}"
+            if events[index] is not events[0]:
+                title += f"\n{describe_change(events[0], events[index])}"
             draw_matrix(axes, as_matrix(events[index]["mixing"]), title, scale)
 
         return draw
 
-    def weights(axes: Axes, layer: int, events: list[Event]) -> None:
-        draw_weights(axes, layer, events, run)
+    def weights(axes: Axes, place: Place, events: list[Event]) -> None:
+        draw_weights(axes, place, events, run)
 
-    recorded_twice = max(map(len, layers.values())) > 1
+    recorded_twice = max(map(len, graphs.values())) > 1
     columns = [matrix_at(0), matrix_at(-1)] if recorded_twice else [matrix_at(0)]
-    last_events = [events[-1] for events in layers.values()]
+    last_events = [events[-1] for events in graphs.values()]
     if any(event.get("adjacency") for event in last_events):
         columns.append(draw_adjacency)
     if any(event.get("hyperedge_weights") for event in last_events):
         columns.append(weights)
     return columns
+
+
+def describe_change(first: Event, last: Event) -> str:
+    """Said in words, as training may move a matrix by less than shades and digits show."""
+    changes = np.abs(as_matrix(last["mixing"]) - as_matrix(first["mixing"]))
+    finite = changes[np.isfinite(changes)]
+    if not finite.size:
+        return "no finite value to compare"
+    return f"largest change since step {first['step']}: {finite.max():.2g}"
 
 
 class Scale:
@@ -122,26 +158,26 @@ def draw_matrix(axes: Axes, matrix: np.ndarray, title: str, scale: Scale) -> Non
         axes.text(
             j,
             i,
-            f"{value:.2f}",
+            f"{value:.3f}",
             ha="center",
             va="center",
-            fontsize=8,
+            fontsize=8 if len(matrix) <= ROOMY_EXPERTS else 6,
             color="white" if dark else "black",
         )
 
 
-def draw_adjacency(axes: Axes, layer: int, events: list[Event]) -> None:
+def draw_adjacency(axes: Axes, place: Place, events: list[Event]) -> None:
     matrix = as_matrix(events[-1]["adjacency"])
-    title = f"layer {layer}: adjacency, step {events[-1]['step']}"
+    title = f"{place}\nadjacency, step {events[-1]['step']}"
     draw_matrix(axes, matrix, title, Scale.of([matrix]))
 
 
-def draw_weights(axes: Axes, layer: int, events: list[Event], run: Run) -> None:
+def draw_weights(axes: Axes, place: Place, events: list[Event], run: Run) -> None:
     """One line a hyperedge, named by its members where the configuration tells them."""
     steps = [event["step"] for event in events]
     weights = np.array([event["hyperedge_weights"] for event in events], dtype=float)
     edges = weights.shape[1]
-    axes.set_title(f"layer {layer}: hyperedge weights", fontsize=9)
+    axes.set_title(f"{place}\nhyperedge weights", fontsize=9)
     axes.set_xlabel("step (finished updates)")
     axes.set_ylabel("weight w")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

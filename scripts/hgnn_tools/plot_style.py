@@ -40,13 +40,17 @@ def describe_run(run: Run) -> str:
     parts = [
         f"{run.name}:",
         f"{config.get('coupler_type')},",
-        f"{config.get('num_experts')} experts,",
-        f"{config.get('num_layers')} layers,",
+        f"{counted(config.get('num_experts'), 'expert')},",
+        f"{counted(config.get('num_layers'), 'layer')},",
         f"D {config.get('embed_dim')}",
     ]
     status = (run.summary or {}).get("status")
     title = " ".join(parts) + (f" ({status})" if status else "")
     return f"{title}\nSYNTHETIC DATA: not a result on real text" if run.is_synthetic else title
+
+
+def counted(number: int | None, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def say_inside(axes: Axes, text: str) -> None:

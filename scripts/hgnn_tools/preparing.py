@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from hgnn_tools.errors import EXIT_DATA, EXIT_USAGE, UserError
 from hgnn_tools.indexed_dataset import DTYPES, IndexedWriter, dtype_code_for, flush_to_disk
+from hgnn_tools.output_folder import unfinished_folder
 from hgnn_tools.text_sources import DocumentRules, Source
 from hgnn_tools.tokenizing import (
     PreparedTokenizer,
@@ -39,14 +39,12 @@ class Request:
 def prepare(request: Request) -> dict[str, Any]:
     """Writes the data folder and returns the content of its dataset.json."""
     refuse_occupied(request)
-    tokenizer = prepare_tokenizer(
-        request.tokenizer,
-        request.end_of_text,
-        lambda: request.sources["train"].documents(request.rules),
-    )
-    request.out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=request.out, prefix=".unfinished-") as folder:
-        unfinished = Path(folder)
+    with unfinished_folder(request.out) as unfinished:
+        tokenizer = prepare_tokenizer(
+            request.tokenizer,
+            request.end_of_text,
+            lambda: request.sources["train"].documents(request.rules),
+        )
         description = describe(request, tokenizer)
         for split in SPLITS:
             description[split] = write_split(request, split, tokenizer, unfinished)

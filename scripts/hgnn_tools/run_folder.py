@@ -85,26 +85,45 @@ def read_json_object(path: Path) -> dict[str, Any]:
 
 
 def read_events(path: Path) -> tuple[dict[str, list[Event]], tuple[str, ...]]:
-    """Events by kind, and notes. A last line without its line end is left out."""
+    """Events by kind, and notes. A last line that was not written to its end is left out."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         return {}, (f"{path.name} does not exist: the run recorded no event",)
+    except OSError as error:
+        raise UserError(
+            f"cannot read {path} ({error.strerror}); check the file and its permissions", EXIT_DATA
+        ) from None
     *lines, unfinished = content.split(b"\n")
+    if not unfinished and lines and not is_json(lines[-1]):
+        # The line end alone reached the disk, or what came after a kill closed the torn line.
+        unfinished = lines.pop()
     notes = (f"{path.name} ends in an unfinished line, left out",) if unfinished else ()
     events: dict[str, list[Event]] = {}
     for number, line in enumerate(lines, start=1):
-        try:
-            event = json.loads(line)
-            kind, _ = event["event"], int(event["step"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(
-                f"{path}, line {number}: not an event with a step ({error!r}); remove the line or"
-                " train again",
-                EXIT_DATA,
-            ) from None
-        events.setdefault(kind, []).append(event)
+        event = parse_event(line, f"{path}, line {number}")
+        events.setdefault(event["event"], []).append(event)
     return events, notes
+
+
+def is_json(line: bytes) -> bool:
+    try:
+        json.loads(line.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def parse_event(line: bytes, where: str) -> Event:
+    advice = "remove the line or train again"
+    if not is_json(line):
+        raise UserError(f"{where}: not a JSON object in UTF-8; {advice}", EXIT_DATA)
+    event = json.loads(line)
+    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+        raise UserError(f'{where}: not an object with a text "event"; {advice}', EXIT_DATA)
+    if not isinstance(event.get("step"), int):
+        raise UserError(f'{where}: the event has no whole number "step"; {advice}', EXIT_DATA)
+    return event
 
 
 def numbers(events: list[Event], key: str) -> list[float]:

@@ -11,6 +11,8 @@ from typing import Any, BinaryIO, Protocol
 from hgnn_tools.errors import EXIT_DATA, EXIT_USAGE, UserError
 
 CHUNK_BYTES = 1 << 20
+# Some editors begin a UTF-8 file with it; it is no part of the text.
+BYTE_ORDER_MARK = "\ufeff"
 
 # Where str.splitlines ends a line.
 LINE_ENDS = frozenset("\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029")
@@ -59,11 +61,25 @@ class FileSource:
     def check(self) -> None:
         """Finds a missing file before hours are spent on the others."""
         for path in self.paths:
+            if path.is_dir():
+                raise UserError(
+                    f"input {path} is a folder; give the text files in it to --train or --eval",
+                    EXIT_DATA,
+                )
             if not path.is_file():
                 raise UserError(
                     f"input file {path} does not exist; check the path given to --train or --eval",
                     EXIT_DATA,
                 )
+        if len(self.empty_paths) == len(self.paths):
+            raise UserError(
+                f"input file {self.paths[0]} is empty; give a file with text to --train or --eval",
+                EXIT_DATA,
+            )
+
+    @property
+    def empty_paths(self) -> list[Path]:
+        return [path for path in self.paths if path.stat().st_size == 0]
 
     def documents(self, rules: DocumentRules) -> Iterator[str]:
         for path in self.paths:
@@ -119,9 +135,11 @@ class HuggingFaceSource:
 
 
 def decode_chunks(path: Path) -> Iterator[str]:
-    """The text of a UTF-8 file in pieces of about a mebibyte, line ends unchanged."""
+    """The text of a UTF-8 file in pieces of about a mebibyte, line ends unchanged, without a byte
+    order mark at its start."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     consumed = lines = 0
+    at_start = True
     with open_input(path) as file:
         while True:
             chunk = file.read(CHUNK_BYTES)
@@ -132,7 +150,8 @@ def decode_chunks(path: Path) -> Iterator[str]:
                 line = lines + error.object[: error.start].count(b"\n") + 1
                 raise bad_utf8(path, line, consumed - pending + error.start, error) from None
             if text:
-                yield text
+                yield text.removeprefix(BYTE_ORDER_MARK) if at_start else text
+                at_start = False
             if not chunk:
                 return
             consumed += len(chunk)
@@ -162,6 +181,8 @@ def read_json_rows(path: Path, text_field: str) -> Iterator[str]:
                 row = raw.decode("utf-8")
             except UnicodeDecodeError as error:
                 raise bad_utf8(path, number, offset + error.start, error) from None
+            if number == 1:
+                row = row.removeprefix(BYTE_ORDER_MARK)
             if row.strip():
                 yield text_of_row(row, text_field, f"{path}, line {number}")
             offset += len(raw)

@@ -67,7 +67,7 @@ def sampling_config(request: SamplingRequest, folder: Path) -> dict[str, Any]:
         dataset_name=str(request.data_folder.resolve()),
         init_from=str(request.weights.resolve()),
         eval_only=True,
-        num_eval_samples=1,
+        num_eval_samples=64,
         quiet=True,
         sample_ids=",".join(map(str, request.prompt_ids)),
         sample_tokens=request.tokens,

@@ -5,6 +5,10 @@
 # shellcheck disable=SC2034
 root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 
+# OpenMP's threads spin while they wait, which slows everything else on busy cores out of all
+# proportion; on idle ones sleeping costs a few per cent.
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
+
 # Progress goes to standard error, so that standard output stays for results.
 say() { printf '%s\n' "$*" >&2; }
 

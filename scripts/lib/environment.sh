@@ -21,6 +21,8 @@ environment_lock() {
 # environment_folder KIND
 environment_folder() {
   local cache hash
+  [[ -n ${HGNN_MOE_CACHE:-}${XDG_CACHE_HOME:-}${HOME:-} ]] ||
+    die 2 "HOME is not set, so there is no cache folder: set HGNN_MOE_CACHE to one."
   cache=${HGNN_MOE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hgnn_moe}
   hash=$(sha256sum <"$(environment_lock "$1")")
   echo "$cache/venv-$1-${hash:0:12}"

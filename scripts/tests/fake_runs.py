@@ -20,6 +20,7 @@ class FakeRun:
     coupler: str = "HGNN"
     experts: int = 4
     layers: int = 2
+    coupler_layers: int = 2
     steps: int = 100
     diverges_at: int | None = None
     evaluates: bool = True
@@ -94,20 +95,33 @@ class FakeRun:
     def coupler_events(self, step: int) -> list[dict[str, Any]]:
         if self.coupler not in ("GNN", "HGNN"):
             return []
-        return [self.coupler_event(step, layer) for layer in range(self.layers)]
+        if self.coupler == "HGNN":
+            return [self.hgnn_event(step, layer) for layer in range(self.layers)]
+        places = itertools.product(range(self.layers), range(self.coupler_layers))
+        return [self.gnn_event(step, layer, coupler_layer) for layer, coupler_layer in places]
 
-    def coupler_event(self, step: int, layer: int) -> dict[str, Any]:
+    def gnn_event(self, step: int, layer: int, coupler_layer: int) -> dict[str, Any]:
+        graph = layer * self.coupler_layers + coupler_layer
+        return {
+            "event": "coupler",
+            "step": step,
+            "layer": layer,
+            "coupler_layer": coupler_layer,
+            "adjacency": [
+                [1 / (1 + math.exp(-math.sin(i * 3 + j + graph))) for j in range(self.experts)]
+                for i in range(self.experts)
+            ],
+            "mixing": [
+                [
+                    0.0 if i == j else 0.3 + 0.1 * graph + 0.0001 * step * (j % 2)
+                    for j in range(self.experts)
+                ]
+                for i in range(self.experts)
+            ],
+        }
+
+    def hgnn_event(self, step: int, layer: int) -> dict[str, Any]:
         event: dict[str, Any] = {"event": "coupler", "step": step, "layer": layer}
-        if self.coupler == "GNN":
-            event["adjacency"] = [
-                [1 / (1 + math.exp(-math.sin(i * 3 + j + layer))) for j in range(self.experts)]
-                for i in range(self.experts)
-            ]
-            event["mixing"] = [
-                [0.0 if i == j else 0.3 + 0.002 * step * (j % 2) for j in range(self.experts)]
-                for i in range(self.experts)
-            ]
-            return event
         pairs = list(itertools.combinations(range(self.experts), 2))
         sign = -1.0 if self.negative_weights else 1.0
         weights = [

@@ -6,15 +6,22 @@ from pathlib import Path
 
 from support import ScriptTestCase
 
+TARGETS = {"vocab_size": 4096, "sample_mode": "packed", "max_seq_length": 128}
+
 
 class CompareLossesTest(ScriptTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.baselines = self.write(
-            "baselines.json", json.dumps({"unigram_loss": 6.5, "bigram_loss": 4.75})
+            "baselines.json", json.dumps({"unigram_loss": 6.5, "bigram_loss": 4.75} | TARGETS)
         )
 
-    def finished_run(self, final_eval_loss: float | None) -> Path:
+    def finished_run(self, final_eval_loss: float | None, **changes: object) -> Path:
+        stored = TARGETS | {"num_eval_samples": -1} | changes
+        # The resolved size is that of the data, beside the option, which such a run leaves unset.
+        vocab_size = stored.pop("vocab_size")
+        config = {"config": stored | {"vocab_size": None}, "vocab_size": vocab_size}
+        self.write("run/config.json", json.dumps(config))
         summary = json.dumps({"final_eval_loss": final_eval_loss})
         return self.write("run/run_summary.json", summary).parent
 
@@ -36,6 +43,15 @@ class CompareLossesTest(ScriptTestCase):
         run = self.finished_run(None)
         message = self.fail_with(3, "compare_losses.py", run, "--baselines", self.baselines)
         self.assertIn("final_eval_loss", message)
+
+    def test_other_targets_are_refused(self) -> None:
+        changes = {"vocab_size": 1024, "sample_mode": "lines", "max_seq_length": 64}
+        for key, value in (changes | {"num_eval_samples": 200}).items():
+            with self.subTest(key):
+                run = self.finished_run(4.0, **{key: value})
+                message = self.fail_with(3, "compare_losses.py", run, "--baselines", self.baselines)
+                self.assertIn(f"{key} ", message)
+                self.assertIn(str(value), message)
 
     def test_missing_files(self) -> None:
         absent = self.folder / "absent"

@@ -11,7 +11,7 @@ from support import ScriptTestCase
 
 import plot_run
 from hgnn_tools import plot_experts, plot_style, plot_training
-from hgnn_tools.errors import EXIT_DATA, EXIT_USAGE
+from hgnn_tools.errors import EXIT_DATA, EXIT_USAGE, UserError
 from hgnn_tools.run_folder import Run, read_run
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -22,7 +22,7 @@ class PlotRunTest(ScriptTestCase):
         """Draws in this process with every warning an error; the lines that were printed."""
         lines: list[str] = []
         with (
-            mock.patch("builtins.print", lambda line: lines.append(str(line))),
+            mock.patch("builtins.print", lambda line, file=None: lines.append(str(line))),
             mock.patch.object(plot_style, "DPI", 20),  # quick
             warnings.catch_warnings(),
         ):
@@ -60,6 +60,36 @@ class PlotRunTest(ScriptTestCase):
         metrics.write_bytes(metrics.read_bytes() + b'{"event":"step","st')
         self.assertEqual(read_run(folder).events, events)
         self.assertTrue(any("unfinished line" in line for line in self.draw(folder)))
+
+    def test_an_unfinished_line_with_its_end_is_left_out(self) -> None:
+        folder = FakeRun(steps=5).write(self.folder / "run")
+        metrics = folder / "metrics.jsonl"
+        whole, events = metrics.read_bytes(), read_run(folder).events
+        for torn in (b'{"event":"step","st\n', b"\0\0\0\0\n", b"\xff\n"):
+            metrics.write_bytes(whole + torn)
+            self.assertEqual(read_run(folder).events, events)
+        result = self.run_script("plot_run.py", folder)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(
+            result.stderr, "note: metrics.jsonl ends in an unfinished line, left out\n"
+        )
+        self.assertNotIn("note", result.stdout)
+
+    def test_bad_lines_are_named_in_plain_words(self) -> None:
+        folder = FakeRun(steps=2).write(self.folder / "run")
+        step = b'{"event": "step", "step": 1}\n'
+        cases = {
+            b"\xff\n" + step: "line 1: not a JSON object in UTF-8",
+            b"{\n" + step: "line 1: not a JSON object in UTF-8",
+            step + b"[1]\n": 'line 2: not an object with a text "event"',
+            step + b'{"step": 1}\n': 'line 2: not an object with a text "event"',
+            step + b'{"event": "step", "step": null}\n': 'line 2: the event has no whole number',
+        }
+        for content, message in cases.items():
+            (folder / "metrics.jsonl").write_bytes(content)
+            with self.subTest(content), self.assertRaisesRegex(UserError, message) as caught:
+                read_run(folder)
+            self.assertNotRegex(str(caught.exception), r"Error\(")
 
     def test_a_run_that_just_began(self) -> None:
         folder = FakeRun().write(self.folder / "run")
@@ -132,7 +162,7 @@ class ContentTest(ScriptTestCase):
         first, last, weights = axes[:3]
         self.assertIn("step 0", first.get_title())
         self.assertIn("step 40", last.get_title())
-        event = fake.coupler_event(40, 0)
+        event = fake.hgnn_event(40, 0)
         shown = last.images[0].get_array()
         self.assertTrue(
             all(
@@ -142,6 +172,29 @@ class ContentTest(ScriptTestCase):
         self.assertEqual(len(weights.lines), 6)
         self.assertEqual(weights.lines[1].get_label(), "{0,2}")
         self.assertEqual(weights.lines[1].get_ydata()[-1], event["hyperedge_weights"][1])
+
+    def test_every_coupler_layer_of_a_gnn_has_its_row(self) -> None:
+        fake = FakeRun(coupler="GNN", layers=1, coupler_layers=2, steps=40)
+        axes = self.axes_of(plot_experts.draw_experts, fake)
+        self.assertEqual(len(axes), 2 * 3)
+        for row, first_entry in enumerate((0.3, 0.4)):
+            first, last, adjacency = axes[3 * row : 3 * row + 3]
+            for panel in (first, last, adjacency):
+                self.assertIn(f"layer 0, coupler layer {row}\n", panel.get_title())
+            self.assertIn("step 0", first.get_title())
+            self.assertIn("step 40\nlargest change since step 0: 0.004", last.get_title())
+            self.assertNotIn("change", first.get_title())
+            self.assertAlmostEqual(first.images[0].get_array()[1][0], first_entry)
+            self.assertAlmostEqual(last.images[0].get_array()[0][1], first_entry + 0.004)
+            self.assertIn(f"{first_entry + 0.004:.3f}", [text.get_text() for text in last.texts])
+        self.assertIn(" 1 layer,", self.title)
+
+    def test_rows_beyond_the_largest_picture_are_counted(self) -> None:
+        fake = FakeRun(coupler="GNN", experts=2, layers=3, steps=0)
+        with mock.patch.object(plot_experts, "MAX_ROWS", 4):
+            axes = self.axes_of(plot_experts.draw_experts, fake)
+        self.assertEqual(len(axes), 4 * 2)
+        self.assertIn("the first 4 of 6 graphs", self.title)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 import hashlib
 import io
 import json
+import os
 import struct
+import subprocess
 import sys
 import types
 import unittest
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from unittest import mock
 
 import numpy as np
@@ -15,6 +17,7 @@ from tokenizers import Tokenizer
 import prepare_data
 from hgnn_tools.errors import EXIT_DATA, EXIT_USAGE, UserError
 from hgnn_tools.indexed_dataset import IndexedWriter, read_indexed
+from hgnn_tools.output_folder import host_prefix
 
 LINES = [f"line number {i} has more than thirty characters, {i * i}" for i in range(300)]
 
@@ -115,6 +118,58 @@ class PrepareDataTest(ScriptTestCase):
         for path in self.out.iterdir():
             path.unlink()
         return stored
+
+    def test_inputs_that_are_no_text(self) -> None:
+        self.eval = self.folder
+        message = self.fail_with(EXIT_DATA, "prepare_data.py", *self.arguments())
+        self.assertIn(f"input {self.folder} is a folder", message)
+        self.eval = self.write("sub/empty.txt", "")
+        message = self.fail_with(EXIT_DATA, "prepare_data.py", *self.arguments())
+        self.assertIn(f"input file {self.eval} is empty", message)
+
+    def warnings_of(self, *more: object) -> str:
+        with redirect_stderr(io.StringIO()) as messages:
+            self.prepare(*more)
+        return messages.getvalue()
+
+    def test_warnings(self) -> None:
+        self.assertEqual(self.warnings_of(), "")
+        empty = self.write("empty.txt", "")
+        message = self.warnings_of("--eval", self.eval, empty, "--overwrite")
+        self.assertIn(f"input file {empty} is empty", message)
+        same = self.folder / "link.txt"
+        same.symlink_to(self.train)
+        message = self.warnings_of("--eval", same, "--overwrite")
+        self.assertIn(f"{same} is given to both --train and --eval", message)
+        self.assertEqual(len(message.splitlines()), 1)
+
+    def test_out_is_a_file(self) -> None:
+        self.out = self.write("out", "precious")
+        message = self.fail_with(EXIT_USAGE, "prepare_data.py", *self.arguments())
+        self.assertIn(f"{self.out} is a file", message)
+        self.assertEqual(self.out.read_text(), "precious")
+
+    def test_a_failed_start_removes_the_folders_it_made(self) -> None:
+        parent = self.folder / "new"
+        self.out = parent / "out"
+        with self.assertRaisesRegex(UserError, "train:100000"):
+            self.prepare("--tokenizer", "train:100000")
+        self.assertFalse(parent.exists())
+        parent.mkdir()
+        with self.assertRaisesRegex(UserError, "train:100000"):
+            self.prepare("--tokenizer", "train:100000")
+        self.assertEqual(list(parent.iterdir()), [])
+
+    def test_leftovers_of_dead_processes_are_removed(self) -> None:
+        dead = subprocess.Popen([sys.executable, "-c", ""])
+        dead.wait()
+        stale = f"{host_prefix()}{dead.pid}-abc"
+        kept = [f"{host_prefix()}{os.getpid()}-abc", ".unfinished-of another host-1-abc"]
+        for name in (stale, *kept):
+            self.write(f"out/{name}/train.bin", "tokens")
+        self.prepare()
+        left = {path.name for path in self.out.iterdir() if path.name.startswith(".unfinished")}
+        self.assertEqual(left, set(kept))
 
     def test_an_unwritable_folder_is_a_disk_error(self) -> None:
         self.out = self.train / "below_a_file"

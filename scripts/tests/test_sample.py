@@ -1,4 +1,5 @@
 import json
+import os
 import stat
 import sys
 import unittest
@@ -92,7 +93,7 @@ class SampleTest(ScriptTestCase):
         expected: dict[str, object] = {
             "embed_dim": 64,
             "eval_only": True,
-            "num_eval_samples": 1,
+            "num_eval_samples": 64,
             "quiet": True,
         }
         expected |= {"sample_tokens": 7, "temperature": 0.0, "top_k": 3, "seed": 5}
@@ -137,6 +138,25 @@ class SampleTest(ScriptTestCase):
         self.binary = self.executable("#!/bin/sh\necho nothing useful\n")
         message = self.fail_with(EXIT_USAGE, "sample.py", *self.arguments("def "))
         self.assertIn("printed no continuation", message)
+
+    def test_a_prompt_that_is_not_utf8(self) -> None:
+        prompt = os.fsdecode(b"caf\xe9")
+        message = self.fail_with(EXIT_USAGE, "sample.py", *self.arguments(prompt))
+        self.assertIn(r"--prompt b'caf\xe9' is not UTF-8", message)
+        self.assertFalse(self.record.exists())
+
+    def test_numbers_out_of_range_are_refused_by_their_flag(self) -> None:
+        wrong = {"--temperature": ("nan", "inf", "-0.1"), "--tokens": ("0", "-1", "x")}
+        wrong |= {"--top_k": ("-1",), "--seed": ("-1",)}
+        for flag, values in wrong.items():
+            for value in values:
+                with self.subTest(flag=flag, value=value):
+                    result = self.run_script("sample.py", *self.arguments("x", f"{flag}={value}"))
+                    self.assertEqual(result.returncode, EXIT_USAGE)
+                    last = result.stderr.splitlines()[-1]
+                    self.assertIn(f"argument {flag}: ", last)
+                    self.assertIn(value, last)
+        self.assertFalse(self.record.exists())
 
     def test_errors(self) -> None:
         arguments = self.arguments("def ")

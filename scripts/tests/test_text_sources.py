@@ -26,6 +26,16 @@ class TextSourcesTest(ScriptTestCase):
                 self.assertEqual(self.documents(text, "lines"), expected, f"chunks of {size}")
                 self.assertEqual(self.documents(text, "documents"), [text])
 
+    def test_a_byte_order_mark_is_no_text(self) -> None:
+        mark = "\ufeff"
+        for size in (1, 2, 4, 1 << 20):
+            with mock.patch.object(text_sources, "CHUNK_BYTES", size):
+                self.assertEqual(self.documents(f"{mark}a\n{mark}b", "lines"), ["a", f"{mark}b"])
+                self.assertEqual(self.documents(mark, "documents"), [])
+        rows = f'{mark}{{"text": "one"}}\n{{"text": "two"}}\n'
+        self.assertEqual(self.documents(rows, "lines", name="a.jsonl"), ["one", "two"])
+        self.expect_error(f"{mark}b".encode() + b"\xff", "line 1", "offset 4")
+
     def test_length_counts_characters_after_stripping(self) -> None:
         text = "  " + "\u00e9" * 30 + "  \n" + "\u00e9" * 31 + "\n"
         self.assertEqual(self.documents(text, "lines", minimum=30), ["\u00e9" * 31])

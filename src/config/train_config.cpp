@@ -11,6 +11,23 @@ namespace hgnn_moe {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+// An .idx counts without its .bin: opening then says which of the two is missing.
+bool holds_data(const fs::path& folder) {
+  // Not throwing: a name too long for a path or an unreadable parent is no folder of data.
+  std::error_code ignored;
+  if (fs::is_regular_file(folder / "dataset.json", ignored)) return true;
+  for (const std::string split : {"train", "eval", "val"}) {
+    for (const char* extension : {".bin", ".idx", ".npy"}) {
+      if (fs::is_regular_file(folder / (split + extension), ignored)) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
 std::int64_t resolved_num_heads(const TrainConfig& config) {
   if (config.num_heads > 0) return config.num_heads;
   return config.embed_dim % 64 == 0 ? config.embed_dim / 64 : 8;
@@ -30,15 +47,13 @@ TrainConfig resolve(TrainConfig config) {
   return config;
 }
 
+std::string data_folder_below_data_dir(const TrainConfig& config) {
+  const fs::path data_dir = resolve(config).data_dir;
+  return (data_dir / config.dataset_name / config.dataset_config_name).string();
+}
+
 std::string data_folder(const TrainConfig& config) {
-  // Not throwing: a name too long for a path or an unreadable parent is no folder of data.
-  std::error_code ignored;
-  const fs::path named = config.dataset_name;
-  if (fs::is_regular_file(named / "dataset.json", ignored) ||
-      fs::is_regular_file(named / "train.bin", ignored)) {
-    return named.string();
-  }
-  return (fs::path(resolve(config).data_dir) / named / config.dataset_config_name).string();
+  return holds_data(config.dataset_name) ? config.dataset_name : data_folder_below_data_dir(config);
 }
 
 std::string default_run_name(const TrainConfig& config, std::time_t time) {

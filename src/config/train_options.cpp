@@ -98,7 +98,7 @@ OptionTable<TrainConfig> build_table() {
   t.text("data_dir", &C::data_dir, folder_rule(), "folder of prepared data sets",
          "$HGNN_MOE_DATA, else ./data");
   t.text("dataset_name", &C::dataset_name, name_rule("a data set's name or a folder's path"),
-         "a folder with dataset.json or train.bin, or the first part of the path below data_dir");
+         "a folder with dataset.json or token files, or the first part of the path below data_dir");
   t.text("dataset_config_name", &C::dataset_config_name, name_rule("a data set's variant"),
          "the second part of the path below data_dir");
   t.choice("sample_mode", &C::sample_mode,
@@ -132,7 +132,8 @@ OptionTable<TrainConfig> build_table() {
   t.group("Machine");
   t.text("device", &C::device, {"NAME", "auto, cpu, cuda or cuda:INDEX", is_device},
          "where to compute; auto is a GPU where there is one");
-  t.choice("precision", &C::precision, "arithmetic of the model; parameters stay fp32");
+  t.choice("precision", &C::precision,
+           "of the matrix products of linear layers and HGNN convolutions; all else stays fp32");
   t.integer("threads", &C::threads, {0, 4096}, "CPU threads; 0 is all cores");
   t.boolean("deterministic", &C::deterministic, "bit-equal repetition on a GPU, at some speed");
 

@@ -29,6 +29,20 @@ std::int64_t read_number(const Json& info, const char* key, std::int64_t minimum
   return entry->get<std::int64_t>();
 }
 
+std::optional<TokenType> read_dtype(const Json& info, const fs::path& source) {
+  const auto entry = info.find("dtype");
+  if (entry == info.end() || entry->is_null()) return std::nullopt;
+  std::optional<TokenType> type;
+  if (entry->is_string()) type = token_type_named(entry->get<std::string>());
+  if (!type) {
+    fail(ExitCode::data,
+         "{}: dtype is {}, but must be one of uint8, int8, uint16, int16, uint32, int32 and int64; "
+         "correct it",
+         source.string(), entry->dump());
+  }
+  return type;
+}
+
 }  // namespace
 
 DatasetInfo read_dataset_info(const fs::path& folder) {
@@ -50,6 +64,8 @@ DatasetInfo read_dataset_info(const fs::path& folder) {
     }
     result.name = name->get<std::string>();
   }
+  result.dtype = read_dtype(info, source);
+  result.is_prepared = result.dtype && info.contains("mode");
   return result;
 }
 

@@ -17,14 +17,32 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path require_token_file(const fs::path& folder, Split split) {
+// Without a slash at the end: the last part names the data set where dataset.json does not.
+fs::path absolute_folder(const std::string& folder) {
+  const fs::path path = fs::absolute(folder).lexically_normal();
+  return path.has_filename() ? path : path.parent_path();
+}
+
+// Both places that dataset_name can stand for, `folder` being the one in use.
+std::string describe_search(const TrainConfig& config, const fs::path& folder) {
+  const fs::path named = absolute_folder(config.dataset_name);
+  if (folder == named) {
+    return fmt::format("{}, the folder that dataset_name {} names and that comes before {}",
+                       folder.string(), config.dataset_name,
+                       absolute_folder(data_folder_below_data_dir(config)).string());
+  }
+  return fmt::format("{} nor in {}, the two places for dataset_name {}", folder.string(),
+                     named.string(), config.dataset_name);
+}
+
+fs::path require_token_file(const TrainConfig& config, const fs::path& folder, Split split) {
   if (const auto found = find_token_file(folder, split)) return *found;
   const bool train = split == Split::train;
   fail(ExitCode::data,
        "no {} data in {} (looked for {}); prepare it with `scripts/prepare_data.py --train FILE "
        "--eval FILE --tokenizer TOKENIZER --out {}`, name another folder with --data_dir or "
        "--dataset_name, or ask for generated stand-in text with --synthetic_data",
-       train ? "training" : "evaluation", folder.string(),
+       train ? "training" : "evaluation", describe_search(config, folder),
        train ? "train.bin and train.npy" : "eval.bin, eval.npy, val.bin and val.npy",
        folder.string());
 }
@@ -105,11 +123,29 @@ void check_and_hash_file(ByteSpan rest, const TokenArray& tokens, std::int64_t v
   check_and_hash_tokens(tokens, vocab_size, hash);
 }
 
+void check_prepared_pair(const fs::path& bin, const DatasetInfo& info) {
+  if (!info.is_prepared || bin.extension() != ".bin" || is_indexed(bin)) return;
+  fail(ExitCode::data,
+       "{}: it is missing beside {}, though dataset.json says that scripts/prepare_data.py wrote "
+       "the two together; copy it too, or prepare the data again",
+       fs::path(bin).replace_extension(".idx").string(), bin.filename().string());
+}
+
+void check_type(const TokenArray& tokens, const char* format, const DatasetInfo& info) {
+  if (!info.dtype || *info.dtype == tokens.type) return;
+  fail(ExitCode::data,
+       "{}: its ids are {} in {} format, but dataset.json beside it gives dtype {}; correct dtype, "
+       "or prepare the data again",
+       tokens.path, name_of(tokens.type), format, name_of(*info.dtype));
+}
+
 std::unique_ptr<SampleSet> open_file(const fs::path& file, const TrainConfig& config,
-                                     Dataset& dataset, Xxh3& hash) {
+                                     const DatasetInfo& info, Dataset& dataset, Xxh3& hash) {
   const std::string source = file.string();
+  check_prepared_pair(file, info);
   if (is_indexed(file)) {
     auto indexed = std::make_unique<IndexedFile>(file);
+    check_type(indexed->tokens(), "Megatron's", info);
     check_and_hash_file(indexed->index_bytes(), indexed->tokens(), dataset.vocab_size, hash);
     if (indexed->empty_documents() > 0) {
       dataset.notes.push_back(fmt::format("{}: {} documents without a token are left out", source,
@@ -124,6 +160,7 @@ std::unique_ptr<SampleSet> open_file(const fs::path& file, const TrainConfig& co
          source);
   }
   auto flat = std::make_unique<FlatFile>(file);
+  check_type(flat->tokens(), flat->format().c_str(), info);
   check_and_hash_file(flat->header_bytes(), flat->tokens(), dataset.vocab_size, hash);
   dataset.notes.push_back(
       fmt::format("{}: read as {} format, {} tokens", source, flat->format(), flat->size()));
@@ -131,11 +168,10 @@ std::unique_ptr<SampleSet> open_file(const fs::path& file, const TrainConfig& co
 }
 
 Dataset open_folder(const TrainConfig& config) {
-  const fs::path named = fs::absolute(data_folder(config)).lexically_normal();
-  const fs::path folder = named.has_filename() ? named : named.parent_path();
+  const fs::path folder = absolute_folder(data_folder(config));
   fs::path train_file;
-  if (!config.eval_only) train_file = require_token_file(folder, Split::train);
-  const fs::path eval_file = require_token_file(folder, Split::eval);
+  if (!config.eval_only) train_file = require_token_file(config, folder, Split::train);
+  const fs::path eval_file = require_token_file(config, folder, Split::eval);
 
   const DatasetInfo info = read_dataset_info(folder);
   Dataset dataset;
@@ -146,8 +182,8 @@ Dataset open_folder(const TrainConfig& config) {
   check_end_of_text_id(dataset);
 
   Xxh3 hash;
-  if (!config.eval_only) dataset.train = open_file(train_file, config, dataset, hash);
-  dataset.eval = open_file(eval_file, config, dataset, hash);
+  if (!config.eval_only) dataset.train = open_file(train_file, config, info, dataset, hash);
+  dataset.eval = open_file(eval_file, config, info, dataset, hash);
   dataset.content_hash = hash.hex();
   return dataset;
 }

@@ -34,6 +34,17 @@ auto with_token_type(TokenType type, Visit visit) {
   throw InternalError("unknown token type");
 }
 
+struct NamedType {
+  TokenType type;
+  std::string_view name;
+};
+
+constexpr NamedType kNamedTypes[] = {
+    {TokenType::u8, "uint8"},  {TokenType::i8, "int8"},    {TokenType::u16, "uint16"},
+    {TokenType::i16, "int16"}, {TokenType::u32, "uint32"}, {TokenType::i32, "int32"},
+    {TokenType::i64, "int64"},
+};
+
 [[noreturn]] void fail_on_id(const TokenArray& tokens, std::int64_t index, std::int64_t id,
                              std::int64_t vocab_size) {
   fail(ExitCode::data,
@@ -70,6 +81,20 @@ void check_and_hash(const TokenArray& tokens, std::int64_t vocab_size, Xxh3& has
 
 std::size_t token_size(TokenType type) {
   return with_token_type(type, [](auto token) { return sizeof(token); });
+}
+
+std::string_view name_of(TokenType type) {
+  for (const NamedType& named : kNamedTypes) {
+    if (named.type == type) return named.name;
+  }
+  throw InternalError("unknown token type");
+}
+
+std::optional<TokenType> token_type_named(std::string_view name) {
+  for (const NamedType& named : kNamedTypes) {
+    if (named.name == name) return named.type;
+  }
+  return std::nullopt;
 }
 
 void read_tokens(const TokenArray& tokens, std::int64_t first, std::int64_t count,

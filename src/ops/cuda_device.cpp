@@ -6,6 +6,7 @@
 #include <ATen/Context.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
+#include <c10/cuda/CUDAGuard.h>
 #include <cuda_runtime_api.h>
 #endif
 
@@ -24,18 +25,27 @@ CudaStatus cuda_status() {
   return status;
 }
 
-std::int64_t cuda_peak_memory_bytes(int device) {
+CudaMemory cuda_memory(int device) {
   const auto stats =
       c10::cuda::CUDACachingAllocator::getDeviceStats(static_cast<c10::DeviceIndex>(device));
   constexpr auto kAggregate = static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE);
-  return stats.reserved_bytes[kAggregate].peak;
+  return {stats.reserved_bytes[kAggregate].current, stats.reserved_bytes[kAggregate].peak};
+}
+
+void cuda_synchronize(int device) {
+  const c10::cuda::CUDAGuard guard(static_cast<c10::DeviceIndex>(device));
+  c10::cuda::device_synchronize();
 }
 
 #else
 
 CudaStatus cuda_status() { return {}; }
 
-std::int64_t cuda_peak_memory_bytes(int device) {
+CudaMemory cuda_memory(int device) {
+  HGNN_MOE_ASSERT(false, "device {} in a build without CUDA", device);
+}
+
+void cuda_synchronize(int device) {
   HGNN_MOE_ASSERT(false, "device {} in a build without CUDA", device);
 }
 

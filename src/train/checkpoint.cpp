@@ -2,6 +2,8 @@
 
 #include <system_error>
 
+#include <ATen/ATen.h>
+
 #include "hgnn_moe/base/hash.h"
 #include "hgnn_moe/base/safetensors.h"
 #include "hgnn_moe/base/text.h"
@@ -182,10 +184,16 @@ CheckpointSearch find_newest_valid(const fs::path& run_folder) {
 }
 
 void load_weights(const fs::path& path, const ParameterList& parameters, const Metadata& metadata) {
-  fs::path model_path = path;
-  if (fs::is_directory(path)) {
-    verify_checkpoint(path);
-    model_path = path / kModelFile;
+  const bool folder = fs::is_directory(path);
+  if (folder && !fs::exists(path / kStateFile)) {
+    fail(ExitCode::checkpoint,
+         "'{}' is no checkpoint; give RUN/checkpoints/step-NNNNNNNN or a model.safetensors",
+         path.string());
+  }
+  const fs::path model_path = folder ? path / kModelFile : path;
+  // A file inside a checkpoint is checked as the checkpoint is; another has no checksum.
+  if (folder || fs::exists(path.parent_path() / kStateFile)) {
+    verify_checkpoint(model_path.parent_path());
   }
   const SafetensorsFile file(model_path, ExitCode::checkpoint);
   if (has_hyperedge_weights(parameters)) {
@@ -193,6 +201,11 @@ void load_weights(const fs::path& path, const ParameterList& parameters, const M
   }
   throw_mismatches(model_path, tensor_mismatches(file, parameters, TypeRule::any_float));
   copy_tensors(file, parameters);
+  for (const NamedParameter& parameter : parameters) {
+    if (parameter.tensor.isfinite().all().item<bool>()) continue;
+    fail(ExitCode::checkpoint, "'{}' holds a value in {} that is not finite; take other weights",
+         model_path.string(), parameter.name);
+  }
 }
 
 }  // namespace hgnn_moe

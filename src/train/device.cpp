@@ -67,8 +67,12 @@ void configure_machine(const TrainConfig& config) {
   }
 }
 
+void wait_for(c10::Device device) {
+  if (device.is_cuda()) ops::cuda_synchronize(device.index());
+}
+
 std::int64_t memory_bytes(c10::Device device) {
-  if (device.is_cuda()) return ops::cuda_peak_memory_bytes(device.index());
+  if (device.is_cuda()) return ops::cuda_memory(device.index()).current;
   std::ifstream statm("/proc/self/statm");
   std::int64_t total_pages = 0, resident_pages = 0;
   statm >> total_pages >> resident_pages;
@@ -76,7 +80,7 @@ std::int64_t memory_bytes(c10::Device device) {
 }
 
 std::int64_t peak_memory_bytes(c10::Device device) {
-  if (device.is_cuda()) return ops::cuda_peak_memory_bytes(device.index());
+  if (device.is_cuda()) return ops::cuda_memory(device.index()).peak;
   struct rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   return static_cast<std::int64_t>(usage.ru_maxrss) * 1024;

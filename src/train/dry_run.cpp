@@ -8,6 +8,7 @@
 #include "hgnn_moe/model/model_config.h"
 #include "hgnn_moe/train/memory_estimate.h"
 #include "hgnn_moe/train/plan.h"
+#include "hgnn_moe/train/trainer.h"
 
 namespace hgnn_moe {
 
@@ -21,8 +22,7 @@ struct TrainingLength {
 // Follows the batches of every epoch, whose samples differ in length.
 TrainingLength training_length(const TrainConfig& config, const data::SampleSet& set) {
   const auto seed = static_cast<std::uint64_t>(config.seed);
-  const auto rows = data::choose_samples(set.size(), config.num_train_samples, config.shuffle, seed,
-                                         data::Split::train);
+  const auto rows = training_rows(config, set);
   const TrainPlan plan = make_plan(config, static_cast<std::int64_t>(rows.size()));
   TrainingLength length{plan.total_steps, 0};
   for (std::int64_t first = 0, epoch = 0; first < plan.total_steps; ++epoch) {

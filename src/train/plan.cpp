@@ -4,10 +4,6 @@
 
 namespace hgnn_moe {
 
-std::int64_t TrainPlan::first_batch(std::int64_t step_in_epoch) const {
-  return step_in_epoch * accumulation;
-}
-
 std::int64_t TrainPlan::last_batch(std::int64_t step_in_epoch) const {
   return std::min((step_in_epoch + 1) * accumulation, batches_per_epoch);
 }

@@ -1,11 +1,14 @@
 #include "hgnn_moe/train/program.h"
 
 #include <csignal>
+#include <filesystem>
 #include <iostream>
 #include <new>
 #include <string>
 
 #include <c10/util/Exception.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/config/train_options.h"
@@ -28,38 +31,54 @@ int report_out_of_memory() {
                 "step's size), embed_dim or num_experts; --dry_run prints an estimate");
 }
 
-// LibTorch's CPU allocator throws a plain c10::Error.
+// LibTorch's CPU allocator and CUDA's libraries throw a plain c10::Error.
 bool is_allocation_failure(const c10::Error& error) {
-  return std::string(error.what_without_backtrace()).find("DefaultCPUAllocator") !=
-         std::string::npos;
+  const std::string message = error.what_without_backtrace();
+  for (const char* sign :
+       {"DefaultCPUAllocator", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED"}) {
+    if (message.find(sign) != std::string::npos) return true;
+  }
+  return false;
+}
+
+// A file opened while descriptor 0, 1 or 2 is closed would get its number, and our messages.
+void open_standard_descriptors() {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(descriptor, F_GETFD) == -1) ::open("/dev/null", O_RDWR);
+  }
+}
+
+int print(const std::string& text) {
+  std::cout << text << std::flush;
+  if (!std::cout.good()) {
+    fail(ExitCode::disk, "standard output cannot be written; check where it is redirected to");
+  }
+  return 0;
 }
 
 int run(int argc, char** argv) {
   const ParsedConfig parsed = parse_command_line(argc, argv);
-  if (parsed.help) {
-    std::cout << help_text();
-    return 0;
-  }
-  if (parsed.version) {
-    std::cout << version_text();
-    return 0;
-  }
-  if (parsed.config.dry_run) {
-    std::cout << dry_run_record(parsed).dump(2) << '\n';
-    return 0;
-  }
+  if (parsed.help) return print(help_text());
+  if (parsed.version) return print(version_text());
+  if (parsed.config.dry_run) return print(dry_run_record(parsed).dump(2) + "\n");
   return run_session(parsed);
 }
 
 }  // namespace
 
 int run_training_program(int argc, char** argv) {
+  open_standard_descriptors();
   // A file-size limit then is an error of write(), with its exit code, and does not kill.
   std::signal(SIGXFSZ, SIG_IGN);
+  // A console that goes away must not take the training with it.
+  std::signal(SIGPIPE, SIG_IGN);
   try {
     return run(argc, argv);
   } catch (const Error& error) {
     return report(error.code(), error.what());
+  } catch (const std::filesystem::filesystem_error& error) {
+    return report(ExitCode::disk, fmt::format("cannot use '{}': {}; check the path and its rights",
+                                              error.path1().string(), error.code().message()));
   } catch (const std::bad_alloc&) {
     return report_out_of_memory();
   } catch (const c10::OutOfMemoryError&) {

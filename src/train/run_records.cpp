@@ -62,7 +62,11 @@ Json config_record(const ParsedConfig& parsed, const data::Dataset& dataset, c10
   Json provenance = Json::object();
   for (const auto& [key, source] : parsed.provenance) provenance[key] = source;
   Json record = Json::object();
-  record["config"] = to_json(parsed.config);
+  TrainConfig config = parsed.config;
+  if (!config.hyperedges_file.empty()) {
+    config.hyperedges_file = std::filesystem::absolute(config.hyperedges_file).string();
+  }
+  record["config"] = to_json(config);
   record["provenance"] = provenance;
   // Absolute, so that scripts find the data from any folder.
   record["data_folder"] =

@@ -1,16 +1,15 @@
 #include "hgnn_moe/train/session.h"
 
-#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <iostream>
 #include <map>
 #include <memory>
 
+#include "preflight.h"
 #include "resume_point.h"
 
 #include "hgnn_moe/base/error.h"
-#include "hgnn_moe/base/files.h"
 #include "hgnn_moe/base/log.h"
 #include "hgnn_moe/base/npy.h"
 #include "hgnn_moe/base/text.h"
@@ -52,32 +51,11 @@ RunStart run_start(const TrainConfig& config) {
   return config.overwrite ? RunStart::overwrite : RunStart::fresh;
 }
 
-// A line of one token has none.
-void check_evaluation_targets(const TrainConfig& config, const data::SampleSet& set) {
-  if (config.sample_mode == SampleMode::packed) return;
-  const std::vector<std::int64_t> rows = evaluation_rows(config, set);
-  const auto has_target = [&](std::int64_t row) { return set.length(row) > 1; };
-  if (std::none_of(rows.begin(), rows.end(), has_target)) {
-    fail(ExitCode::data,
-         "none of the {} evaluation samples has a second token to predict; raise num_eval_samples "
-         "({}) or prepare longer ones",
-         rows.size(), config.num_eval_samples);
-  }
-}
-
-// The losses are written last: a mistake in the path must not show after hours of training.
-void check_token_losses_path(const TrainConfig& config, const RunLocation& location) {
-  if (config.dump_token_losses.empty()) return;
-  hgnn_moe::create_directories(location.folder());  // where the file may go
-  const AtomicFile probe(config.dump_token_losses);
-}
-
 std::map<std::string, std::string> weight_metadata(const TrainConfig& config) {
   return {{kHyperedgeWeightParamKey, to_string(config.hyperedge_weight_param)}};
 }
 
-// Loads, checks and opens everything before the run folder is touched, so that a mistake leaves
-// no trace of a run and costs no run that was to be overwritten.
+// Loads, checks and opens everything before the run folder is touched, see preflight.h.
 Session open_session(const ParsedConfig& parsed) {
   const TrainConfig& config = parsed.config;
   configure_machine(config);
@@ -85,13 +63,14 @@ Session open_session(const ParsedConfig& parsed) {
   data::Dataset dataset = data::open_dataset(config);
   ModelConfig model_config = make_model_config(config, dataset.vocab_size);
   check_sample_ids(sample_id_list(config), dataset.vocab_size);
-  check_evaluation_targets(config, *dataset.eval);
+  check_targets(config, dataset);
+  RunLocation location = locate_run(config);
+  check_init_from(config, location);
   LanguageModel model(model_config, static_cast<std::uint64_t>(config.seed), at::kFloat,
                       device.device);
   if (!config.init_from.empty()) {
     load_weights(config.init_from, model.parameters(), weight_metadata(config));
   }
-  RunLocation location = locate_run(config);
   check_token_losses_path(config, location);
   RunFolder folder = RunFolder::open(location.checkpoint_dir, location.run_name, run_start(config));
   Log log = make_logger(config.quiet, folder.log_file());
@@ -146,6 +125,9 @@ void print_sample(const Session& session) {
       generate(session.model, prompt, config.sample_tokens, options, session.device.device);
   std::cout << Json({{"sample_ids", prompt}, {"continuation_ids", continuation}}).dump()
             << std::endl;
+  if (!std::cout.good()) {
+    fail(ExitCode::disk, "the sample cannot be written to standard output; check where it goes");
+  }
 }
 
 int evaluate_only(Session& session) {
@@ -155,6 +137,13 @@ int evaluate_only(Session& session) {
     state = verify_checkpoint(*resume);  // its steps, tokens and seconds stay in the summary
     load_weights(*resume, session.model.parameters(), weight_metadata(config));
     session.log->info("weights of {}", resume->string());
+  } else if (!config.resume_checkpoint.empty()) {
+    fail(ExitCode::checkpoint,
+         "eval_only has nothing to evaluate: resume_checkpoint is {} and {} holds no checkpoint; "
+         "check run_name",
+         config.resume_checkpoint, session.location.folder().string());
+  } else if (config.init_from.empty()) {
+    session.log->warn("these are untrained weights: give init_from or resume_checkpoint");
   }
   TokenLosses token_losses;
   const bool dump = !config.dump_token_losses.empty();
@@ -220,6 +209,9 @@ int train(Session& session) {
   session.log->info("{} steps; an epoch has {} steps over {} samples in batches of {}",
                     trainer.plan().total_steps, trainer.plan().steps_per_epoch,
                     trainer.plan().samples, config.batch_size);
+  if (trainer.state().step >= trainer.plan().total_steps && !config.dump_token_losses.empty()) {
+    session.log->warn("the run is finished, so dump_token_losses is not written; use eval_only");
+  }
   bool complete = false;
   try {
     complete = trainer.run(stop);

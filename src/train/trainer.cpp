@@ -28,7 +28,8 @@ double seconds_now() {
 }
 
 // Adds the time since `mark` to `total` and moves the mark.
-void lap(double& mark, double& total) {
+void lap(double& mark, double& total, c10::Device device) {
+  wait_for(device);
   const double now = seconds_now();
   total += now - mark;
   mark = now;
@@ -51,6 +52,11 @@ ProgressOptions progress_options(const TrainConfig& config, const TrainPlan& pla
 
 }  // namespace
 
+std::vector<std::int64_t> training_rows(const TrainConfig& config, const data::SampleSet& set) {
+  return data::choose_samples(set.size(), config.num_train_samples, config.shuffle,
+                              static_cast<std::uint64_t>(config.seed), data::Split::train);
+}
+
 std::vector<std::int64_t> evaluation_rows(const TrainConfig& config, const data::SampleSet& set) {
   return data::choose_samples(set.size(), config.num_eval_samples, config.shuffle,
                               static_cast<std::uint64_t>(config.seed), data::Split::eval);
@@ -59,22 +65,14 @@ std::vector<std::int64_t> evaluation_rows(const TrainConfig& config, const data:
 Trainer::Trainer(TrainerParts parts, TrainingState state)
     : parts_(parts),
       state_(std::move(state)),
-      train_rows_(data::choose_samples(
-          parts.dataset.train->size(), parts.config.num_train_samples, parts.config.shuffle,
-          static_cast<std::uint64_t>(parts.config.seed), data::Split::train)),
+      train_rows_(training_rows(parts.config, *parts.dataset.train)),
       eval_rows_(evaluation_rows(parts.config, *parts.dataset.eval)),
       plan_(make_plan(parts.config, static_cast<std::int64_t>(train_rows_.size()))),
       progress_(progress_options(parts.config, plan_, state_.step), std::cerr) {}
 
 bool Trainer::run(const StopSignal& stop) {
   started_ = seconds_now();
-  if (state_.step == 0) {
-    record_couplers();
-    if (plan_.total_steps == 0) {
-      evaluate_now();
-      save();
-    }
-  }
+  if (state_.step == 0) record_couplers();
   while (state_.step < plan_.total_steps) {
     if (!run_epoch(stop)) return false;
   }
@@ -102,7 +100,7 @@ bool Trainer::run_epoch(const StopSignal& stop) {
       HGNN_MOE_ASSERT(batch.has_value(), "no batch {} of epoch {}", i, state_.epoch);
       batches.push_back(std::move(*batch));
     }
-    lap(mark, times.data);
+    lap(mark, times.data, parts_.device);
     train_step(batches, times);
     const bool saved = finish_step(end);
     const bool complete = state_.step == plan_.total_steps;
@@ -146,7 +144,7 @@ void Trainer::train_step(const std::vector<data::Batch>& batches, StepTimes time
     at::Tensor tensor = parameter.tensor;
     tensor.mutable_grad().reset();
   }
-  lap(mark, times.optimizer);
+  lap(mark, times.optimizer, parts_.device);
 
   const double seconds = seconds_now() - begin + times.data;
   state_.tokens += tokens;
@@ -181,7 +179,7 @@ double Trainer::accumulate_gradients(const std::vector<data::Batch>& batches,
         target_losses(parts_.model, tensors, context).sum() / static_cast<double>(real_targets);
     const double value = share.item<double>();
     loss += value;
-    lap(mark, times.forward);
+    lap(mark, times.forward, parts_.device);
     if (!std::isfinite(value)) {
       fail(ExitCode::diverged,
            "step {}: the loss is {}; lower learning_rate or resume from the last checkpoint with "
@@ -189,7 +187,7 @@ double Trainer::accumulate_gradients(const std::vector<data::Batch>& batches,
            state_.step + 1, value);
     }
     share.backward();
-    lap(mark, times.backward);
+    lap(mark, times.backward, parts_.device);
   }
   return loss;
 }
@@ -205,20 +203,20 @@ bool Trainer::finish_step(std::int64_t next_batch) {
   const auto is_due = [&](std::int64_t every) { return every > 0 && state_.step % every == 0; };
   const bool last = state_.step == plan_.total_steps;
   const bool evaluate = last || is_due(parts_.config.eval_every);
-  if (evaluate) evaluate_now();
+  if (evaluate) evaluate_now(last);
   const bool save_due = evaluate || is_due(parts_.config.save_every);
   if (save_due) save();
+  // After the checkpoint: a full disk here then loses no training.
+  if (last) write_token_losses();
   return save_due;
 }
 
-void Trainer::evaluate_now() {
+void Trainer::evaluate_now(bool last) {
   const TrainConfig& config = parts_.config;
-  const bool last = state_.step >= plan_.total_steps;
   const bool dump = last && !config.dump_token_losses.empty();
-  TokenLosses token_losses;
   const EvaluationResult result =
       evaluate(parts_.model, *parts_.dataset.eval, eval_rows_, config.batch_size,
-               config.num_workers_dataloader, parts_.device, dump ? &token_losses : nullptr);
+               config.num_workers_dataloader, parts_.device, dump ? &token_losses_ : nullptr);
   if (!std::isfinite(result.loss)) {
     fail(ExitCode::diverged,
          "step {}: the evaluation loss is {}; lower learning_rate or resume from an earlier "
@@ -226,20 +224,22 @@ void Trainer::evaluate_now() {
          state_.step, result.loss);
   }
   parts_.metrics.write(EvalEvent{state_.step, result.loss, result.perplexity, result.targets});
-  if (state_.step > 0) record_couplers();
+  record_couplers();
   state_.last_eval_loss = result.loss;
   const bool best = !state_.best_eval_loss.has_value() || result.loss < *state_.best_eval_loss;
   if (best) {
     state_.best_eval_loss = result.loss;
     state_.best_step = state_.step;
   }
-  if (dump) {
-    write_npy_f32(config.dump_token_losses, token_losses.rows, token_losses.columns,
-                  token_losses.values.data());
-  }
   progress_.clear();
   parts_.log.info("step {}/{}: evaluation loss {:.4f}, perplexity {:.1f}{}", state_.step,
                   plan_.total_steps, result.loss, result.perplexity, best ? ", best so far" : "");
+}
+
+void Trainer::write_token_losses() const {
+  if (parts_.config.dump_token_losses.empty()) return;
+  write_npy_f32(parts_.config.dump_token_losses, token_losses_.rows, token_losses_.columns,
+                token_losses_.values.data());
 }
 
 void Trainer::record_couplers() {

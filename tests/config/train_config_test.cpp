@@ -80,12 +80,17 @@ TEST(TrainConfig, ADatasetNameThatHoldsDataIsUsedAsItIs) {
   TrainConfig config;
   config.dataset_name = folder.path().string();
   config.dataset_config_name = "variant";
-  EXPECT_EQ(data_folder(config), (folder.path() / "variant").string());
-  folder.write("train.bin", "");
-  EXPECT_EQ(data_folder(config), folder.path().string());
-  std::filesystem::remove(folder.path() / "train.bin");
-  folder.write("dataset.json", "{}");
-  EXPECT_EQ(data_folder(config), folder.path().string());
+  const std::string below_data_dir = (folder.path() / "variant").string();
+  EXPECT_EQ(data_folder(config), below_data_dir);
+  for (const char* file : {"dataset.json", "train.bin", "train.npy", "eval.bin", "eval.npy",
+                           "val.bin", "val.npy", "train.idx", "eval.idx", "val.idx"}) {
+    folder.write(file, "");
+    EXPECT_EQ(data_folder(config), folder.path().string()) << file;
+    EXPECT_EQ(data_folder_below_data_dir(config), below_data_dir) << file;
+    std::filesystem::remove(folder.path() / file);
+  }
+  for (const char* file : {"test.bin", "train.txt", "tokenizer.json"}) folder.write(file, "");
+  EXPECT_EQ(data_folder(config), below_data_dir);
 }
 
 TEST(TrainConfig, DefaultRunNameTellsTheRunsApart) {

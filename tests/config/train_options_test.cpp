@@ -72,6 +72,9 @@ struct PublishedRun {
   std::string changes;  // to the defaults, as JSON
 };
 
+// GoogleTest would print the object's bytes, pointers among them, into the test's name.
+void PrintTo(const PublishedRun& run, std::ostream* out) { *out << run.name; }
+
 class PublishedRuns : public testing::TestWithParam<PublishedRun> {};
 
 TEST_P(PublishedRuns, FlagsAndFileGiveTheSameConfiguration) {

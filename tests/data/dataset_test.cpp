@@ -158,6 +158,22 @@ TEST_F(DatasetTest, MissingDataSayHowToPrepareThem) {
   expect_refused(ExitCode::data, advice);
 }
 
+TEST_F(DatasetTest, MissingDataNameBothPlacesOfADatasetName) {
+  const fs::path itself = fs::absolute("books");
+  expect_refused(ExitCode::data, {"no training data", folder().string() + " nor in",
+                                  itself.string() + ",", "dataset_name books"});
+  // A name that is itself a folder of data leaves no second choice, even where that has it all.
+  write_documents();
+  const fs::path half = root_ / "half";
+  fs::create_directories(half / "small");
+  write_indexed(half, "train", {{1, 2}});
+  write_indexed(half / "small", "train", {{1, 2}});
+  write_indexed(half / "small", "eval", {{1, 2}});
+  config_.dataset_name = half.string();
+  expect_refused(ExitCode::data, {"no evaluation data in " + half.string() + ",",
+                                  "dataset_name " + half.string(), (half / "small").string()});
+}
+
 TEST_F(DatasetTest, AHalfOfTheDataIsNamed) {
   write_documents();
   EXPECT_TRUE(dataset_exists(config_));
@@ -209,21 +225,50 @@ TEST_F(DatasetTest, PackedDocumentsNeedAnEndOfText) {
   expect_refused(ExitCode::data, {"end_of_text_id 100", "vocab_size 100"});
 }
 
-TEST_F(DatasetTest, RefusesADamagedDatasetJson) {
+TEST_F(DatasetTest, RefusesAnIndexOfAnotherTypeThanDatasetJsonGives) {
   write_documents();
-  write_info("{\"vocab_size\": 100,\n \"end_of_text_id\": }");
-  expect_refused(ExitCode::data, {"dataset.json", "line 2"});
-  write_info("[1]");
-  expect_refused(ExitCode::data, {"dataset.json", "array"});
-  for (const std::string value :
-       {"\"100\"", "100.5", "0", "-3", "true", "18446744073709551615", "[]"}) {
-    write_info("{\"vocab_size\": " + value + "}");
-    expect_refused(ExitCode::data, {"dataset.json", "vocab_size is " + value});
+  write_info(R"({"vocab_size": 100, "dtype": "uint16"})");
+  EXPECT_EQ(open().train->size(), 3);
+  write_info(R"({"vocab_size": 100, "dtype": "int32"})");
+  expect_refused(ExitCode::data, {"train.bin", "uint16", "Megatron", "dtype int32"});
+  config_.eval_only = true;
+  expect_refused(ExitCode::data, {"eval.bin", "uint16", "dtype int32"});
+}
+
+TEST_F(DatasetTest, RefusesAFlatFileOfAnotherTypeThanDatasetJsonGives) {
+  config_.sample_mode = SampleMode::packed;
+  const Document ids = counting(0, 20);
+  const auto check = [&](const std::string& format, const std::string& dtype) {
+    write_info(R"({"vocab_size": 100, "dtype": ")" + dtype + "\"}");
+    EXPECT_TRUE(has_note(open(), format));
+    write_info(R"({"vocab_size": 100, "dtype": "uint32"})");
+    expect_refused(ExitCode::data, {"train", dtype, format + " format", "dtype uint32"});
+  };
+  for (const std::string name : {"train.npy", "val.npy"}) {
+    write_bytes(folder() / name, npy_bytes("<i8", "(20,)", bytes_of<std::int64_t>(ids)));
   }
-  write_info(R"({"vocab_size": 100, "end_of_text_id": -1})");
-  expect_refused(ExitCode::data, {"end_of_text_id is -1"});
-  write_info(R"({"vocab_size": 100, "name": 5})");
-  expect_refused(ExitCode::data, {"name is 5"});
+  check("npy", "int64");
+  for (const std::string name : {"train.bin", "val.bin"}) {
+    write_bytes(folder() / name, llmc_bytes(ids));
+  }
+  check("llm.c", "uint16");
+  for (const std::string name : {"train.bin", "val.bin"}) {
+    write_bytes(folder() / name, bytes_of<std::uint16_t>(ids));
+  }
+  check("nanoGPT", "uint16");
+}
+
+TEST_F(DatasetTest, APreparedBinWithoutItsIndexIsNotReadAsNanoGpt) {
+  write_documents();
+  fs::remove(folder() / "eval.idx");
+  for (const SampleMode mode : {SampleMode::packed, SampleMode::lines}) {
+    config_.sample_mode = mode;
+    write_info(R"({"vocab_size": 100, "end_of_text_id": 99, "mode": "lines", "dtype": "uint16"})");
+    expect_refused(ExitCode::data, {"eval.idx", "missing beside eval.bin", "prepare"});
+  }
+  config_.sample_mode = SampleMode::packed;
+  write_info(R"({"vocab_size": 100, "end_of_text_id": 99, "dtype": "uint16"})");
+  EXPECT_TRUE(has_note(open(), "nanoGPT"));  // another program's description
 }
 
 TEST_F(DatasetTest, RefusesTextTooShortForItsMode) {
@@ -304,7 +349,6 @@ TEST_F(DatasetTest, SyntheticDataAreSyntheticEvenBesideRealOnes) {
   EXPECT_EQ(dataset.end_of_text_id, 255);
   EXPECT_EQ(dataset.train->size(), 2000);
   EXPECT_EQ(dataset.eval->size(), 200);
-  EXPECT_TRUE(has_note(dataset, "synthetic_data"));
   config_.seed = 7;
   EXPECT_EQ(open().content_hash, dataset.content_hash);
   config_.vocab_size = 300;

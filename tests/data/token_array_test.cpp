@@ -28,6 +28,17 @@ Document read_all(const TokenArray& tokens) {
   return ids;
 }
 
+TEST(TokenArray, EveryTypeHasNumPysName) {
+  EXPECT_EQ(name_of(TokenType::u16), "uint16");
+  for (const TokenType type : {TokenType::u8, TokenType::i8, TokenType::u16, TokenType::i16,
+                               TokenType::u32, TokenType::i32, TokenType::i64}) {
+    EXPECT_EQ(token_type_named(name_of(type)), type);
+  }
+  for (const char* name : {"", "float32", "uint64", "<u2", "UINT16"}) {
+    EXPECT_EQ(token_type_named(name), std::nullopt) << name;
+  }
+}
+
 TEST(TokenArray, WidensEveryType) {
   EXPECT_EQ(read_all(view(bytes_of<std::uint8_t>(Document{0, 255}), TokenType::u8)),
             (Document{0, 255}));

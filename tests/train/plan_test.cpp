@@ -20,7 +20,6 @@ TEST(Plan, KeepsTheLastShortBatchAndStep) {
   EXPECT_EQ(plan.total_steps, 9);
   EXPECT_EQ(plan.batch_samples(3), 4);
   EXPECT_EQ(plan.batch_samples(4), 2);
-  EXPECT_EQ(plan.first_batch(2), 4);
   EXPECT_EQ(plan.last_batch(2), 5) << "a step never crosses the end of an epoch";
 }
 

@@ -25,7 +25,7 @@ int status_of_child(Action&& action) {
 TEST(StopSignal, NothingAtFirst) { EXPECT_EQ(StopSignal().received(), 0); }
 
 TEST(StopSignal, NotesTheFirstSignal) {
-  for (const int number : {SIGINT, SIGTERM}) {
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
     const StopSignal stop;
     raise(number);
     EXPECT_EQ(stop.received(), number);
@@ -40,11 +40,33 @@ TEST(StopSignal, StartsAnewEachTime) {
   EXPECT_EQ(StopSignal().received(), 0);
 }
 
-TEST(StopSignal, ASecondSignalKillsWhicheverItIs) {
+TEST(StopSignal, ARepeatInTheSameMomentIsTheSameRequest) {
+  const int status = status_of_child([] {
+    const StopSignal stop;
+    raise(SIGTERM);
+    raise(SIGTERM);
+    if (stop.received() != SIGTERM) _exit(1);
+  });
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+TEST(StopSignal, AnIgnoredHangupStaysIgnored) {
+  const auto previous = std::signal(SIGHUP, SIG_IGN);
+  {
+    const StopSignal stop;
+    raise(SIGHUP);
+    EXPECT_EQ(stop.received(), 0);
+  }
+  std::signal(SIGHUP, previous);
+}
+
+TEST(StopSignal, ALaterSignalKillsWhicheverItIs) {
   for (const int second : {SIGINT, SIGTERM}) {
     const int status = status_of_child([&] {
       const StopSignal stop;
       raise(SIGINT);
+      sleep(StopSignal::kRepeatSeconds + 1);
       raise(second);
     });
     ASSERT_TRUE(WIFSIGNALED(status));

@@ -93,8 +93,11 @@ std::int64_t resolved_num_heads(const TrainConfig& config);
 // `config` with num_heads, data_dir and what `compat` stands for filled in. Idempotent.
 TrainConfig resolve(TrainConfig config);
 
-// dataset_name where it is a folder with a dataset.json or train.bin, else
 // data_dir/dataset_name/dataset_config_name.
+std::string data_folder_below_data_dir(const TrainConfig& config);
+
+// dataset_name where it is a folder with a dataset.json or a token file of any split, else
+// data_folder_below_data_dir.
 std::string data_folder(const TrainConfig& config);
 
 // A plain folder name from the model's shape, the seed and the time in UTC.

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "hgnn_moe/data/dataset.h"
+#include "hgnn_moe/data/token_array.h"
 
 namespace hgnn_moe::data {
 
@@ -15,6 +16,10 @@ struct DatasetInfo {
   std::string name;                  // empty: not given
   std::int64_t vocab_size = 0;       // 0: not given
   std::int64_t end_of_text_id = -1;  // -1: not given
+  std::optional<TokenType> dtype;    // of the ids in every token file
+  // Whether scripts/prepare_data.py wrote it, known by `mode` beside `dtype`. Its .bin files are
+  // Megatron's, so one without an .idx is half of a pair, not nanoGPT's.
+  bool is_prepared = false;
 };
 
 // All "not given" where the folder has no dataset.json. Throws Error(data) for a wrong type or

@@ -3,7 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "hgnn_moe/base/hash.h"
 
@@ -12,6 +14,10 @@ namespace hgnn_moe::data {
 enum class TokenType { u8, i8, u16, i16, u32, i32, i64 };
 
 std::size_t token_size(TokenType type);  // bytes
+
+// NumPy's names, as dataset.json has them: "uint16" for u16. nullopt for any other.
+std::string_view name_of(TokenType type);
+std::optional<TokenType> token_type_named(std::string_view name);
 
 // A view: whoever mapped the file keeps it mapped. `bytes` need not be aligned.
 struct TokenArray {

@@ -14,7 +14,14 @@ struct CudaStatus {
 
 CudaStatus cuda_status();
 
-// Peak bytes taken by LibTorch's allocator on the device since the process started.
-std::int64_t cuda_peak_memory_bytes(int device);
+// Bytes that LibTorch's allocator holds on the device, now and at most since the process started.
+struct CudaMemory {
+  std::int64_t current = 0;
+  std::int64_t peak = 0;
+};
+CudaMemory cuda_memory(int device);
+
+// Waits for everything queued on the device.
+void cuda_synchronize(int device);
 
 }  // namespace hgnn_moe::ops

@@ -25,6 +25,9 @@ DeviceChoice choose_device(const std::string& request, const ops::CudaStatus& cu
 // Threads of LibTorch's operations, deterministic algorithms, and reproducible CUDA libraries.
 void configure_machine(const TrainConfig& config);
 
+// Waits for queued work, so that a clock read next measures what was done.
+void wait_for(c10::Device device);
+
 // Resident memory of the process now and at its peak, or what LibTorch took on a GPU at its peak.
 std::int64_t memory_bytes(c10::Device device);
 std::int64_t peak_memory_bytes(c10::Device device);

@@ -18,8 +18,7 @@ struct TrainPlan {
   std::int64_t epochs = 0;
   std::int64_t total_steps = 0;  // min(max_steps, epochs * steps_per_epoch)
 
-  // Micro-batches [first, last) of step `step_in_epoch`.
-  std::int64_t first_batch(std::int64_t step_in_epoch) const;
+  // One past the last micro-batch of step `step_in_epoch`.
   std::int64_t last_batch(std::int64_t step_in_epoch) const;
   // Samples of micro-batch `batch`.
   std::int64_t batch_samples(std::int64_t batch) const;

@@ -1,26 +1,30 @@
-// SIGINT and SIGTERM as a request to save and stop.
+// SIGINT, SIGTERM and SIGHUP as a request to save and stop.
 #pragma once
 
+#include <array>
 #include <csignal>
 
 namespace hgnn_moe {
 
-// Catches both signals from construction to destruction, then restores the actions found. The
-// first one is only noted; it also restores the default action, so that a second one ends the
-// process at once. At most one object lives at a time.
+// Catches the signals from construction to destruction, then restores the actions found. The
+// first one is only noted; another one kRepeatSeconds later ends the process at once. At most
+// one object lives at a time.
 class StopSignal {
  public:
+  static constexpr int kRepeatSeconds = 2;  // counted in whole seconds, so at least one
+
   StopSignal();
   ~StopSignal();
   StopSignal(const StopSignal&) = delete;
   StopSignal& operator=(const StopSignal&) = delete;
 
-  // The signal's number; 0 until one has come.
+  // The number of the first signal; 0 until one has come.
   int received() const;
 
  private:
-  struct sigaction previous_interrupt_;
-  struct sigaction previous_terminate_;
+  static constexpr std::array<int, 3> kSignals{SIGINT, SIGTERM, SIGHUP};
+
+  std::array<struct sigaction, kSignals.size()> previous_;
 };
 
 }  // namespace hgnn_moe

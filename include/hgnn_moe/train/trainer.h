@@ -58,7 +58,8 @@ class Trainer {
   double accumulate_gradients(const std::vector<data::Batch>& batches, std::int64_t real_targets,
                               StepTimes& times);
   bool finish_step(std::int64_t next_batch);
-  void evaluate_now();
+  void evaluate_now(bool last);
+  void write_token_losses() const;
   void record_couplers();
   void warn_of_cancelled_degrees();
   void save();
@@ -70,12 +71,14 @@ class Trainer {
   std::vector<std::int64_t> eval_rows_;
   TrainPlan plan_;
   Progress progress_;
-  double started_ = 0.0;  // seconds of a steady clock
+  TokenLosses token_losses_;  // of the last evaluation, where they are asked for
+  double started_ = 0.0;      // seconds of a steady clock
   bool warned_of_degrees_ = false;
   bool warned_of_empty_batches_ = false;
 };
 
-// The rows of `set` that a run evaluates, in file order.
+// The rows of `set` that a run trains on, and those that it evaluates, in file order.
+std::vector<std::int64_t> training_rows(const TrainConfig& config, const data::SampleSet& set);
 std::vector<std::int64_t> evaluation_rows(const TrainConfig& config, const data::SampleSet& set);
 
 }  // namespace hgnn_moe

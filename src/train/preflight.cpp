@@ -1,0 +1,58 @@
+#include "preflight.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "hgnn_moe/base/error.h"
+#include "hgnn_moe/base/files.h"
+#include "hgnn_moe/train/trainer.h"
+
+namespace hgnn_moe {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// A line of one token has no target; every packed window has.
+void check_has_target(const data::SampleSet& set, const std::vector<std::int64_t>& rows,
+                      const std::string& kind, const std::string& option) {
+  const auto has_target = [&](std::int64_t row) { return set.length(row) > 1; };
+  if (std::none_of(rows.begin(), rows.end(), has_target)) {
+    fail(ExitCode::data,
+         "none of the {} {} samples has a second token to predict; raise {} or prepare longer ones",
+         rows.size(), kind, option);
+  }
+}
+
+}  // namespace
+
+void check_targets(const TrainConfig& config, const data::Dataset& dataset) {
+  if (config.sample_mode == SampleMode::packed) return;
+  check_has_target(*dataset.eval, evaluation_rows(config, *dataset.eval), "evaluation",
+                   "num_eval_samples");
+  if (dataset.train != nullptr) {
+    check_has_target(*dataset.train, training_rows(config, *dataset.train), "training",
+                     "num_train_samples");
+  }
+}
+
+void check_init_from(const TrainConfig& config, const RunLocation& location) {
+  if (config.init_from.empty() || !config.overwrite) return;
+  const std::string run = (fs::weakly_canonical(location.folder()) / "").string();
+  const std::string source = fs::weakly_canonical(config.init_from).string();
+  if (source.compare(0, run.size(), run) == 0) {
+    fail(ExitCode::usage,
+         "init_from {} lies in the run {} that overwrite would remove; take another run_name",
+         config.init_from, location.run_name);
+  }
+}
+
+void check_token_losses_path(const TrainConfig& config, const RunLocation& location) {
+  if (config.dump_token_losses.empty()) return;
+  hgnn_moe::create_directories(location.folder());  // where the file may go
+  const AtomicFile probe(config.dump_token_losses);
+}
+
+}  // namespace hgnn_moe

@@ -1,0 +1,21 @@
+// What can be refused before a run's folder is touched, so that a mistake leaves no trace of a
+// run and costs no run that was to be overwritten.
+#pragma once
+
+#include "resume_point.h"
+
+#include "hgnn_moe/config/train_config.h"
+#include "hgnn_moe/data/dataset.h"
+
+namespace hgnn_moe {
+
+// Throws Error(data) where the chosen evaluation or training samples hold no target at all.
+void check_targets(const TrainConfig& config, const data::Dataset& dataset);
+
+// Throws Error(usage) where overwriting the run would remove the weights it starts from.
+void check_init_from(const TrainConfig& config, const RunLocation& location);
+
+// Throws Error(disk) where dump_token_losses cannot be written.
+void check_token_losses_path(const TrainConfig& config, const RunLocation& location);
+
+}  // namespace hgnn_moe

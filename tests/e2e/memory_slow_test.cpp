@@ -1,0 +1,61 @@
+// What --dry_run announces is what a run takes on a CPU.
+#include "tests/e2e/program_fixture.h"
+
+namespace hgnn_moe::e2e {
+namespace {
+
+class MemorySlowTest : public ProgramTest {
+ protected:
+  // Packed samples are all of full length, as the estimate assumes.
+  static Flags full_batches(const Flags& model) {
+    return Flags{{"synthetic_data", ""}, {"sample_mode", "packed"}, {"max_seq_length", "128"},
+                 {"threads", "1"},       {"device", "cpu"},         {"max_steps", "2"},
+                 {"eval_every", "0"},    {"num_eval_samples", "8"}, {"checkpoint_dir", "runs"},
+                 {"run_name", "run"}}
+        .with(model);
+  }
+
+  void expect_estimate_within_a_quarter(const Flags& model) const {
+    const Flags flags = full_batches(model);
+    const ProcessResult dry_run = run(flags.with({{"dry_run", ""}}));
+    ASSERT_NO_FATAL_FAILURE(expect_success(dry_run));
+    const Json memory = parse_json(dry_run.out, "--dry_run", ExitCode::internal).at("memory");
+    expect_success(run(flags));
+    const double estimate = memory.at("total").get<double>();
+    const double peak = read_json(path("runs/run/run_summary.json")).at("peak_memory_bytes");
+    EXPECT_NEAR(peak, estimate, 0.25 * estimate) << memory;
+  }
+};
+
+TEST_F(MemorySlowTest, Hgnn) {
+  expect_estimate_within_a_quarter({{"coupler_type", "HGNN"},
+                                    {"num_experts", "4"},
+                                    {"embed_dim", "128"},
+                                    {"num_layers", "2"},
+                                    {"batch_size", "16"},
+                                    {"vocab_size", "8192"},
+                                    {"dropout_rate", "0"}});
+}
+
+TEST_F(MemorySlowTest, GnnWithDropout) {
+  expect_estimate_within_a_quarter({{"coupler_type", "GNN"},
+                                    {"num_experts", "2"},
+                                    {"embed_dim", "128"},
+                                    {"num_layers", "4"},
+                                    {"batch_size", "16"},
+                                    {"vocab_size", "4096"},
+                                    {"dropout_rate", "0.1"}});
+}
+
+TEST_F(MemorySlowTest, PlainTransformer) {
+  expect_estimate_within_a_quarter({{"coupler_type", "NONE"},
+                                    {"num_experts", "1"},
+                                    {"embed_dim", "256"},
+                                    {"num_layers", "4"},
+                                    {"batch_size", "8"},
+                                    {"vocab_size", "8192"},
+                                    {"dropout_rate", "0"}});
+}
+
+}  // namespace
+}  // namespace hgnn_moe::e2e
