@@ -2,14 +2,16 @@
 
 #include <algorithm>
 
+#include "hgnn_moe/ops/cuda_device.h"
+
 namespace hgnn_moe {
 
 namespace {
 
 constexpr std::int64_t kFloat = 4;
-// LibTorch's code and tables in memory with the thread pools' and GEMM workspaces, measured on an
-// idle process after its first products.
-constexpr std::int64_t kRuntimeBytes = 320LL << 20;
+// LibTorch's code and tables in memory with the thread pools' and GEMM workspaces: the resident
+// memory of short runs beyond the modelled parts. CUDA's libraries take as much again.
+std::int64_t runtime_bytes() { return ops::cuda_status().compiled ? 352LL << 20 : 160LL << 20; }
 
 // Floats that one expert keeps for the backward pass, in units of N * D: what the operations of
 // model/expert.cpp save.
@@ -59,7 +61,7 @@ MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t batch_siz
   estimate.optimizer = 2 * counts.total() * kFloat;
   const std::int64_t layers = config.num_layers * layer * kFloat;
   estimate.activations = layers + head * kFloat;
-  estimate.runtime = kRuntimeBytes;
+  estimate.runtime = runtime_bytes();
   estimate.total = estimate.parameters + estimate.optimizer + estimate.runtime + layers +
                    std::max(head * kFloat, estimate.gradients);
   return estimate;
