@@ -53,7 +53,7 @@ if $short; then
 else
   out=${out:-runs/quickstart}
   data=${data:-data/stdlib}
-  max_megabytes=4
+  max_megabytes=10
   vocabulary=4096
   training=()
   targets=(--below_unigram 2 --below_bigram 0)
