@@ -186,7 +186,11 @@ TEST_F(CliCheckpointTest, OverwriteDeletesNothingBeforeTheNewWeightsAreRead) {
                  ExitCode::checkpoint, {"'nowhere.safetensors'"});
   expect_refused(flags_.with({{"overwrite", ""}, {"dump_token_losses", "nowhere/losses.npy"}}),
                  ExitCode::disk, {"'nowhere/losses.npy'"});
-  expect_success(run(flags_.with({{"overwrite", ""}, {"init_from", step(6)}})));
+  // Weights inside the run that would go are refused: a failed start would have lost them.
+  expect_refused(flags_.with({{"overwrite", ""}, {"init_from", step(6)}}), ExitCode::usage,
+                 {"init_from", "overwrite would remove"});
+  expect_success(
+      run(flags_.with({{"overwrite", ""}, {"init_from", step(6)}, {"run_name", "another"}})));
 }
 
 }  // namespace
