@@ -56,7 +56,7 @@ else
   max_megabytes=10
   vocabulary=4096
   training=()
-  targets=(--below_unigram 2 --below_bigram 0)
+  targets=(--below_unigram 1.5)
 fi
 # The n-gram models and the run are compared on the same targets.
 windows=(--sample_mode packed --max_seq_length 128)
