@@ -39,6 +39,28 @@ function(hgnn_moe_module name)
   endif()
 endfunction()
 
+# hgnn_moe_vector_kernels(MODULE): src/MODULE/cpu/*.cpp, once for each instruction set, chosen at
+# run time. They see no LibTorch, so that nothing of it is compiled for a CPU that may be missing.
+function(hgnn_moe_vector_kernels module)
+  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${module}/cpu/*.cpp")
+  set(sets baseline)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    list(APPEND sets avx2 avx512)
+    target_compile_definitions(${module}_module PRIVATE HGNN_MOE_X86_KERNELS)
+  endif()
+  set(flags_avx2 -mavx2 -mfma)
+  set(flags_avx512 -mavx2 -mfma -mavx512f -mavx512bw -mavx512vl -mavx512dq
+    -mprefer-vector-width=512)
+  foreach(set IN LISTS sets)
+    add_library(${module}_kernels_${set} OBJECT ${sources})
+    target_link_libraries(${module}_kernels_${set} PRIVATE hgnn_moe_flags)
+    target_compile_definitions(${module}_kernels_${set} PRIVATE HGNN_MOE_ISA=${set})
+    # -Wno-psabi: vectors are passed between inlined functions of one file only.
+    target_compile_options(${module}_kernels_${set} PRIVATE ${flags_${set}} -Wno-psabi)
+    target_sources(${module}_module PRIVATE $<TARGET_OBJECTS:${module}_kernels_${set}>)
+  endforeach()
+endfunction()
+
 # Every program and test finds LibTorch, its CUDA libraries and its libgomp by this run path.
 function(hgnn_moe_run_path target)
   if(HGNN_MOE_BUNDLE_TORCH)

@@ -1,0 +1,108 @@
+// Vectors of the instruction set that this translation unit is compiled for. Files in this folder
+// are compiled once for each (HGNN_MOE_ISA names it), so all they define stands in a namespace of
+// that name and they include nothing that could be merged across instruction sets.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+namespace hgnn_moe::ops::HGNN_MOE_ISA {
+
+#if defined(__AVX512F__)
+inline constexpr int kVectorBytes = 64;
+#elif defined(__AVX2__)
+inline constexpr int kVectorBytes = 32;
+#else
+inline constexpr int kVectorBytes = 16;
+#endif
+
+// bfloat16 in memory; computed with as float.
+struct Bf16 {
+  std::uint16_t bits;
+};
+
+template <typename Scalar>
+struct Traits {
+  using Compute = Scalar;
+};
+template <>
+struct Traits<Bf16> {
+  using Compute = float;
+};
+
+typedef float Floats __attribute__((vector_size(kVectorBytes)));
+typedef double Doubles __attribute__((vector_size(kVectorBytes)));
+typedef std::uint32_t Words __attribute__((vector_size(kVectorBytes)));
+typedef std::uint16_t HalfWords __attribute__((vector_size(kVectorBytes / 2)));
+
+template <typename Compute>
+struct VectorOf;
+template <>
+struct VectorOf<float> {
+  typedef Floats Type;
+};
+template <>
+struct VectorOf<double> {
+  typedef Doubles Type;
+};
+template <typename Compute>
+using Vector = typename VectorOf<Compute>::Type;
+
+template <typename Compute>
+inline constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(Compute));
+
+inline float load(const Bf16* p) {
+  const std::uint32_t bits = static_cast<std::uint32_t>(p->bits) << 16;
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+inline float load(const float* p) { return *p; }
+inline double load(const double* p) { return *p; }
+
+// To nearest, ties to even; any NaN becomes the quiet one.
+inline void store(Bf16* p, float value) {
+  std::uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  p->bits = value != value ? 0x7FC0
+                           : static_cast<std::uint16_t>((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
+}
+inline void store(float* p, float value) { *p = value; }
+inline void store(double* p, double value) { *p = value; }
+
+inline Floats load_vector(const float* p) {
+  Floats v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+inline Doubles load_vector(const double* p) {
+  Doubles v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+inline Floats load_vector(const Bf16* p) {
+  HalfWords half;
+  std::memcpy(&half, p, sizeof half);
+  return (Floats)(__builtin_convertvector(half, Words) << 16);
+}
+
+inline void store_vector(float* p, Floats v) { std::memcpy(p, &v, sizeof v); }
+inline void store_vector(double* p, Doubles v) { std::memcpy(p, &v, sizeof v); }
+inline void store_vector(Bf16* p, Floats v) {
+  const Words bits = (Words)v;
+  const Words rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
+  const Words is_nan = (Words)(v != v);
+  const HalfWords half =
+      __builtin_convertvector((rounded & ~is_nan) | (is_nan & 0x7FC0), HalfWords);
+  std::memcpy(p, &half, sizeof half);
+}
+
+// The lanes in order: the same sum on every call.
+template <typename Compute>
+inline Compute sum_of_lanes(Vector<Compute> v) {
+  Compute sum = 0;
+  for (int i = 0; i < kLanes<Compute>; ++i) sum += v[i];
+  return sum;
+}
+
+}  // namespace hgnn_moe::ops::HGNN_MOE_ISA
