@@ -53,7 +53,7 @@ if $short; then
 else
   out=${out:-runs/quickstart}
   data=${data:-data/stdlib}
-  max_megabytes=10
+  max_megabytes=4
   vocabulary=4096
   training=()
   targets=(--below_unigram 1.5)

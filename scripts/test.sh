@@ -6,10 +6,11 @@ usage() {
   cat <<'END'
 Usage: scripts/test.sh [--quick] [--no-cuda]
 
-Sets up what is missing, then checks format, include arrows and shell syntax, builds the release
-preset and runs all its tests, runs the tests of the modules without LibTorch under the address and
-undefined-behaviour sanitizers and, where nvcc is found, builds the cuda preset and runs the GPU
-tests (skipped visibly without a GPU). Stops at the first failure and prints the time per stage.
+Sets up what is missing, checks format, include arrows and shell syntax, builds the release preset,
+runs the tests of the modules without LibTorch under the address and undefined-behaviour sanitizers,
+builds the cuda preset and runs the GPU tests where nvcc is found (skipped visibly without a GPU),
+tries a short quick start and runs all tests of the release build. Stops at the first failure and
+prints the time per stage.
 
   --quick    style, release build and unit tests only
   --no-cuda  no CUDA build even where nvcc is found
@@ -118,8 +119,6 @@ if $quick; then
   stage 'release unit tests' run_ctest release -L unit
   exit 0
 fi
-stage 'release tests' run_ctest release
-stage 'short quick start' try_quickstart
 stage 'sanitized tests' test_with_sanitizers
 if ! $cuda; then
   say "the CUDA build is left out: --no-cuda"
@@ -129,3 +128,5 @@ elif find_nvcc >/dev/null; then
 else
   say "the CUDA build is left out: there is no nvcc in PATH or /usr/local/cuda/bin"
 fi
+stage 'short quick start' try_quickstart
+stage 'release tests' run_ctest release

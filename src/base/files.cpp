@@ -3,8 +3,10 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <iostream>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -151,6 +153,13 @@ void write_file_atomically(const fs::path& path, std::string_view content) {
   file.commit();
 }
 
+void write_standard_output(const std::string& text) {
+  std::cout << text << std::flush;
+  if (!std::cout.good()) {
+    fail(ExitCode::disk, "standard output cannot be written; check where it is redirected to");
+  }
+}
+
 void sync_directory(const fs::path& folder) {
   const Descriptor directory(::open(folder.c_str(), kReadFlags | O_DIRECTORY));
   if (!directory.is_open()) fail_to_write(folder, errno);
@@ -159,7 +168,12 @@ void sync_directory(const fs::path& folder) {
 }
 
 void create_directories(const fs::path& folder) {
+  std::vector<fs::path> missing;
   std::error_code error;
+  for (fs::path path = folder; !path.empty() && !fs::exists(path, error);
+       path = path.parent_path()) {
+    missing.push_back(path);
+  }
   fs::create_directories(folder, error);
   if (error) {
     fail(ExitCode::disk,
@@ -167,6 +181,8 @@ void create_directories(const fs::path& folder) {
          "place",
          folder.string(), error.message());
   }
+  // A power cut must not take a run folder that holds durable checkpoints.
+  for (const fs::path& path : missing) sync_directory(folder_of(path));
 }
 
 FolderLock FolderLock::acquire(const fs::path& folder) {

@@ -31,4 +31,12 @@ std::shared_ptr<spdlog::logger> make_logger(bool quiet,
   return logger;
 }
 
+void log_to_file(spdlog::logger& log, spdlog::level::level_enum level, const std::string& text) {
+  const auto& sinks = log.sinks();
+  for (std::size_t i = 1; i < sinks.size(); ++i) {  // the first is standard error
+    sinks[i]->log(spdlog::details::log_msg(log.name(), level, text));
+    sinks[i]->flush();
+  }
+}
+
 }  // namespace hgnn_moe

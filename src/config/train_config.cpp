@@ -106,6 +106,16 @@ const std::vector<std::string>& names_of(HyperedgeWeightParam) {
   return names;
 }
 
+const std::vector<std::string>& names_of(HgnnActivation) {
+  static const std::vector<std::string> names = {"none", "gelu"};
+  return names;
+}
+
+const std::vector<std::string>& names_of(CouplerPath) {
+  static const std::vector<std::string> names = {"auto", "collapsed", "batched", "sequential"};
+  return names;
+}
+
 const std::vector<std::string>& names_of(SampleMode) {
   static const std::vector<std::string> names = {"lines", "packed"};
   return names;

@@ -68,6 +68,19 @@ void check_resume(const TrainConfig& config, const Settings& settings, ErrorList
   }
 }
 
+void check_coupler_path(const TrainConfig& config, const Settings& settings, ErrorList& errors) {
+  if (config.coupler_path != CouplerPath::collapsed) return;
+  const char* obstacle = config.coupler_type != CouplerType::hgnn         ? "coupler_type"
+                         : config.hgnn_activation != HgnnActivation::none ? "hgnn_activation"
+                         : config.hgnn_residual                           ? "hgnn_residual"
+                                                                          : nullptr;
+  if (obstacle == nullptr) return;
+  errors.add(fmt::format(
+      "{} is collapsed, which only an HGNN without activation and residual allows, and {} says "
+      "otherwise; take auto",
+      with_source(settings, "coupler_path"), with_source(settings, obstacle)));
+}
+
 }  // namespace
 
 void check_contradictions(const TrainConfig& config, const Settings& settings, ErrorList& errors) {
@@ -75,6 +88,7 @@ void check_contradictions(const TrainConfig& config, const Settings& settings, E
   check_hyperedges(settings, errors);
   check_compat(config, settings, errors);
   check_resume(config, settings, errors);
+  check_coupler_path(config, settings, errors);
 }
 
 std::vector<std::string> configuration_notes(const TrainConfig& config, const Settings& settings) {
@@ -88,7 +102,8 @@ std::vector<std::string> configuration_notes(const TrainConfig& config, const Se
   expect(is_hgnn || config.coupler_type == CouplerType::gnn, {"gnn_layers"});
   expect(is_hgnn, {"hgnn_conv_type", "static_hyperedge_strategy", "hyperedges_file",
                    "hgnn_learnable_edge_weights", "hyperedge_weighting", "hyperedge_weight_param",
-                   "compat"});
+                   "hgnn_activation", "hgnn_residual", "compat"});
+  expect(config.coupler_type != CouplerType::none, {"coupler_path", "verify_coupler"});
   if (unused.empty()) return {};
   return {fmt::format("coupler_type is {}, so these have no effect: {}",
                       to_string(config.coupler_type), join(unused, ", "))};

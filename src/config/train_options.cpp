@@ -91,6 +91,8 @@ OptionTable<TrainConfig> build_table() {
            "also in the sum, as the paper states");
   t.choice("hyperedge_weight_param", &C::hyperedge_weight_param,
            "weights as softplus of the parameter, or the parameter itself");
+  t.choice("hgnn_activation", &C::hgnn_activation, "after each HGNN layer");
+  t.boolean("hgnn_residual", &C::hgnn_residual, "add its input to each HGNN layer's output");
   t.choice("compat", &C::compat,
            "original sets hyperedge_weighting pyg and hyperedge_weight_param raw");
 
@@ -134,6 +136,12 @@ OptionTable<TrainConfig> build_table() {
          "where to compute; auto is a GPU where there is one");
   t.choice("precision", &C::precision,
            "of the matrix products of linear layers and HGNN convolutions; all else stays fp32");
+  t.choice(
+      "coupler_path", &C::coupler_path,
+      "how couplers are computed: as one weighted mean (HGNN without activation and residual), "
+      "all tokens at once, or token by token; auto is the first that applies");
+  t.boolean("verify_coupler", &C::verify_coupler,
+            "compare the coupler_path with sequential on the first batch before training");
   t.integer("threads", &C::threads, {0, 4096}, "CPU threads; 0 is all cores");
   t.boolean("deterministic", &C::deterministic, "bit-equal repetition on a GPU, at some speed");
 
@@ -156,7 +164,8 @@ OptionTable<TrainConfig> build_table() {
          "the run's folder in checkpoint_dir", "from the configuration and the time");
   t.text("resume_checkpoint", &C::resume_checkpoint, file_rule("auto or a checkpoint's path"),
          "continue this run; auto is from its newest valid checkpoint", "none");
-  t.text("init_from", &C::init_from, file_rule("the path of a checkpoint or model.safetensors"),
+  t.text("init_from", &C::init_from,
+         file_rule("a checkpoint, its run's best or latest, or a model.safetensors"),
          "weights to start a new run from", "none");
   t.integer("keep_checkpoints", &C::keep_checkpoints, at_least_one,
             "newest checkpoints to keep beside the best");

@@ -9,8 +9,12 @@ Combiner::Combiner(ParameterStore& store, const std::string& name, const ModelCo
                              config.precision)),
       norm_(LayerNorm::create(store, name + ".combiner.2", config.embed_dim)) {}
 
-at::Tensor Combiner::forward(const at::Tensor& x_NED) const {
-  return norm_(at::gelu(linear_(x_NED.mean(1))));
+at::Tensor Combiner::forward(const at::Tensor& x_NED) const { return forward_mean(x_NED.mean(1)); }
+
+at::Tensor Combiner::forward_mean(const at::Tensor& mean_ND) const {
+  return finish(linear_(mean_ND));
 }
+
+at::Tensor Combiner::finish(const at::Tensor& z_ND) const { return norm_(at::gelu(z_ND)); }
 
 }  // namespace hgnn_moe

@@ -16,6 +16,13 @@ class Combiner {
 
   // x_NED [N, E, D] to [N, D].
   at::Tensor forward(const at::Tensor& x_NED) const;
+  // The same for the mean over experts, [N, D].
+  at::Tensor forward_mean(const at::Tensor& mean_ND) const;
+  // What follows the Linear, for one that is computed elsewhere with weight() and bias().
+  at::Tensor finish(const at::Tensor& z_ND) const;
+
+  const at::Tensor& weight() const { return linear_.weight; }
+  const at::Tensor& bias() const { return linear_.bias; }
 
  private:
   Linear linear_;

@@ -4,6 +4,8 @@
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
+#include "hgnn_moe/ops/collapsed_hypergraph.h"
+#include "hgnn_moe/ops/expert_mix.h"
 #include "hgnn_moe/ops/hypergraph_conv.h"
 
 namespace hgnn_moe {
@@ -18,6 +20,9 @@ constexpr double kUnitSoftplus = 0.541324854612918;
 HgnnCoupler::HgnnCoupler(ParameterStore& store, const std::string& name, const ModelConfig& config,
                          CouplerPath path)
     : path_(path),
+      activation_(config.activation),
+      residual_(config.residual),
+      can_read_out_(config.can_collapse()),
       weighting_(config.weighting),
       weight_param_(config.weight_param),
       precision_(config.precision),
@@ -54,16 +59,76 @@ at::Tensor HgnnCoupler::weights() const {
 
 at::Tensor HgnnCoupler::forward(const at::Tensor& experts_NED, const ForwardContext&) const {
   if (incidence_EM_.size(1) == 0) return combiner_.forward(experts_NED);
-  const auto convolve =
-      path_ == CouplerPath::batched ? ops::hypergraph_conv : ops::hypergraph_conv_reference;
-  const at::Tensor w_M = weights();
-  const bool bf16 = precision_ == Precision::bf16;
-  at::Tensor x_NED = bf16 ? experts_NED.to(at::kBFloat16) : experts_NED;
-  for (const Layer& layer : layers_) {
-    x_NED = convolve(x_NED, incidence_EM_, w_M, weighting_, layer.theta_DD.to(x_NED.scalar_type()),
-                     layer.bias_D.to(x_NED.scalar_type()));
+  switch (path_) {
+    case CouplerPath::collapsed:
+      return collapsed(experts_NED);
+    case CouplerPath::sequential:
+      return sequential(experts_NED);
+    default:
+      return batched(experts_NED);
   }
-  return combiner_.forward(x_NED.to(experts_NED.scalar_type()));
+}
+
+at::Tensor HgnnCoupler::end_layer(const at::Tensor& convolved_NED, const at::Tensor& x_NED) const {
+  const at::Tensor active_NED =
+      activation_ == HgnnActivation::gelu ? at::gelu(convolved_NED) : convolved_NED;
+  return residual_ ? active_NED + x_NED : active_NED;
+}
+
+// The first `count` layers, each by `convolve`; in bf16 X is bf16 between them.
+template <typename Convolution>
+at::Tensor HgnnCoupler::run_layers(const at::Tensor& experts_NED, std::size_t count,
+                                   Convolution convolve) const {
+  const at::Tensor w_M = weights();
+  at::Tensor x_NED = precision_ == Precision::bf16 ? experts_NED.to(at::kBFloat16) : experts_NED;
+  for (std::size_t g = 0; g < count; ++g) {
+    const at::Tensor theta_DD = layers_[g].theta_DD.to(x_NED.scalar_type());
+    const at::Tensor bias_D = layers_[g].bias_D.to(x_NED.scalar_type());
+    const at::Tensor convolved_NED =
+        convolve(x_NED, incidence_EM_, w_M, weighting_, theta_DD, bias_D);
+    x_NED = end_layer(convolved_NED, x_NED);
+  }
+  return x_NED.to(experts_NED.scalar_type());
+}
+
+// The reference: one token after the other, one layer after the other.
+at::Tensor HgnnCoupler::sequential(const at::Tensor& experts_NED) const {
+  return combiner_.forward(run_layers(experts_NED, layers_.size(), ops::hypergraph_conv_reference));
+}
+
+at::Tensor HgnnCoupler::batched(const at::Tensor& experts_NED) const {
+  if (!can_read_out_) {
+    return combiner_.forward(run_layers(experts_NED, layers_.size(), ops::hypergraph_conv));
+  }
+  // Nothing non-linear follows the last layer, so one weighted mean a token goes through it.
+  const at::Tensor x_NED = run_layers(experts_NED, layers_.size() - 1, ops::hypergraph_conv);
+  const at::Tensor mixing = ops::mixing_matrix(incidence_EM_, weights(), weighting_);
+  const at::Tensor mean_ND = ops::expert_readout(ops::collapse_mixing(mixing, 1).readout, x_NED);
+  return combiner_.forward_mean(
+      linear(mean_ND, layers_.back().theta_DD, layers_.back().bias_D, precision_));
+}
+
+at::Tensor HgnnCoupler::collapsed(const at::Tensor& experts_NED) const {
+  const at::Tensor mixing = ops::mixing_matrix(incidence_EM_, weights(), weighting_);
+  const ops::CollapsedMixing whole =
+      ops::collapse_mixing(mixing, static_cast<std::int64_t>(layers_.size()));
+  at::Tensor m_ND = ops::expert_readout(whole.readout, experts_NED);
+  if (m_ND.size(0) <= m_ND.size(1)) {
+    for (std::size_t g = 0; g < layers_.size(); ++g) {
+      const at::Tensor bias_D = whole.bias_scales[static_cast<std::int64_t>(g)] * layers_[g].bias_D;
+      m_ND = linear(m_ND, layers_[g].theta_DD, bias_D, precision_);
+    }
+    return combiner_.forward_mean(m_ND);
+  }
+  // With more tokens than features it takes fewer operations to multiply the weights first.
+  at::Tensor product_DD = combiner_.weight();
+  at::Tensor bias_D = combiner_.bias();
+  for (std::size_t g = layers_.size(); g-- > 0;) {
+    const at::Tensor scale = whole.bias_scales[static_cast<std::int64_t>(g)];
+    bias_D = bias_D + scale * at::mv(product_DD, layers_[g].bias_D);
+    product_DD = at::mm(product_DD, layers_[g].theta_DD);
+  }
+  return combiner_.finish(linear(m_ND, product_DD, bias_D, precision_));
 }
 
 CouplerState HgnnCoupler::state() const {

@@ -10,7 +10,7 @@
 
 namespace hgnn_moe {
 
-// X <- P (X Theta^T) + b, without activation and residual, the last layer no exception. Without
+// X <- act(P (X Theta^T) + b) [+ X], the last layer no exception; then the combiner. Without
 // hyperedges (M = 0) it computes the mean alone; its conv parameters still exist.
 class HgnnCoupler : public Coupler {
  public:
@@ -27,8 +27,17 @@ class HgnnCoupler : public Coupler {
   };
 
   at::Tensor weights() const;  // [M], the weights in force
+  template <typename Convolution>
+  at::Tensor run_layers(const at::Tensor& experts_NED, std::size_t count,
+                        Convolution convolve) const;
+  at::Tensor sequential(const at::Tensor& experts_NED) const;
+  at::Tensor batched(const at::Tensor& experts_NED) const;
+  at::Tensor collapsed(const at::Tensor& experts_NED) const;
+  at::Tensor end_layer(const at::Tensor& convolved_NED, const at::Tensor& x_NED) const;
 
   CouplerPath path_;
+  HgnnActivation activation_;
+  bool residual_, can_read_out_;
   ops::Weighting weighting_;
   HyperedgeWeightParam weight_param_;
   Precision precision_;

@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include <fmt/ranges.h>
+
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/json.h"
 
@@ -86,6 +88,8 @@ ModelConfig make_model_config(const TrainConfig& config, std::int64_t vocab_size
                                                                           : ops::Weighting::paper;
   model.weight_param = config.hyperedge_weight_param;
   model.learnable_weights = config.hgnn_learnable_edge_weights;
+  model.activation = config.hgnn_activation;
+  model.residual = config.hgnn_residual;
   model.precision = config.precision;
   if (config.coupler_type == CouplerType::hgnn) {
     model.hypergraph =
@@ -98,6 +102,8 @@ ModelConfig make_model_config(const TrainConfig& config, std::int64_t vocab_size
 
 std::string no_op_reason(const ModelConfig& config) {
   if (config.coupler_type != CouplerType::hgnn) return "";
+  // Between non-linear layers even a mean over the experts changes what the next layer sees.
+  if (!config.can_collapse()) return config.num_experts == 1 ? "there is one expert" : "";
   if (config.num_experts == 1) return "there is one expert";
   if (config.hypergraph_is_empty()) return "the hypergraph has no hyperedge";
   bool all_hold_all = true;
@@ -113,6 +119,40 @@ std::string no_op_reason(const ModelConfig& config) {
            "over experts undoes it";
   }
   return "";
+}
+
+std::vector<std::string> hypergraph_notes(const ModelConfig& config) {
+  const auto& hyperedges = config.hypergraph.hyperedges;
+  if (config.coupler_type != CouplerType::hgnn || hyperedges.empty()) return {};
+  std::set<std::int64_t> isolated;
+  for (std::int64_t e = 0; e < config.num_experts; ++e) isolated.insert(e);
+  std::vector<std::size_t> empty, repeated;
+  std::set<std::vector<std::int64_t>> seen;
+  for (std::size_t m = 0; m < hyperedges.size(); ++m) {
+    if (hyperedges[m].empty()) {
+      empty.push_back(m);
+    } else if (!seen.insert(hyperedges[m]).second) {
+      repeated.push_back(m);
+    }
+    for (const std::int64_t expert : hyperedges[m]) isolated.erase(expert);
+  }
+  std::vector<std::string> notes;
+  if (!empty.empty()) {
+    notes.push_back(fmt::format("{} hyperedges hold no expert and do nothing; the first is {}",
+                                empty.size(), empty.front()));
+  }
+  if (!repeated.empty()) {
+    notes.push_back(
+        fmt::format("{} hyperedges have the experts of an earlier one, which then counts more than "
+                    "once; the first is {}",
+                    repeated.size(), repeated.front()));
+  }
+  if (!isolated.empty()) {
+    notes.push_back(fmt::format(
+        "experts {} are in no hyperedge: what they compute never reaches the next layer",
+        fmt::join(isolated, ", ")));
+  }
+  return notes;
 }
 
 ParameterCounts count_parameters(const ModelConfig& config) {

@@ -121,6 +121,10 @@ void check_hyperedge_weight_param(const SafetensorsFile& file, const Metadata& m
 
 }  // namespace
 
+std::map<std::string, std::string> weight_metadata(HyperedgeWeightParam param) {
+  return {{kHyperedgeWeightParamKey, to_string(param)}};
+}
+
 fs::path save_checkpoint(const fs::path& run_folder, const AdamW& optimizer,
                          const TrainingState& state, const Metadata& metadata) {
   remove_leftovers(run_folder);
@@ -183,7 +187,9 @@ CheckpointSearch find_newest_valid(const fs::path& run_folder) {
   return search;
 }
 
-void load_weights(const fs::path& path, const ParameterList& parameters, const Metadata& metadata) {
+void load_weights(const fs::path& source, const ParameterList& parameters,
+                  const Metadata& metadata) {
+  const fs::path path = follow_pointer(source);
   const bool folder = fs::is_directory(path);
   if (folder && !fs::exists(path / kStateFile)) {
     fail(ExitCode::checkpoint,

@@ -89,6 +89,16 @@ std::optional<CheckpointEntry> read_pointer(const fs::path& run_folder, Checkpoi
   return CheckpointEntry{*step, folder};
 }
 
+fs::path follow_pointer(const fs::path& path) {
+  const std::string name = path.filename().string();
+  if (name != kLatestFile && name != kBestFile) return path;
+  const auto pointer = name == kBestFile ? CheckpointPointer::best : CheckpointPointer::latest;
+  const fs::path run_folder = fs::absolute(path).parent_path().parent_path();
+  if (pointer_file(run_folder, pointer) != fs::absolute(path)) return path;
+  const auto entry = read_pointer(run_folder, pointer);
+  return entry ? entry->folder : path;
+}
+
 void write_pointer(const fs::path& run_folder, CheckpointPointer pointer, std::int64_t step) {
   write_file_atomically(pointer_file(run_folder, pointer), checkpoint_name(step) + "\n");
 }

@@ -53,7 +53,7 @@ Json dry_run_record(const ParsedConfig& parsed) {
   }
   const ModelConfig model = make_model_config(config, vocab_size);
   const ParameterCounts counts = count_parameters(model);
-  const MemoryEstimate memory = estimate_memory(model, config.batch_size);
+  const MemoryEstimate memory = estimate_memory(model, config.batch_size, config.coupler_path);
   Json record = Json::object();
   record["config"] = to_json(config);
   record["parameters"] = {{"total", counts.total()},

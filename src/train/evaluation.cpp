@@ -7,6 +7,7 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include "hgnn_moe/base/npy.h"
 #include "hgnn_moe/data/prefetcher.h"
 #include "hgnn_moe/train/device_batch.h"
 
@@ -25,6 +26,10 @@ void store_token_losses(const data::Batch& batch, const float* losses, std::int6
 }
 
 }  // namespace
+
+void write_token_losses(const std::string& path, const TokenLosses& losses) {
+  write_npy_f32(path, losses.rows, losses.columns, losses.values.data());
+}
 
 EvaluationResult evaluate(const LanguageModel& model, const data::SampleSet& set,
                           const std::vector<std::int64_t>& rows, std::int64_t batch_size,

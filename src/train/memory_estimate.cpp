@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "hgnn_moe/model/coupler.h"
 #include "hgnn_moe/ops/cuda_device.h"
 
 namespace hgnn_moe {
@@ -25,12 +26,14 @@ std::int64_t expert_units(bool dropout) {
 }
 
 // The coupler's share in units of N * E * D: one stacked input, then what each layer keeps.
-std::int64_t coupler_units(const ModelConfig& config) {
+std::int64_t coupler_units(const ModelConfig& config, CouplerPath path) {
   switch (config.coupler_type) {
     case CouplerType::gnn:
       return 1 + 4 * config.coupler_layers;  // message, both transforms' sum, GELU, X
     case CouplerType::hgnn:
-      return config.hypergraph_is_empty() ? 1 : 1 + 2 * config.coupler_layers;  // X Theta^T, P X
+      if (config.hypergraph_is_empty() || path == CouplerPath::collapsed) return 1;
+      // X Theta^T and P X; a linear last layer is read out and works on means alone.
+      return 1 + 2 * (config.coupler_layers - (config.can_collapse() ? 1 : 0));
     case CouplerType::mean:
     case CouplerType::none:
       return 1;
@@ -40,13 +43,16 @@ std::int64_t coupler_units(const ModelConfig& config) {
 
 }  // namespace
 
-MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t batch_size) {
+MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t batch_size,
+                               CouplerPath path) {
   const ParameterCounts counts = count_parameters(config);
   const std::int64_t n = batch_size * config.max_seq_length;
   const std::int64_t d = config.embed_dim, e = config.num_experts;
   const bool dropout = config.dropout_rate > 0.0;
 
-  std::int64_t layer = n * d * e * (expert_units(dropout) + coupler_units(config)) + 6 * n * d;
+  std::int64_t layer =
+      n * d * e * (expert_units(dropout) + coupler_units(config, resolve_path(config, path))) +
+      6 * n * d;
   if (dropout) {
     // softmax and its dropped copy, [B, A, T, T] an expert
     layer += 2 * n * config.num_heads * config.max_seq_length * e;

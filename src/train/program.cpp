@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "hgnn_moe/base/error.h"
+#include "hgnn_moe/base/files.h"
 #include "hgnn_moe/config/train_options.h"
 #include "hgnn_moe/train/dry_run.h"
 #include "hgnn_moe/train/run_records.h"
@@ -25,10 +26,14 @@ int report(ExitCode code, const std::string& message) {
   return static_cast<int>(code);
 }
 
-int report_out_of_memory() {
-  return report(ExitCode::out_of_memory,
-                "out of memory: lower batch_size (raise gradient_accumulation_steps to keep the "
-                "step's size), embed_dim or num_experts; --dry_run prints an estimate");
+int report_out_of_memory(const TrainConfig& config) {
+  return report(
+      ExitCode::out_of_memory,
+      fmt::format("out of memory: lower batch_size {} (raise gradient_accumulation_steps to keep "
+                  "the step's size), max_seq_length {}, embed_dim {}, num_layers {} or num_experts "
+                  "{}; --dry_run prints an estimate",
+                  config.batch_size, config.max_seq_length, config.embed_dim, config.num_layers,
+                  config.num_experts));
 }
 
 // LibTorch's CPU allocator and CUDA's libraries throw a plain c10::Error.
@@ -49,15 +54,12 @@ void open_standard_descriptors() {
 }
 
 int print(const std::string& text) {
-  std::cout << text << std::flush;
-  if (!std::cout.good()) {
-    fail(ExitCode::disk, "standard output cannot be written; check where it is redirected to");
-  }
+  write_standard_output(text);
   return 0;
 }
 
-int run(int argc, char** argv) {
-  const ParsedConfig parsed = parse_command_line(argc, argv);
+int run(int argc, char** argv, ParsedConfig& parsed) {
+  parsed = parse_command_line(argc, argv);
   if (parsed.help) return print(help_text());
   if (parsed.version) return print(version_text());
   if (parsed.config.dry_run) return print(dry_run_record(parsed).dump(2) + "\n");
@@ -72,19 +74,20 @@ int run_training_program(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);
   // A console that goes away must not take the training with it.
   std::signal(SIGPIPE, SIG_IGN);
+  ParsedConfig parsed;  // outlives an exception, whose message names its values
   try {
-    return run(argc, argv);
+    return run(argc, argv, parsed);
   } catch (const Error& error) {
     return report(error.code(), error.what());
   } catch (const std::filesystem::filesystem_error& error) {
     return report(ExitCode::disk, fmt::format("cannot use '{}': {}; check the path and its rights",
                                               error.path1().string(), error.code().message()));
   } catch (const std::bad_alloc&) {
-    return report_out_of_memory();
+    return report_out_of_memory(parsed.config);
   } catch (const c10::OutOfMemoryError&) {
-    return report_out_of_memory();
+    return report_out_of_memory(parsed.config);
   } catch (const c10::Error& error) {
-    if (is_allocation_failure(error)) return report_out_of_memory();
+    if (is_allocation_failure(error)) return report_out_of_memory(parsed.config);
     return report(ExitCode::internal, std::string("internal error: ") + error.what());
   } catch (const std::exception& error) {
     return report(ExitCode::internal, error.what());

@@ -92,8 +92,8 @@ Json resume_fingerprint(const TrainConfig& config, const ModelConfig& model,
   }
   fingerprint["vocab_size"] = model.vocab_size;
   if (config.coupler_type == CouplerType::hgnn) {
-    for (const char* key :
-         {"hgnn_learnable_edge_weights", "hyperedge_weighting", "hyperedge_weight_param"}) {
+    for (const char* key : {"hgnn_learnable_edge_weights", "hyperedge_weighting",
+                            "hyperedge_weight_param", "hgnn_activation", "hgnn_residual"}) {
       fingerprint[key] = all.at(key);
     }
     fingerprint["hyperedges (hash)"] = hash_of_hyperedges(model.hypergraph);
@@ -154,6 +154,7 @@ Json summary_record(const RunSummary& summary) {
   record["tokens_per_s"] = summary.seconds > 0.0
                                ? Json(static_cast<double>(summary.tokens) / summary.seconds)
                                : Json(nullptr);
+  record["coupler_path"] = to_string(summary.coupler_path);
   record["peak_memory_bytes"] = summary.peak_memory_bytes;
   record["status"] = status_name(summary.status);
   return record;

@@ -1,17 +1,16 @@
 #include "hgnn_moe/train/session.h"
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <iostream>
-#include <map>
 #include <memory>
 
 #include "preflight.h"
 #include "resume_point.h"
 
 #include "hgnn_moe/base/error.h"
+#include "hgnn_moe/base/files.h"
 #include "hgnn_moe/base/log.h"
-#include "hgnn_moe/base/npy.h"
 #include "hgnn_moe/base/text.h"
 #include "hgnn_moe/base/version.h"
 #include "hgnn_moe/data/dataset.h"
@@ -25,6 +24,7 @@
 #include "hgnn_moe/train/run_records.h"
 #include "hgnn_moe/train/stop_signal.h"
 #include "hgnn_moe/train/trainer.h"
+#include "hgnn_moe/train/verify_coupler.h"
 
 namespace hgnn_moe {
 
@@ -51,10 +51,6 @@ RunStart run_start(const TrainConfig& config) {
   return config.overwrite ? RunStart::overwrite : RunStart::fresh;
 }
 
-std::map<std::string, std::string> weight_metadata(const TrainConfig& config) {
-  return {{kHyperedgeWeightParamKey, to_string(config.hyperedge_weight_param)}};
-}
-
 // Loads, checks and opens everything before the run folder is touched, see preflight.h.
 Session open_session(const ParsedConfig& parsed) {
   const TrainConfig& config = parsed.config;
@@ -67,9 +63,10 @@ Session open_session(const ParsedConfig& parsed) {
   RunLocation location = locate_run(config);
   check_init_from(config, location);
   LanguageModel model(model_config, static_cast<std::uint64_t>(config.seed), at::kFloat,
-                      device.device);
+                      device.device, config.coupler_path);
   if (!config.init_from.empty()) {
-    load_weights(config.init_from, model.parameters(), weight_metadata(config));
+    load_weights(config.init_from, model.parameters(),
+                 weight_metadata(config.hyperedge_weight_param));
   }
   check_token_losses_path(config, location);
   RunFolder folder = RunFolder::open(location.checkpoint_dir, location.run_name, run_start(config));
@@ -97,6 +94,7 @@ void log_start(const Session& session) {
   } else if (const std::string reason = no_op_reason(session.model_config); !reason.empty()) {
     log.warn("the graph is a no-op: {}", reason);
   }
+  for (const std::string& note : hypergraph_notes(session.model_config)) log.warn("{}", note);
 }
 
 RunSummary summarise(const Session& session, const TrainingState& state, RunStatus status) {
@@ -109,6 +107,7 @@ RunSummary summarise(const Session& session, const TrainingState& state, RunStat
   summary.tokens = state.tokens;
   summary.parameters = count_parameters(session.model_config).total();
   summary.seconds = state.seconds;
+  summary.coupler_path = session.model.coupler_path();
   summary.peak_memory_bytes = peak_memory_bytes(session.device.device);
   summary.status = status;
   return summary;
@@ -123,11 +122,8 @@ void print_sample(const Session& session) {
                                static_cast<std::uint64_t>(config.seed)};
   const auto continuation =
       generate(session.model, prompt, config.sample_tokens, options, session.device.device);
-  std::cout << Json({{"sample_ids", prompt}, {"continuation_ids", continuation}}).dump()
-            << std::endl;
-  if (!std::cout.good()) {
-    fail(ExitCode::disk, "the sample cannot be written to standard output; check where it goes");
-  }
+  write_standard_output(Json({{"sample_ids", prompt}, {"continuation_ids", continuation}}).dump() +
+                        "\n");
 }
 
 int evaluate_only(Session& session) {
@@ -135,7 +131,8 @@ int evaluate_only(Session& session) {
   TrainingState state;
   if (const auto resume = find_resume_checkpoint(config, session.location, *session.log)) {
     state = verify_checkpoint(*resume);  // its steps, tokens and seconds stay in the summary
-    load_weights(*resume, session.model.parameters(), weight_metadata(config));
+    load_weights(*resume, session.model.parameters(),
+                 weight_metadata(config.hyperedge_weight_param));
     session.log->info("weights of {}", resume->string());
   } else if (!config.resume_checkpoint.empty()) {
     fail(ExitCode::checkpoint,
@@ -152,8 +149,7 @@ int evaluate_only(Session& session) {
                config.batch_size, config.num_workers_dataloader, session.device.device,
                dump ? &token_losses : nullptr);
   if (dump) {
-    write_npy_f32(config.dump_token_losses, token_losses.rows, token_losses.columns,
-                  token_losses.values.data());
+    write_token_losses(config.dump_token_losses, token_losses);
   }
   session.log->info("evaluation loss {:.4f}, perplexity {:.1f}, {} targets", result.loss,
                     result.perplexity, result.targets);
@@ -191,6 +187,33 @@ TrainingState begin(Session& session, AdamW& optimizer, MetricsWriter& metrics) 
   state.fingerprint = fresh.fingerprint;
   session.log->info("resumed from {} at step {}", checkpoint->filename().string(), state.step);
   return state;
+}
+
+// On the first rows of the first epoch, as a training step sees them.
+void verify_first_batch(const Session& session) {
+  const TrainConfig& config = session.config();
+  const bool training = session.dataset.train != nullptr && !config.eval_only;
+  const data::SampleSet& set = training ? *session.dataset.train : *session.dataset.eval;
+  const auto seed = static_cast<std::uint64_t>(config.seed);
+  const std::vector<std::int64_t> rows =
+      training ? data::epoch_order(training_rows(config, set), config.shuffle, seed, 0)
+               : evaluation_rows(config, set);
+  const auto count = std::min(config.batch_size, static_cast<std::int64_t>(rows.size()));
+  const data::Batch batch = data::make_batch(set, rows, 0, count);
+  if (batch.real_targets == 0) {
+    session.log->warn("verify_coupler is skipped: the first batch has no target");
+    return;
+  }
+  session.log->info("verify_coupler: computing {} tokens one by one", batch.real_tokens);
+  const DeviceBatch tensors = to_device(batch, 0, session.device.device);
+  ForwardContext context;
+  context.training = training;
+  context.dropout_rate = config.dropout_rate;
+  context.seed = seed;
+  context.sample_indices_B = tensors.sample_indices_B;
+  verify_coupler(session.model, tensors, context);
+  session.log->info("verify_coupler: coupler_path {} agrees with sequential",
+                    to_string(session.model.coupler_path()));
 }
 
 int train(Session& session) {
@@ -238,21 +261,34 @@ int train(Session& session) {
   return 0;
 }
 
-}  // namespace
-
-int run_session(const ParsedConfig& parsed) {
-  Session session = open_session(parsed);
+int run_opened(Session& session) {
   log_start(session);
   const TrainConfig& config = session.config();
   if (!config.init_from.empty()) session.log->info("weights of {}", config.init_from);
+  const bool has_coupler = config.coupler_type != CouplerType::none;
+  if (config.verify_coupler && has_coupler) verify_first_batch(session);
   if (config.eval_only) {
     // An evaluation inside an existing run leaves that run's configuration as it is.
     if (config.resume_checkpoint.empty()) {
-      session.folder.write_config(config_record(parsed, session.dataset, session.device.device));
+      session.folder.write_config(
+          config_record(session.parsed, session.dataset, session.device.device));
     }
     return evaluate_only(session);
   }
   return train(session);
+}
+
+}  // namespace
+
+int run_session(const ParsedConfig& parsed) {
+  Session session = open_session(parsed);
+  try {
+    return run_opened(session);
+  } catch (const Error& error) {
+    // The program says it on standard error; whoever finds the folder later reads it here.
+    log_to_file(*session.log, spdlog::level::err, error.what());
+    throw;
+  }
 }
 
 }  // namespace hgnn_moe

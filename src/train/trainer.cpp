@@ -10,7 +10,6 @@
 #include "coupler_events.h"
 
 #include "hgnn_moe/base/error.h"
-#include "hgnn_moe/base/npy.h"
 #include "hgnn_moe/train/checkpoint.h"
 #include "hgnn_moe/train/checkpoint_folder.h"
 #include "hgnn_moe/train/device.h"
@@ -207,7 +206,9 @@ bool Trainer::finish_step(std::int64_t next_batch) {
   const bool save_due = evaluate || is_due(parts_.config.save_every);
   if (save_due) save();
   // After the checkpoint: a full disk here then loses no training.
-  if (last) write_token_losses();
+  if (last && !parts_.config.dump_token_losses.empty()) {
+    write_token_losses(parts_.config.dump_token_losses, token_losses_);
+  }
   return save_due;
 }
 
@@ -234,12 +235,6 @@ void Trainer::evaluate_now(bool last) {
   progress_.clear();
   parts_.log.info("step {}/{}: evaluation loss {:.4f}, perplexity {:.1f}{}", state_.step,
                   plan_.total_steps, result.loss, result.perplexity, best ? ", best so far" : "");
-}
-
-void Trainer::write_token_losses() const {
-  if (parts_.config.dump_token_losses.empty()) return;
-  write_npy_f32(parts_.config.dump_token_losses, token_losses_.rows, token_losses_.columns,
-                token_losses_.values.data());
 }
 
 void Trainer::record_couplers() {
@@ -271,9 +266,8 @@ void Trainer::warn_of_cancelled_degrees() {
 void Trainer::save() {
   parts_.metrics.sync();
   state_.metrics_length = parts_.metrics.length();
-  const std::string parameterisation = to_string(parts_.config.hyperedge_weight_param);
   save_checkpoint(parts_.folder.path(), parts_.optimizer, state_,
-                  {{kHyperedgeWeightParamKey, parameterisation}});
+                  weight_metadata(parts_.config.hyperedge_weight_param));
   prune_checkpoints(parts_.folder.path(), parts_.config.keep_checkpoints);
 }
 

@@ -47,6 +47,16 @@ TEST(Log, AppendsAndFlushesEveryLine) {
   EXPECT_TRUE(contains(file, "a later line\n")) << file;
 }
 
+TEST(Log, ALineForTheFileAloneStaysOffTheTerminal) {
+  const TemporaryFolder folder;
+  testing::internal::CaptureStderr();
+  const auto logger = make_logger(false, folder / "train.log");
+  log_to_file(*logger, spdlog::level::err, "stopped at {step 3}");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  const std::string file = read_text_file(folder / "train.log", ExitCode::data);
+  EXPECT_TRUE(contains(file, "error stopped at {step 3}\n")) << file;
+}
+
 TEST(Log, LoggersAreIndependent) {
   const TemporaryFolder folder;
   const auto first = make_logger(true, folder / "first.log");

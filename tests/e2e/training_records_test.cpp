@@ -101,7 +101,7 @@ TEST_F(TrainingRecordsTest, Summary) {
   EXPECT_EQ(keys_of(summary), (std::vector<std::string>{
                                   "run_name", "data_mode", "best_eval_loss", "best_eval_perplexity",
                                   "final_eval_loss", "steps", "tokens", "parameters", "seconds",
-                                  "tokens_per_s", "peak_memory_bytes", "status"}));
+                                  "tokens_per_s", "coupler_path", "peak_memory_bytes", "status"}));
   EXPECT_EQ(summary.at("status"), "done");
   EXPECT_EQ(summary.at("steps"), 4);
   EXPECT_EQ(summary.at("final_eval_loss"), read_series(run_, "eval", "loss").back());

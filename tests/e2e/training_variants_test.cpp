@@ -111,6 +111,9 @@ TEST_F(TrainingVariantsTest, DivergenceStopsBeforeAnythingIsOverwritten) {
   const ProcessResult result = run(diverging);
   expect_failure(result, ExitCode::diverged, {"step 2: the loss is", "lower learning_rate"});
   EXPECT_EQ(read_json(run_ / "run_summary.json").at("status"), "diverged");
+  EXPECT_NE(read_text_file(run_ / "train.log", ExitCode::internal).find("step 2: the loss is"),
+            std::string::npos)
+      << "the log says why";
   EXPECT_EQ(read_events(run_, "step").size(), 1u) << "no line of a step that did not happen";
   EXPECT_EQ(names_in(run_ / "checkpoints"), (std::vector<std::string>{"latest", "step-00000001"}));
 

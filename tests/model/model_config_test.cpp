@@ -83,6 +83,21 @@ TEST(ModelConfig, NoOpGraphsAreRecognised) {
   EXPECT_EQ(reason(), "");
 }
 
+TEST(ModelConfig, OddHypergraphsAreNoted) {
+  ModelConfig config;
+  config.coupler_type = CouplerType::hgnn;
+  config.num_experts = 5;
+  config.hypergraph = {5, {{0, 1}, {}, {1, 2}, {0, 1}}};
+  const std::vector<std::string> notes = hypergraph_notes(config);
+  ASSERT_EQ(notes.size(), 3u);
+  EXPECT_NE(notes[0].find("1 hyperedges hold no expert and do nothing; the first is 1"),
+            std::string::npos);
+  EXPECT_NE(notes[1].find("the first is 3"), std::string::npos) << notes[1];
+  EXPECT_NE(notes[2].find("experts 3, 4 are in no hyperedge"), std::string::npos) << notes[2];
+  config.hypergraph = ops::complete_uniform_hypergraph(5, 2);
+  EXPECT_TRUE(hypergraph_notes(config).empty());
+}
+
 TEST(ModelConfig, HyperedgesFilesAreRead) {
   const TemporaryFolder folder;
   const std::string path = (folder.path() / "edges.json").string();

@@ -67,6 +67,17 @@ TEST(CheckpointFolder, PointersAreOneLineFiles) {
   EXPECT_FALSE(read_pointer(run.path(), CheckpointPointer::best).has_value());
 }
 
+TEST(CheckpointFolder, APathThatIsAPointerIsFollowed) {
+  const TemporaryFolder run;
+  put_checkpoints(run.path(), {20});
+  const fs::path folder = checkpoints_folder(run.path());
+  write_pointer(run.path(), CheckpointPointer::best, 20);
+  EXPECT_EQ(follow_pointer(folder / "best"), folder / "step-00000020");
+  for (const fs::path& other : {folder / "latest", folder / "step-00000020", run.path() / "best"}) {
+    EXPECT_EQ(follow_pointer(other), other) << "no pointer of a run";
+  }
+}
+
 TEST(CheckpointFolder, AStagingFolderIsHiddenUntilPublished) {
   const TemporaryFolder run;
   const fs::path staging = create_staging_folder(run.path(), 20);

@@ -293,7 +293,7 @@ TEST(LoadWeights, ReadsACheckpointOrItsFileAndNotTheMoments) {
   const TemporaryFolder run;
   Model model;
   const fs::path saved = save_at(run.path(), model, 20);
-  for (const fs::path& path : {saved, saved / kModelFile}) {
+  for (const fs::path& path : {saved, saved / kModelFile, saved.parent_path() / "latest"}) {
     const ParameterList parameters = make_parameters(5);
     load_weights(path, parameters, kPositive);
     expect_same_values(parameters, model.parameters);

@@ -67,6 +67,9 @@ class AtomicFile {
 // AtomicFile in one call.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
+// Writes `text` to standard output and flushes it. Throws Error(disk) where that fails.
+void write_standard_output(const std::string& text);
+
 // Makes the names in `folder` durable: call after renaming something in it. Throws Error(disk).
 void sync_directory(const std::filesystem::path& folder);
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include <spdlog/logger.h>
 
@@ -15,5 +16,8 @@ namespace hgnn_moe {
 // Error(disk) where the file cannot be opened.
 std::shared_ptr<spdlog::logger> make_logger(bool quiet,
                                             const std::optional<std::filesystem::path>& log_file);
+
+// Writes a line to the log file of a logger made above, and not to standard error.
+void log_to_file(spdlog::logger& log, spdlog::level::level_enum level, const std::string& text);
 
 }  // namespace hgnn_moe

@@ -12,6 +12,9 @@ enum class CouplerType { gnn, hgnn, mean, none };
 enum class HyperedgeStrategy { all_pairs, all_triplets, all };
 enum class HyperedgeWeighting { pyg, paper };
 enum class HyperedgeWeightParam { positive, raw };
+enum class HgnnActivation { none, gelu };
+// How a coupler is computed, see docs/model.md; automatic is the fastest that applies.
+enum class CouplerPath { automatic, collapsed, batched, sequential };
 enum class SampleMode { lines, packed };
 enum class Precision { fp32, bf16 };
 enum class LrSchedule { cosine, linear, constant, wsd };
@@ -36,6 +39,8 @@ struct TrainConfig {
   bool hgnn_learnable_edge_weights = true;
   HyperedgeWeighting hyperedge_weighting = HyperedgeWeighting::pyg;
   HyperedgeWeightParam hyperedge_weight_param = HyperedgeWeightParam::positive;
+  HgnnActivation hgnn_activation = HgnnActivation::none;
+  bool hgnn_residual = false;
   Compat compat = Compat::none;
   // Data
   std::string data_dir;  // $HGNN_MOE_DATA, else ./data
@@ -62,6 +67,8 @@ struct TrainConfig {
   // Machine
   std::string device = "auto";
   Precision precision = Precision::fp32;
+  CouplerPath coupler_path = CouplerPath::automatic;
+  bool verify_coupler = false;
   std::int64_t threads = 0;  // 0: all cores
   bool deterministic = false;
   // Evaluation and sampling
@@ -111,6 +118,8 @@ const std::vector<std::string>& names_of(CouplerType);
 const std::vector<std::string>& names_of(HyperedgeStrategy);
 const std::vector<std::string>& names_of(HyperedgeWeighting);
 const std::vector<std::string>& names_of(HyperedgeWeightParam);
+const std::vector<std::string>& names_of(HgnnActivation);
+const std::vector<std::string>& names_of(CouplerPath);
 const std::vector<std::string>& names_of(SampleMode);
 const std::vector<std::string>& names_of(Precision);
 const std::vector<std::string>& names_of(LrSchedule);

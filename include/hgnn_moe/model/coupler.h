@@ -14,9 +14,9 @@
 
 namespace hgnn_moe {
 
-// The batched path computes all N tokens in one operation; the sequential one is its reference,
-// one token after the other.
-enum class CouplerPath { batched, sequential };
+// What CouplerPath::automatic stands for: collapsed where the model allows it, else batched. The
+// others stand for themselves; collapsed where it does not apply is an assertion.
+CouplerPath resolve_path(const ModelConfig& config, CouplerPath path);
 
 // What a coupler can say of its graph without data; matrices [E, E] and vectors [M] in float64
 // on the CPU, one entry a coupler layer where layers differ.

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "hgnn_moe/config/train_config.h"
 #include "hgnn_moe/ops/hypergraph.h"
@@ -22,11 +24,17 @@ struct ModelConfig {
   ops::Weighting weighting = ops::Weighting::pyg;
   HyperedgeWeightParam weight_param = HyperedgeWeightParam::positive;
   bool learnable_weights = true;
+  HgnnActivation activation = HgnnActivation::none;
+  bool residual = false;  // X <- act(conv(X)) + X in an HGNN
   Precision precision = Precision::fp32;
 
   std::int64_t head_dim() const { return embed_dim / num_heads; }
   // An HGNN without hyperedges computes MEAN.
   bool hypergraph_is_empty() const { return hypergraph.num_hyperedges() == 0; }
+  // Whether an HGNN is linear up to its readout.
+  bool can_collapse() const {
+    return coupler_type == CouplerType::hgnn && activation == HgnnActivation::none && !residual;
+  }
   bool has_hyperedge_weights() const {
     return coupler_type == CouplerType::hgnn && learnable_weights && !hypergraph_is_empty();
   }
@@ -41,6 +49,10 @@ ops::Hypergraph read_hyperedges_file(const std::string& path, std::int64_t num_e
 // Whether the coupling changes nothing that MEAN would not do (docs/model.md, "When the graph is
 // a no-op"); a sentence that says why, or "".
 std::string no_op_reason(const ModelConfig& config);
+
+// What is odd about a hypergraph read from a file, a sentence each: experts in no hyperedge,
+// hyperedges that hold nobody or stand there twice.
+std::vector<std::string> hypergraph_notes(const ModelConfig& config);
 
 struct ParameterCounts {
   std::int64_t embeddings = 0;  // token_emb, pos_emb

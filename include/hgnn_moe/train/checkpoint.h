@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "hgnn_moe/config/train_config.h"
 #include "hgnn_moe/model/parameter_list.h"
 #include "hgnn_moe/train/optimizer.h"
 #include "hgnn_moe/train/training_state.h"
@@ -20,6 +21,7 @@ inline constexpr char kStateFile[] = "state.json";
 
 // The key of model.safetensors' metadata that says how hyperedge_weights are to be read.
 inline constexpr char kHyperedgeWeightParamKey[] = "hyperedge_weight_param";
+std::map<std::string, std::string> weight_metadata(HyperedgeWeightParam param);
 
 // Writes the optimizer's parameters and state and `state` as checkpoint `state.step`, durably;
 // then makes `latest` name it, and `best` too where state.best_step is this step. `metadata` go
@@ -47,11 +49,12 @@ struct CheckpointSearch {
 // Looks at a run's checkpoints from the newest down.
 CheckpointSearch find_newest_valid(const std::filesystem::path& run_folder);
 
-// Copies the weights of a model.safetensors file or of a checkpoint folder into `parameters`,
+// Copies the weights of a model.safetensors file, of a checkpoint folder or of the checkpoint that
+// a file `latest` or `best` names into `parameters`,
 // converted to their type; the moments of a checkpoint are not read. Names and shapes must match
 // exactly. A model with hyperedge weights is refused where `metadata` and the file disagree on
 // kHyperedgeWeightParamKey; a file without that note counts as "raw". Throws Error(checkpoint).
-void load_weights(const std::filesystem::path& path, const ParameterList& parameters,
+void load_weights(const std::filesystem::path& source, const ParameterList& parameters,
                   const std::map<std::string, std::string>& metadata);
 
 }  // namespace hgnn_moe

@@ -33,6 +33,10 @@ std::vector<CheckpointEntry> list_checkpoints(const std::filesystem::path& run_f
 std::optional<CheckpointEntry> read_pointer(const std::filesystem::path& run_folder,
                                             CheckpointPointer pointer);
 
+// The checkpoint that `path` names where it is such a file, e.g. RUN/checkpoints/best; any other
+// path as it is.
+std::filesystem::path follow_pointer(const std::filesystem::path& path);
+
 // Makes the file name checkpoint `step`. Throws Error(disk).
 void write_pointer(const std::filesystem::path& run_folder, CheckpointPointer pointer,
                    std::int64_t step);

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <string>
 #include <vector>
 
 #include "hgnn_moe/data/dataset.h"
@@ -17,6 +17,9 @@ struct TokenLosses {
   std::int64_t columns = 0;
   std::vector<float> values;  // [rows, columns]
 };
+
+// Writes them as npy, float32 [rows, columns]. Throws Error(disk).
+void write_token_losses(const std::string& path, const TokenLosses& losses);
 
 struct EvaluationResult {
   double loss = 0.0;        // sum over all real targets divided by their number, nats

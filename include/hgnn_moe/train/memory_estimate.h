@@ -17,7 +17,9 @@ struct MemoryEstimate {
   std::int64_t total = 0;
 };
 
-// Bytes at the peak of a step with full micro-batches of batch_size samples of T tokens.
-MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t batch_size);
+// Bytes at the peak of a step with full micro-batches of batch_size samples of T tokens, couplers
+// computed on `path`. The sequential path is estimated as the batched one.
+MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t batch_size,
+                               CouplerPath path);
 
 }  // namespace hgnn_moe

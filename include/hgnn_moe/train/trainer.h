@@ -59,7 +59,6 @@ class Trainer {
                               StepTimes& times);
   bool finish_step(std::int64_t next_batch);
   void evaluate_now(bool last);
-  void write_token_losses() const;
   void record_couplers();
   void warn_of_cancelled_degrees();
   void save();

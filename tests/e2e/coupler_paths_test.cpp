@@ -1,0 +1,92 @@
+// coupler_path and verify_coupler in whole runs.
+#include <cmath>
+
+#include "tests/e2e/program_fixture.h"
+
+namespace hgnn_moe::e2e {
+namespace {
+
+class CouplerPathsTest : public ProgramTest {
+ protected:
+  const Flags flags_ = tiny_synthetic().with({{"coupler_type", "HGNN"}, {"gnn_layers", "2"}});
+
+  // The paths differ by rounding alone, which 100 steps must not blow up.
+  // `flags` have run on the sequential path as "reference".
+  void expect_same_curves(const Flags& flags, const std::string& path_name) const {
+    expect_success(run(flags.with({{"coupler_path", path_name}, {"run_name", "other"}})));
+    const auto expected = read_series(path("runs/reference"), "step", "loss");
+    const auto found = read_series(path("runs/other"), "step", "loss");
+    ASSERT_EQ(expected.size(), 100u);
+    ASSERT_EQ(found.size(), 100u);
+    for (std::size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i], expected[i], 1e-4) << i;
+    const auto expected_events = read_events(path("runs/reference"), "coupler");
+    const auto found_events = read_events(path("runs/other"), "coupler");
+    ASSERT_EQ(found_events.size(), expected_events.size());
+    for (std::size_t i = 0; i < found_events.size(); ++i) {
+      const Json& weights = expected_events[i].at("hyperedge_weights");
+      for (std::size_t m = 0; m < weights.size(); ++m) {
+        EXPECT_NEAR(found_events[i].at("hyperedge_weights")[m].get<double>(),
+                    weights[m].get<double>(), 1e-4);
+      }
+    }
+  }
+};
+
+TEST_F(CouplerPathsTest, LearningCurvesAreTheSame) {
+  for (const char* experts : {"3", "4", "8"}) {
+    for (const char* strategy : {"all_pairs", "all_triplets"}) {
+      const Flags flags = flags_.with({{"num_experts", experts},
+                                       {"static_hyperedge_strategy", strategy},
+                                       {"batch_size", "2"},
+                                       {"max_seq_length", "6"},
+                                       {"max_steps", "100"},
+                                       {"epochs", "1000"},
+                                       {"dropout_rate", "0"},
+                                       {"eval_every", "0"},
+                                       {"num_eval_samples", "2"},
+                                       {"overwrite", ""}});
+      expect_success(run(flags.with({{"coupler_path", "sequential"}, {"run_name", "reference"}})));
+      for (const char* path_name : {"collapsed", "batched"}) {
+        SCOPED_TRACE(std::string(experts) + " experts, " + strategy + ", " + path_name);
+        expect_same_curves(flags, path_name);
+      }
+    }
+  }
+}
+
+TEST_F(CouplerPathsTest, TheSummaryNamesThePathTaken) {
+  const Flags short_run = flags_.with({{"max_steps", "1"}, {"num_experts", "3"}});
+  const auto taken = [&](const Flags& changes) {
+    expect_success(run(short_run.with(changes).with({{"overwrite", ""}})));
+    return read_json(path("runs/run/run_summary.json")).at("coupler_path").get<std::string>();
+  };
+  EXPECT_EQ(taken({{"coupler_path", "auto"}}), "collapsed");
+  EXPECT_EQ(taken({{"hgnn_residual", ""}}), "batched");
+  EXPECT_EQ(taken({{"coupler_path", "sequential"}}), "sequential");
+  EXPECT_EQ(taken({{"coupler_type", "GNN"}}), "batched");
+}
+
+TEST_F(CouplerPathsTest, VerificationSaysWhatItComparedAndChangesNothing) {
+  const Flags short_run = flags_.with({{"max_steps", "3"}, {"num_experts", "4"}});
+  expect_success(run(short_run.with({{"checkpoint_dir", "plain"}})));
+  for (const char* type : {"HGNN", "GNN"}) {
+    const ProcessResult result =
+        run(short_run.with({{"verify_coupler", ""}, {"coupler_type", type}, {"overwrite", ""}}));
+    expect_success(result);
+    EXPECT_TRUE(contains(result.err, "agrees with sequential")) << result.err;
+    if (std::string(type) == "HGNN") expect_same_run(path("plain/run"), path("runs/run"));
+  }
+}
+
+TEST_F(CouplerPathsTest, CollapsedIsRefusedWhereTheCouplerIsNotLinear) {
+  const Flags collapsed = flags_.with({{"coupler_path", "collapsed"}});
+  expect_failure(run(collapsed.with({{"hgnn_activation", "gelu"}})), ExitCode::usage,
+                 {"coupler_path (flag)", "hgnn_activation (flag)", "take auto"});
+  expect_failure(run(collapsed.with({{"hgnn_residual", ""}})), ExitCode::usage,
+                 {"hgnn_residual (flag)"});
+  expect_failure(run(collapsed.with({{"coupler_type", "GNN"}})), ExitCode::usage,
+                 {"coupler_type (flag)"});
+}
+
+}  // namespace
+}  // namespace hgnn_moe::e2e

@@ -1,0 +1,98 @@
+// The HGNN coupler's three paths compute one function.
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/golden_model.h"
+
+namespace hgnn_moe {
+namespace {
+
+using testing::close;
+using testing::next_token_loss;
+
+ModelConfig small_hgnn(std::int64_t experts, std::int64_t hyperedge_size) {
+  ModelConfig config;
+  config.vocab_size = 29;
+  config.max_seq_length = 10;
+  config.embed_dim = 8;
+  config.num_layers = 2;
+  config.num_heads = 2;
+  config.num_experts = experts;
+  config.coupler_layers = 3;
+  config.coupler_type = CouplerType::hgnn;
+  config.weight_param = HyperedgeWeightParam::positive;
+  config.hypergraph = ops::complete_uniform_hypergraph(experts, hyperedge_size);
+  return config;
+}
+
+// [B, 10] ids; with 2 rows there are more tokens than features, with none of them fewer.
+at::Tensor some_tokens(std::int64_t rows, std::int64_t length) {
+  return at::arange(rows * length, at::kLong).mul(7).remainder(29).view({rows, length});
+}
+
+std::vector<at::Tensor> loss_and_gradients(const LanguageModel& model, const at::Tensor& tokens) {
+  const at::Tensor lengths = at::full({tokens.size(0)}, tokens.size(1), at::kLong);
+  const at::Tensor loss = next_token_loss(model, tokens, lengths, {});
+  loss.backward();
+  std::vector<at::Tensor> result{loss.detach()};
+  for (const NamedParameter& parameter : model.parameters()) {
+    at::Tensor tensor = parameter.tensor;
+    result.push_back(tensor.grad().defined() ? tensor.grad().clone() : at::zeros_like(tensor));
+    tensor.mutable_grad().reset();
+  }
+  return result;
+}
+
+TEST(HgnnPaths, AgreeInLossAndEveryGradient) {
+  for (const std::int64_t experts : {2, 3, 4, 5, 8}) {
+    for (const bool gelu : {false, true}) {
+      for (const bool residual : {false, true}) {
+        for (const std::int64_t length : {3, 10}) {  // fewer and more tokens than features
+          ModelConfig config = small_hgnn(experts, experts == 2 ? 2 : experts - 1);
+          config.activation = gelu ? HgnnActivation::gelu : HgnnActivation::none;
+          config.residual = residual;
+          config.weighting = residual ? ops::Weighting::paper : ops::Weighting::pyg;
+          const at::Tensor tokens = some_tokens(2, length);
+          const auto run = [&](CouplerPath path) {
+            const LanguageModel model(config, 3, at::kDouble, at::kCPU, path);
+            return loss_and_gradients(model, tokens);
+          };
+          const auto expected = run(CouplerPath::sequential);
+          for (const CouplerPath path : {CouplerPath::batched, CouplerPath::collapsed}) {
+            if (path == CouplerPath::collapsed && !config.can_collapse()) continue;
+            SCOPED_TRACE(::testing::Message()
+                         << to_string(path) << ", E " << experts << ", gelu " << gelu
+                         << ", residual " << residual << ", T " << length);
+            const auto actual = run(path);
+            for (std::size_t i = 0; i < actual.size(); ++i) {
+              EXPECT_TRUE(close(actual[i], expected[i], 1e3)) << "tensor " << i;
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(HgnnPaths, ActivationAndResidualChangeTheModel) {
+  const at::Tensor tokens = some_tokens(2, 10);
+  std::vector<double> losses;
+  for (const bool gelu : {false, true}) {
+    for (const bool residual : {false, true}) {
+      ModelConfig config = small_hgnn(4, 2);
+      config.activation = gelu ? HgnnActivation::gelu : HgnnActivation::none;
+      config.residual = residual;
+      const LanguageModel model(config, 3, at::kDouble, at::kCPU);
+      EXPECT_EQ(model.coupler_path(),
+                gelu || residual ? CouplerPath::batched : CouplerPath::collapsed);
+      losses.push_back(loss_and_gradients(model, tokens)[0].item<double>());
+    }
+  }
+  for (std::size_t i = 0; i < losses.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) EXPECT_GT(std::abs(losses[i] - losses[j]), 1e-9);
+  }
+}
+
+}  // namespace
+}  // namespace hgnn_moe
