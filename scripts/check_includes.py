@@ -27,6 +27,7 @@ MAY_INCLUDE = {
 WITHOUT_TORCH = {"base", "config", "data"}
 # Written into the build folder, which is on the include path of its one user.
 GENERATED = {"hgnn_moe_commit.h"}
+FOR_VECTOR_KERNELS = {"cstdint", "cstring"}
 MAX_MAIN_LINES = 100
 
 SOURCE_SUFFIXES = {".h", ".cpp", ".cu", ".cuh"}
@@ -44,6 +45,11 @@ class Source:
     path: Path
     module: str
     is_interface: bool  # under include/
+
+    @property
+    def is_vector_kernel(self) -> bool:
+        """Compiled once for each instruction set; the linker keeps any one copy of inline code."""
+        return self.path.parent.name == "cpu"
 
     @property
     def is_main(self) -> bool:
@@ -70,11 +76,13 @@ def check_include(source: Source, header: str, quoted: bool) -> Iterator[str]:
         if not quoted:
             yield f"{header} is ours: include it in quotes"
     elif quoted and header not in GENERATED:
-        is_private_header = "/" not in header and (source.path.parent / header).is_file()
+        is_private_header = ".." not in header and (source.path.parent / header).is_file()
         if not is_private_header or source.is_interface:
             yield f'include "{header}" by its full name, "hgnn_moe/MODULE/NAME.h"'
     if source.module in WITHOUT_TORCH and TORCH_HEADER.match(header):
         yield f"{source.module} builds without LibTorch, but includes {header}"
+    if source.is_vector_kernel and not quoted and header not in FOR_VECTOR_KERNELS:
+        yield f"inline code of {header} would be compiled for CPUs that may be missing"
     if source.is_interface and CUDA_HEADER.match(header):
         yield f"interfaces include no CUDA header, but this one includes {header}"
 

@@ -17,6 +17,8 @@ CLEAN = {
     "src/cli/main.cpp": '#include "hgnn_moe/train/trainer.h"\n',
     "src/ops/mix.cu": '#include "mix_kernels.h"\n\n#include <cuda_runtime.h>\n',
     "src/ops/mix_kernels.h": "#pragma once\n#ifdef __CUDACC__\n#endif\n",
+    "src/ops/mix_cpu.cpp": '#include "cpu/mix_kernel.h"\n\n#include <ATen/ATen.h>\n',
+    "src/ops/cpu/mix_kernel.h": "#pragma once\n\n#include <cstdint>\n",
     "src/train/trainer.cpp": (
         '#include "hgnn_moe/data/batch.h"\n#include "hgnn_moe/model/coupler.h"\n'
     ),
@@ -75,6 +77,10 @@ class CheckIncludesTest(unittest.TestCase):
         for header in ("../base/text.h", "absent.h", "base/text.h"):
             with self.subTest(header):
                 self.assert_caught("src/ops/a.cpp", f'#include "{header}"\n', 1, "by its full name")
+
+    def test_inline_code_in_a_vector_kernel(self) -> None:
+        for header in ("ATen/ATen.h", "vector", "cmath"):
+            self.assert_caught("src/ops/cpu/mix_kernel.cpp", f"#include <{header}>\n", 1, header)
 
     def test_our_header_in_angle_brackets(self) -> None:
         self.assert_caught("src/ops/a.cpp", "#include <hgnn_moe/base/text.h>\n", 1, "in quotes")
