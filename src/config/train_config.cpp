@@ -106,6 +106,11 @@ const std::vector<std::string>& names_of(HyperedgeWeightParam) {
   return names;
 }
 
+const std::vector<std::string>& names_of(HyperedgeWeightSource) {
+  static const std::vector<std::string> names = {"shared", "token"};
+  return names;
+}
+
 const std::vector<std::string>& names_of(HgnnActivation) {
   static const std::vector<std::string> names = {"none", "gelu"};
   return names;

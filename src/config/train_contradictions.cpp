@@ -81,6 +81,24 @@ void check_coupler_path(const TrainConfig& config, const Settings& settings, Err
       with_source(settings, "coupler_path"), with_source(settings, obstacle)));
 }
 
+// Weights per token are softplus of a projection, with the learnable weights as its bias.
+void check_weight_source(const TrainConfig& config, const Settings& settings, ErrorList& errors) {
+  if (config.hyperedge_weight_source != HyperedgeWeightSource::token) return;
+  if (config.coupler_type != CouplerType::hgnn) return;
+  if (!config.hgnn_learnable_edge_weights) {
+    errors.add(fmt::format("{} is token, which learns weights, but {} is false; drop one of them",
+                           with_source(settings, "hyperedge_weight_source"),
+                           with_source(settings, "hgnn_learnable_edge_weights")));
+  }
+  if (resolve(config).hyperedge_weight_param == HyperedgeWeightParam::raw) {
+    errors.add(fmt::format(
+        "{} is token, whose weights are positive, but {} means raw ones; drop one of them",
+        with_source(settings, "hyperedge_weight_source"),
+        with_source(settings,
+                    config.compat == Compat::original ? "compat" : "hyperedge_weight_param")));
+  }
+}
+
 }  // namespace
 
 void check_contradictions(const TrainConfig& config, const Settings& settings, ErrorList& errors) {
@@ -89,6 +107,7 @@ void check_contradictions(const TrainConfig& config, const Settings& settings, E
   check_compat(config, settings, errors);
   check_resume(config, settings, errors);
   check_coupler_path(config, settings, errors);
+  check_weight_source(config, settings, errors);
 }
 
 std::vector<std::string> configuration_notes(const TrainConfig& config, const Settings& settings) {
@@ -102,7 +121,7 @@ std::vector<std::string> configuration_notes(const TrainConfig& config, const Se
   expect(is_hgnn || config.coupler_type == CouplerType::gnn, {"gnn_layers"});
   expect(is_hgnn, {"hgnn_conv_type", "static_hyperedge_strategy", "hyperedges_file",
                    "hgnn_learnable_edge_weights", "hyperedge_weighting", "hyperedge_weight_param",
-                   "hgnn_activation", "hgnn_residual", "compat"});
+                   "hyperedge_weight_source", "hgnn_activation", "hgnn_residual", "compat"});
   expect(config.coupler_type != CouplerType::none, {"coupler_path", "verify_coupler"});
   if (unused.empty()) return {};
   return {fmt::format("coupler_type is {}, so these have no effect: {}",

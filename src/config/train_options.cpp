@@ -91,6 +91,9 @@ OptionTable<TrainConfig> build_table() {
            "also in the sum, as the paper states");
   t.choice("hyperedge_weight_param", &C::hyperedge_weight_param,
            "weights as softplus of the parameter, or the parameter itself");
+  t.choice(
+      "hyperedge_weight_source", &C::hyperedge_weight_source,
+      "hyperedge weights of the layer, or of every token by a projection of the layer's input");
   t.choice("hgnn_activation", &C::hgnn_activation, "after each HGNN layer");
   t.boolean("hgnn_residual", &C::hgnn_residual, "add its input to each HGNN layer's output");
   t.choice("compat", &C::compat,

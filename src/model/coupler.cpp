@@ -16,7 +16,8 @@ class MeanCoupler : public Coupler {
   MeanCoupler(ParameterStore& store, const std::string& name, const ModelConfig& config)
       : combiner_(store, name, config) {}
 
-  at::Tensor forward(const at::Tensor& experts_NED, const ForwardContext&) const override {
+  at::Tensor forward(const at::Tensor& experts_NED, const at::Tensor&,
+                     const ForwardContext&) const override {
     return combiner_.forward(experts_NED);
   }
 
@@ -44,7 +45,7 @@ std::unique_ptr<Coupler> make_coupler(ParameterStore& store, const std::string& 
     case CouplerType::gnn:
       return std::make_unique<GnnCoupler>(store, name, config, layer, path);
     case CouplerType::hgnn:
-      return std::make_unique<HgnnCoupler>(store, name, config, path);
+      return std::make_unique<HgnnCoupler>(store, name, config, layer, path);
     case CouplerType::mean:
       return std::make_unique<MeanCoupler>(store, name, config);
     case CouplerType::none:

@@ -1,5 +1,7 @@
 #include "hgnn_moe/model/forward_context.h"
 
+#include <ATen/ATen.h>
+
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/philox.h"
 
@@ -13,6 +15,18 @@ ops::DropoutStream ForwardContext::dropout(std::int64_t layer, std::int64_t expe
                     static_cast<std::uint32_t>(expert) << 4 | static_cast<std::uint32_t>(place);
   return {dropout_rate,
           philox_stream_key(seed, RandomPurpose::dropout, static_cast<std::uint64_t>(step), site)};
+}
+
+at::Tensor GraphProbe::sum(const at::Tensor& values) const {
+  std::vector<std::int64_t> shape(static_cast<std::size_t>(values.dim()), 1);
+  shape[0] = -1;
+  return (values.to(at::kDouble) * real_tokens_N.view(shape).to(at::kDouble)).sum(0).to(at::kCPU);
+}
+
+LayerGraph& GraphProbe::layer(std::int64_t index) {
+  const auto i = static_cast<std::size_t>(index);
+  if (layers.size() <= i) layers.resize(i + 1);
+  return layers[i];
 }
 
 }  // namespace hgnn_moe

@@ -42,11 +42,11 @@ at::Tensor GnnCoupler::messages(const Layer& layer, const at::Tensor& x_NED) con
   return compute(x_NED, layer.message_weight, layer.message_bias, layer.adjacency_logits_EE);
 }
 
-at::Tensor GnnCoupler::forward(const at::Tensor& experts_NED, const ForwardContext& context) const {
+at::Tensor GnnCoupler::forward(const at::Tensor& experts_NED, const at::Tensor&,
+                               const ForwardContext& context) const {
   at::Tensor x_NED = experts_NED;
-  for (std::size_t g = 0; g < layers_.size(); ++g) {
-    const Layer& layer = layers_[g];
-    if (context.mixing_probe != nullptr) observe(g, x_NED, *context.mixing_probe);
+  for (const Layer& layer : layers_) {
+    if (context.graph_probe != nullptr) observe(layer, x_NED, *context.graph_probe);
     at::Tensor sum_NED = layer.self_transform(x_NED);
     if (num_experts_ > 1) sum_NED = sum_NED + layer.neighbor_transform(messages(layer, x_NED));
     x_NED = at::gelu(sum_NED) + x_NED;
@@ -54,16 +54,10 @@ at::Tensor GnnCoupler::forward(const at::Tensor& experts_NED, const ForwardConte
   return combiner_.forward(x_NED);
 }
 
-void GnnCoupler::observe(std::size_t g, const at::Tensor& x_NED, MixingProbe& probe) const {
-  const Layer& layer = layers_[g];
+void GnnCoupler::observe(const Layer& layer, const at::Tensor& x_NED, GraphProbe& probe) const {
   const at::Tensor k_NEE = ops::gnn_message_matrix(x_NED, layer.message_weight, layer.message_bias,
                                                    layer.adjacency_logits_EE);
-  const at::Tensor weight_N11 = probe.real_tokens_N.view({-1, 1, 1}).to(at::kDouble);
-  const at::Tensor sum_EE = (k_NEE.to(at::kDouble) * weight_N11).sum(0).to(at::kCPU);
-  const auto layer_index = static_cast<std::size_t>(layer_);
-  if (probe.sum_EE.size() <= layer_index) probe.sum_EE.resize(layer_index + 1);
-  HGNN_MOE_ASSERT(probe.sum_EE[layer_index].size() == g, "a probe serves one forward pass");
-  probe.sum_EE[layer_index].push_back(sum_EE);
+  probe.layer(layer_).mixing_EE.push_back(probe.sum(k_NEE));
 }
 
 CouplerState GnnCoupler::state() const {

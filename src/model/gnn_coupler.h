@@ -18,7 +18,8 @@ class GnnCoupler : public Coupler {
   GnnCoupler(ParameterStore& store, const std::string& name, const ModelConfig& config,
              std::int64_t layer, CouplerPath path);
 
-  at::Tensor forward(const at::Tensor& experts_NED, const ForwardContext& context) const override;
+  at::Tensor forward(const at::Tensor& experts_NED, const at::Tensor& input_ND,
+                     const ForwardContext& context) const override;
   CouplerState state() const override;
 
  private:
@@ -28,7 +29,7 @@ class GnnCoupler : public Coupler {
   };
 
   at::Tensor messages(const Layer& layer, const at::Tensor& x_NED) const;
-  void observe(std::size_t g, const at::Tensor& x_NED, MixingProbe& probe) const;
+  void observe(const Layer& layer, const at::Tensor& x_NED, GraphProbe& probe) const;
 
   std::int64_t layer_, num_experts_;
   CouplerPath path_;

@@ -18,8 +18,9 @@ constexpr double kUnitSoftplus = 0.541324854612918;
 }  // namespace
 
 HgnnCoupler::HgnnCoupler(ParameterStore& store, const std::string& name, const ModelConfig& config,
-                         CouplerPath path)
-    : path_(path),
+                         std::int64_t layer, CouplerPath path)
+    : layer_(layer),
+      path_(path),
       activation_(config.activation),
       residual_(config.residual),
       can_read_out_(config.can_collapse()),
@@ -35,6 +36,12 @@ HgnnCoupler::HgnnCoupler(ParameterStore& store, const std::string& name, const M
                              ? Initializer::constant(kUnitSoftplus)
                              : Initializer::normal(1.0));
       }()),
+      weight_proj_MD_([&] {
+        if (!config.has_token_weights()) return at::Tensor();
+        return store.add(name + ".hyperedge_weight_proj.weight",
+                         {config.hypergraph.num_hyperedges(), config.embed_dim},
+                         Initializer::constant(0.0));
+      }()),
       layers_([&] {
         const std::int64_t d = config.embed_dim;
         std::vector<Layer> layers;
@@ -49,23 +56,35 @@ HgnnCoupler::HgnnCoupler(ParameterStore& store, const std::string& name, const M
       }()),
       combiner_(store, name, config) {}
 
-at::Tensor HgnnCoupler::weights() const {
+at::Tensor HgnnCoupler::weights(const at::Tensor& input_ND) const {
   if (!raw_weights_M_.defined()) {
     return at::ones({incidence_EM_.size(1)}, incidence_EM_.options());
   }
+  if (!are_shared()) return at::softplus(at::linear(input_ND, weight_proj_MD_, raw_weights_M_));
   return weight_param_ == HyperedgeWeightParam::positive ? at::softplus(raw_weights_M_)
                                                          : raw_weights_M_;
 }
 
-at::Tensor HgnnCoupler::forward(const at::Tensor& experts_NED, const ForwardContext&) const {
+at::Tensor HgnnCoupler::mixing(const at::Tensor& weights) const {
+  return ops::mixing_matrix(incidence_EM_, weights, weighting_);
+}
+
+at::Tensor HgnnCoupler::forward(const at::Tensor& experts_NED, const at::Tensor& input_ND,
+                                const ForwardContext& context) const {
   if (incidence_EM_.size(1) == 0) return combiner_.forward(experts_NED);
+  const at::Tensor w = weights(input_ND);
+  if (context.graph_probe != nullptr && !are_shared()) {
+    LayerGraph& graph = context.graph_probe->layer(layer_);
+    graph.hyperedge_weights_M = context.graph_probe->sum(w);
+    graph.mixing_EE = {context.graph_probe->sum(mixing(w))};
+  }
   switch (path_) {
     case CouplerPath::collapsed:
-      return collapsed(experts_NED);
+      return collapsed(experts_NED, w);
     case CouplerPath::sequential:
-      return sequential(experts_NED);
+      return sequential(experts_NED, w);
     default:
-      return batched(experts_NED);
+      return batched(experts_NED, w);
   }
 }
 
@@ -77,74 +96,76 @@ at::Tensor HgnnCoupler::end_layer(const at::Tensor& convolved_NED, const at::Ten
 
 // The first `count` layers, each by `convolve`; in bf16 X is bf16 between them.
 template <typename Convolution>
-at::Tensor HgnnCoupler::run_layers(const at::Tensor& experts_NED, std::size_t count,
-                                   Convolution convolve) const {
-  const at::Tensor w_M = weights();
+at::Tensor HgnnCoupler::run_layers(const at::Tensor& experts_NED, const at::Tensor& weights,
+                                   std::size_t count, Convolution convolve) const {
   at::Tensor x_NED = precision_ == Precision::bf16 ? experts_NED.to(at::kBFloat16) : experts_NED;
   for (std::size_t g = 0; g < count; ++g) {
     const at::Tensor theta_DD = layers_[g].theta_DD.to(x_NED.scalar_type());
     const at::Tensor bias_D = layers_[g].bias_D.to(x_NED.scalar_type());
     const at::Tensor convolved_NED =
-        convolve(x_NED, incidence_EM_, w_M, weighting_, theta_DD, bias_D);
+        convolve(x_NED, incidence_EM_, weights, weighting_, theta_DD, bias_D);
     x_NED = end_layer(convolved_NED, x_NED);
   }
   return x_NED.to(experts_NED.scalar_type());
 }
 
 // The reference: one token after the other, one layer after the other.
-at::Tensor HgnnCoupler::sequential(const at::Tensor& experts_NED) const {
-  return combiner_.forward(run_layers(experts_NED, layers_.size(), ops::hypergraph_conv_reference));
+at::Tensor HgnnCoupler::sequential(const at::Tensor& experts_NED, const at::Tensor& weights) const {
+  return combiner_.forward(
+      run_layers(experts_NED, weights, layers_.size(), ops::hypergraph_conv_reference));
 }
 
-at::Tensor HgnnCoupler::batched(const at::Tensor& experts_NED) const {
+at::Tensor HgnnCoupler::batched(const at::Tensor& experts_NED, const at::Tensor& weights) const {
   if (!can_read_out_) {
-    return combiner_.forward(run_layers(experts_NED, layers_.size(), ops::hypergraph_conv));
+    return combiner_.forward(
+        run_layers(experts_NED, weights, layers_.size(), ops::hypergraph_conv));
   }
   // Nothing non-linear follows the last layer, so one weighted mean a token goes through it.
-  const at::Tensor x_NED = run_layers(experts_NED, layers_.size() - 1, ops::hypergraph_conv);
-  const at::Tensor mixing = ops::mixing_matrix(incidence_EM_, weights(), weighting_);
-  const at::Tensor mean_ND = ops::expert_readout(ops::collapse_mixing(mixing, 1).readout, x_NED);
-  return combiner_.forward_mean(
-      linear(mean_ND, layers_.back().theta_DD, layers_.back().bias_D, precision_));
+  const at::Tensor x_NED =
+      run_layers(experts_NED, weights, layers_.size() - 1, ops::hypergraph_conv);
+  const at::Tensor readout = ops::collapse_mixing(mixing(weights), 1).readout;
+  return combiner_.forward_mean(linear(ops::expert_readout(readout, x_NED), layers_.back().theta_DD,
+                                       layers_.back().bias_D, precision_));
 }
 
-at::Tensor HgnnCoupler::collapsed(const at::Tensor& experts_NED) const {
-  const at::Tensor mixing = ops::mixing_matrix(incidence_EM_, weights(), weighting_);
-  const ops::CollapsedMixing whole =
-      ops::collapse_mixing(mixing, static_cast<std::int64_t>(layers_.size()));
+at::Tensor HgnnCoupler::collapsed(const at::Tensor& experts_NED, const at::Tensor& weights) const {
+  const auto num_layers = static_cast<std::int64_t>(layers_.size());
+  const ops::CollapsedMixing whole = ops::collapse_mixing(mixing(weights), num_layers);
   at::Tensor m_ND = ops::expert_readout(whole.readout, experts_NED);
+  // [1] or, with weights per token, [N, 1]: the size that a layer's bias has reached.
+  const auto scale = [&](std::int64_t g) { return whole.bias_scales.narrow(-1, g, 1); };
   if (m_ND.size(0) <= m_ND.size(1)) {
-    for (std::size_t g = 0; g < layers_.size(); ++g) {
-      const at::Tensor bias_D = whole.bias_scales[static_cast<std::int64_t>(g)] * layers_[g].bias_D;
-      m_ND = linear(m_ND, layers_[g].theta_DD, bias_D, precision_);
+    for (std::int64_t g = 0; g < num_layers; ++g) {
+      m_ND = linear(m_ND, layers_[g].theta_DD, {}, precision_) + scale(g) * layers_[g].bias_D;
     }
     return combiner_.forward_mean(m_ND);
   }
   // With more tokens than features it takes fewer operations to multiply the weights first.
   at::Tensor product_DD = combiner_.weight();
-  at::Tensor bias_D = combiner_.bias();
-  for (std::size_t g = layers_.size(); g-- > 0;) {
-    const at::Tensor scale = whole.bias_scales[static_cast<std::int64_t>(g)];
-    bias_D = bias_D + scale * at::mv(product_DD, layers_[g].bias_D);
+  at::Tensor bias = combiner_.bias();  // [D] or [N, D]
+  for (std::int64_t g = num_layers; g-- > 0;) {
+    bias = bias + scale(g) * at::mv(product_DD, layers_[g].bias_D);
     product_DD = at::mm(product_DD, layers_[g].theta_DD);
   }
-  return combiner_.finish(linear(m_ND, product_DD, bias_D, precision_));
+  if (are_shared()) return combiner_.finish(linear(m_ND, product_DD, bias, precision_));
+  return combiner_.finish(linear(m_ND, product_DD, {}, precision_) + bias);
 }
 
 CouplerState HgnnCoupler::state() const {
   CouplerState state;
-  if (incidence_EM_.size(1) == 0) return state;
+  if (incidence_EM_.size(1) == 0 || !are_shared()) return state;
   const c10::NoGradGuard no_grad;
-  state.hyperedge_weights_M = weights().to(at::kCPU, at::kDouble);
-  state.mixing_EE =
-      ops::mixing_matrix(incidence_EM_, weights(), weighting_).to(at::kCPU, at::kDouble);
+  const at::Tensor w_M = weights({});
+  state.hyperedge_weights_M = w_M.to(at::kCPU, at::kDouble);
+  state.mixing_EE = mixing(w_M).to(at::kCPU, at::kDouble);
   return state;
 }
 
 double HgnnCoupler::smallest_relative_degree() const {
-  if (incidence_EM_.size(1) == 0) return 1.0;
+  // Weights per token are positive, and positive weights cannot cancel.
+  if (incidence_EM_.size(1) == 0 || !are_shared()) return 1.0;
   const c10::NoGradGuard no_grad;
-  return ops::smallest_relative_degree(incidence_EM_, weights());
+  return ops::smallest_relative_degree(incidence_EM_, weights({}));
 }
 
 }  // namespace hgnn_moe

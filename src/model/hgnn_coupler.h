@@ -15,9 +15,10 @@ namespace hgnn_moe {
 class HgnnCoupler : public Coupler {
  public:
   HgnnCoupler(ParameterStore& store, const std::string& name, const ModelConfig& config,
-              CouplerPath path);
+              std::int64_t layer, CouplerPath path);
 
-  at::Tensor forward(const at::Tensor& experts_NED, const ForwardContext& context) const override;
+  at::Tensor forward(const at::Tensor& experts_NED, const at::Tensor& input_ND,
+                     const ForwardContext& context) const override;
   CouplerState state() const override;
   double smallest_relative_degree() const override;
 
@@ -26,15 +27,19 @@ class HgnnCoupler : public Coupler {
     at::Tensor theta_DD, bias_D;
   };
 
-  at::Tensor weights() const;  // [M], the weights in force
+  bool are_shared() const { return !weight_proj_MD_.defined(); }
+  // The weights in force: [M], or [N, M] where they depend on the token.
+  at::Tensor weights(const at::Tensor& input_ND) const;
+  at::Tensor mixing(const at::Tensor& weights) const;  // P [E, E] or [N, E, E]
   template <typename Convolution>
-  at::Tensor run_layers(const at::Tensor& experts_NED, std::size_t count,
+  at::Tensor run_layers(const at::Tensor& experts_NED, const at::Tensor& weights, std::size_t count,
                         Convolution convolve) const;
-  at::Tensor sequential(const at::Tensor& experts_NED) const;
-  at::Tensor batched(const at::Tensor& experts_NED) const;
-  at::Tensor collapsed(const at::Tensor& experts_NED) const;
+  at::Tensor sequential(const at::Tensor& experts_NED, const at::Tensor& weights) const;
+  at::Tensor batched(const at::Tensor& experts_NED, const at::Tensor& weights) const;
+  at::Tensor collapsed(const at::Tensor& experts_NED, const at::Tensor& weights) const;
   at::Tensor end_layer(const at::Tensor& convolved_NED, const at::Tensor& x_NED) const;
 
+  std::int64_t layer_;
   CouplerPath path_;
   HgnnActivation activation_;
   bool residual_, can_read_out_;
@@ -42,7 +47,8 @@ class HgnnCoupler : public Coupler {
   HyperedgeWeightParam weight_param_;
   Precision precision_;
   at::Tensor incidence_EM_;
-  at::Tensor raw_weights_M_;  // the parameter; undefined where the weights are fixed or M = 0
+  at::Tensor raw_weights_M_;   // the parameter; undefined where the weights are fixed or M = 0
+  at::Tensor weight_proj_MD_;  // the parameter; undefined where tokens share the weights
   std::vector<Layer> layers_;
   Combiner combiner_;
 };

@@ -88,6 +88,7 @@ ModelConfig make_model_config(const TrainConfig& config, std::int64_t vocab_size
                                                                           : ops::Weighting::paper;
   model.weight_param = config.hyperedge_weight_param;
   model.learnable_weights = config.hgnn_learnable_edge_weights;
+  model.weight_source = config.hyperedge_weight_source;
   model.activation = config.hgnn_activation;
   model.residual = config.hgnn_residual;
   model.precision = config.precision;
@@ -102,10 +103,10 @@ ModelConfig make_model_config(const TrainConfig& config, std::int64_t vocab_size
 
 std::string no_op_reason(const ModelConfig& config) {
   if (config.coupler_type != CouplerType::hgnn) return "";
-  // Between non-linear layers even a mean over the experts changes what the next layer sees.
-  if (!config.can_collapse()) return config.num_experts == 1 ? "there is one expert" : "";
   if (config.num_experts == 1) return "there is one expert";
   if (config.hypergraph_is_empty()) return "the hypergraph has no hyperedge";
+  // Between non-linear layers even a mean over the experts changes what the next layer sees.
+  if (!config.can_collapse()) return "";
   bool all_hold_all = true;
   for (const auto& members : config.hypergraph.hyperedges) {
     all_hold_all &= static_cast<std::int64_t>(members.size()) == config.num_experts;
@@ -165,7 +166,8 @@ ParameterCounts count_parameters(const ModelConfig& config) {
       break;
     case CouplerType::hgnn:
       coupler = g * (d * d + d) + combiner +
-                (config.has_hyperedge_weights() ? config.hypergraph.num_hyperedges() : 0);
+                (config.has_hyperedge_weights() ? config.hypergraph.num_hyperedges() : 0) +
+                (config.has_token_weights() ? config.hypergraph.num_hyperedges() * d : 0);
       break;
     case CouplerType::mean:
       coupler = combiner;

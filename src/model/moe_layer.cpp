@@ -25,7 +25,8 @@ at::Tensor MoeLayer::forward(const at::Tensor& x_BTD, const ForwardContext& cont
   const auto tokens = x_BTD.size(0) * x_BTD.size(1);
   const at::Tensor experts_NED =
       experts_BTED.view({tokens, experts_BTED.size(2), experts_BTED.size(3)});
-  return x_BTD + coupler_->forward(experts_NED, context).view(x_BTD.sizes());
+  const at::Tensor input_ND = x_BTD.reshape({tokens, x_BTD.size(2)});
+  return x_BTD + coupler_->forward(experts_NED, input_ND, context).view(x_BTD.sizes());
 }
 
 }  // namespace hgnn_moe

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "cpu_launch.h"
 #include "expert_mix_kernels.h"
 
 #include "hgnn_moe/base/error.h"
@@ -48,11 +49,6 @@ class ExpertMix : public torch::autograd::Function<ExpertMix> {
   }
 };
 
-bool has_kernel(const at::Tensor& x) {
-  return x.is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble ||
-                        x.scalar_type() == at::kBFloat16);
-}
-
 }  // namespace
 
 at::Tensor expert_mix(const at::Tensor& mixing, const at::Tensor& x_NED) {
@@ -61,9 +57,8 @@ at::Tensor expert_mix(const at::Tensor& mixing, const at::Tensor& x_NED) {
                   mixing.size(-1), x_NED.size(1));
   HGNN_MOE_ASSERT(mixing.dim() == 2 || mixing.size(0) == num_tokens,
                   "mixing of {} tokens for {} tokens", mixing.size(0), num_tokens);
-  if (has_kernel(x_NED)) {
-    const auto type = x_NED.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-    return ExpertMix::apply(mixing.to(type).contiguous(), x_NED.contiguous());
+  if (has_cpu_kernel(x_NED)) {
+    return ExpertMix::apply(mixing.to(weight_type(x_NED)).contiguous(), x_NED.contiguous());
   }
   const at::Tensor k = mixing.to(x_NED.scalar_type());
   // bmm reads an expanded matrix with stride 0; matmul(K, X) would copy X under autograd.

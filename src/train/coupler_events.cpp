@@ -23,7 +23,7 @@ MetricMatrix to_matrix(const at::Tensor& values_EE) {
 }  // namespace
 
 std::vector<CouplerEvent> coupler_events(const LanguageModel& model, std::int64_t step,
-                                         const std::vector<std::vector<at::Tensor>>& mean_mixing) {
+                                         const std::vector<LayerGraph>& mean_graphs) {
   std::vector<CouplerEvent> events;
   for (std::size_t l = 0; l < model.layers().size(); ++l) {
     const Coupler* coupler = model.layers()[l].coupler();
@@ -36,13 +36,18 @@ std::vector<CouplerEvent> coupler_events(const LanguageModel& model, std::int64_
       event.hyperedge_weights = to_vector(state.hyperedge_weights_M);
       event.mixing = to_matrix(state.mixing_EE);
       events.push_back(event);
+    } else if (model.config().has_token_weights()) {
+      HGNN_MOE_ASSERT(mean_graphs.size() > l, "no mean graph of layer {}", l);
+      event.hyperedge_weights = to_vector(mean_graphs[l].hyperedge_weights_M);
+      event.mixing = to_matrix(mean_graphs[l].mixing_EE.at(0));
+      events.push_back(event);
     }
     for (std::size_t g = 0; g < state.adjacency_EE.size(); ++g) {
-      HGNN_MOE_ASSERT(mean_mixing.size() > l && mean_mixing[l].size() > g,
+      HGNN_MOE_ASSERT(mean_graphs.size() > l && mean_graphs[l].mixing_EE.size() > g,
                       "no mean mixing of layer {}, coupler layer {}", l, g);
       event.coupler_layer = static_cast<std::int64_t>(g);
       event.adjacency = to_matrix(state.adjacency_EE[g]);
-      event.mixing = to_matrix(mean_mixing[l][g]);
+      event.mixing = to_matrix(mean_graphs[l].mixing_EE[g]);
       events.push_back(event);
     }
   }

@@ -10,8 +10,8 @@
 namespace hgnn_moe {
 
 // One event a layer for an HGNN (weights and P are shared by its coupler layers), one a layer and
-// coupler layer for a GNN with `mean_mixing` [layer][coupler layer], none for other couplers.
+// coupler layer for a GNN, none for other couplers. `mean_graphs` as train/evaluation.h makes them.
 std::vector<CouplerEvent> coupler_events(const LanguageModel& model, std::int64_t step,
-                                         const std::vector<std::vector<at::Tensor>>& mean_mixing);
+                                         const std::vector<LayerGraph>& mean_graphs);
 
 }  // namespace hgnn_moe

@@ -68,26 +68,27 @@ EvaluationResult evaluate(const LanguageModel& model, const data::SampleSet& set
   return result;
 }
 
-std::vector<std::vector<at::Tensor>> mean_mixing(const LanguageModel& model,
-                                                 const data::SampleSet& set,
-                                                 const std::vector<std::int64_t>& rows,
-                                                 std::int64_t batch_size, c10::Device device) {
-  if (model.config().coupler_type != CouplerType::gnn || rows.empty()) return {};
+std::vector<LayerGraph> mean_graphs(const LanguageModel& model, const data::SampleSet& set,
+                                    const std::vector<std::int64_t>& rows, std::int64_t batch_size,
+                                    c10::Device device) {
+  if (!model.config().graph_depends_on_data() || rows.empty()) return {};
   const c10::NoGradGuard no_grad;
   const data::Batch batch =
       data::make_batch(set, rows, 0, std::min(batch_size, static_cast<std::int64_t>(rows.size())));
   const DeviceBatch tensors = to_device(batch, 0, device);
-  MixingProbe probe;
+  GraphProbe probe;
   probe.real_tokens_N = at::arange(batch.length, tensors.lengths_B.options())
                             .lt(tensors.lengths_B.view({-1, 1}))
                             .flatten();
   ForwardContext context;
-  context.mixing_probe = &probe;
+  context.graph_probe = &probe;
   model.hidden(tensors.tokens_BT, context);
-  for (auto& layer : probe.sum_EE) {
-    for (at::Tensor& sum : layer) sum = sum / static_cast<double>(batch.real_tokens);
+  for (LayerGraph& graph : probe.layers) {
+    const auto tokens = static_cast<double>(batch.real_tokens);
+    if (graph.hyperedge_weights_M.defined()) graph.hyperedge_weights_M.div_(tokens);
+    for (at::Tensor& sum_EE : graph.mixing_EE) sum_EE.div_(tokens);
   }
-  return probe.sum_EE;
+  return probe.layers;
 }
 
 }  // namespace hgnn_moe

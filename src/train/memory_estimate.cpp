@@ -53,6 +53,10 @@ MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t batch_siz
   std::int64_t layer =
       n * d * e * (expert_units(dropout) + coupler_units(config, resolve_path(config, path))) +
       6 * n * d;
+  if (config.has_token_weights()) {
+    // Weights before and after softplus, degrees and P of every token, with what they keep.
+    layer += n * (4 * config.hypergraph.num_hyperedges() + 4 * e * e);
+  }
   if (dropout) {
     // softmax and its dropped copy, [B, A, T, T] an expert
     layer += 2 * n * config.num_heads * config.max_seq_length * e;

@@ -92,8 +92,9 @@ Json resume_fingerprint(const TrainConfig& config, const ModelConfig& model,
   }
   fingerprint["vocab_size"] = model.vocab_size;
   if (config.coupler_type == CouplerType::hgnn) {
-    for (const char* key : {"hgnn_learnable_edge_weights", "hyperedge_weighting",
-                            "hyperedge_weight_param", "hgnn_activation", "hgnn_residual"}) {
+    for (const char* key :
+         {"hgnn_learnable_edge_weights", "hyperedge_weighting", "hyperedge_weight_param",
+          "hyperedge_weight_source", "hgnn_activation", "hgnn_residual"}) {
       fingerprint[key] = all.at(key);
     }
     fingerprint["hyperedges (hash)"] = hash_of_hyperedges(model.hypergraph);

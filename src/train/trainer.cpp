@@ -238,9 +238,9 @@ void Trainer::evaluate_now(bool last) {
 }
 
 void Trainer::record_couplers() {
-  const auto mixing = mean_mixing(parts_.model, *parts_.dataset.eval, eval_rows_,
+  const auto graphs = mean_graphs(parts_.model, *parts_.dataset.eval, eval_rows_,
                                   parts_.config.batch_size, parts_.device);
-  for (const CouplerEvent& event : coupler_events(parts_.model, state_.step, mixing)) {
+  for (const CouplerEvent& event : coupler_events(parts_.model, state_.step, graphs)) {
     parts_.metrics.write(event);
   }
   warn_of_cancelled_degrees();

@@ -36,7 +36,8 @@ TEST(TrainOptions, NamesAreFrozen) {
       "sample_ids", "sample_tokens", "temperature", "top_k", "lr_schedule", "dry_run",
       "keep_checkpoints", "save_every", "overwrite", "synthetic_data",
       // coupling operations
-      "hgnn_activation", "hgnn_residual", "coupler_path", "verify_coupler"};
+      "hyperedge_weight_source", "hgnn_activation", "hgnn_residual", "coupler_path",
+      "verify_coupler"};
   const std::vector<std::string> names = option_names();
   EXPECT_EQ(std::set<std::string>(names.begin(), names.end()), frozen);
   EXPECT_EQ(names.size(), frozen.size()) << "a name stands in the table twice";
@@ -51,7 +52,8 @@ TEST(TrainOptions, DefaultsAreFrozen) {
       "num_experts": 4, "gnn_layers": 2, "coupler_type": "GNN", "hgnn_conv_type": "HypergraphConv",
       "static_hyperedge_strategy": "all_pairs", "hyperedges_file": null,
       "hgnn_learnable_edge_weights": true, "hyperedge_weighting": "pyg",
-      "hyperedge_weight_param": "positive", "hgnn_activation": "none",
+      "hyperedge_weight_param": "positive", "hyperedge_weight_source": "shared",
+      "hgnn_activation": "none",
       "hgnn_residual": false, "compat": "none",
       "dataset_name": "wikitext", "dataset_config_name": "wikitext-2-v1", "sample_mode": "lines",
       "shuffle": true, "num_train_samples": -1, "num_eval_samples": -1,

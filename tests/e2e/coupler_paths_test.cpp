@@ -66,6 +66,28 @@ TEST_F(CouplerPathsTest, TheSummaryNamesThePathTaken) {
   EXPECT_EQ(taken({{"coupler_type", "GNN"}}), "batched");
 }
 
+TEST_F(CouplerPathsTest, WeightsPerTokenTrainAndAreRecordedAsMeans) {
+  const Flags flags = flags_.with({{"hyperedge_weight_source", "token"},
+                                   {"num_experts", "4"},
+                                   {"max_steps", "6"},
+                                   {"verify_coupler", ""}});
+  expect_success(run(flags));
+  const auto events = read_events(path("runs/run"), "coupler");
+  ASSERT_FALSE(events.empty());
+  EXPECT_EQ(events.front().at("hyperedge_weights").size(), 6u);
+  EXPECT_EQ(events.front().at("mixing").size(), 4u);
+  EXPECT_NEAR(events.front().at("hyperedge_weights")[0].get<double>(), 1.0, 1e-6) << "at the start";
+  EXPECT_NE(events.back().at("hyperedge_weights"), events.front().at("hyperedge_weights"));
+  // Shared weights are another model.
+  expect_failure(
+      run(flags.with({{"hyperedge_weight_source", "shared"}, {"resume_checkpoint", "auto"}})),
+      ExitCode::usage, {"hyperedge_weight_source: token in the checkpoint, shared now"});
+  const Flags other = flags.with({{"run_name", "other"}});
+  expect_failure(run(other.with({{"no_hgnn_learnable_edge_weights", ""}})), ExitCode::usage,
+                 {"hyperedge_weight_source (flag)", "hgnn_learnable_edge_weights (flag)"});
+  expect_failure(run(other.with({{"compat", "original"}})), ExitCode::usage, {"compat (flag)"});
+}
+
 TEST_F(CouplerPathsTest, VerificationSaysWhatItComparedAndChangesNothing) {
   const Flags short_run = flags_.with({{"max_steps", "3"}, {"num_experts", "4"}});
   expect_success(run(short_run.with({{"checkpoint_dir", "plain"}})));

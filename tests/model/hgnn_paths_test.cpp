@@ -1,5 +1,8 @@
 // The HGNN coupler's three paths compute one function.
 
+#include <cmath>
+#include <string>
+
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -44,18 +47,43 @@ std::vector<at::Tensor> loss_and_gradients(const LanguageModel& model, const at:
   return result;
 }
 
+// The projection starts at zero, where every token has the same weights.
+void spread_token_weights(const LanguageModel& model) {
+  const c10::NoGradGuard no_grad;
+  for (const NamedParameter& parameter : model.parameters()) {
+    if (parameter.name.find("hyperedge_weight_proj") == std::string::npos) continue;
+    at::Tensor(parameter.tensor).copy_(testing::random_tensor(parameter.tensor.sizes(), 8));
+  }
+}
+
+TEST(HgnnPaths, WeightsPerTokenBeginAsSharedOnes) {
+  const at::Tensor tokens = some_tokens(2, 10);
+  ModelConfig config = small_hgnn(4, 2);
+  const LanguageModel shared(config, 3, at::kDouble, at::kCPU);
+  config.weight_source = HyperedgeWeightSource::token;
+  const LanguageModel per_token(config, 3, at::kDouble, at::kCPU);
+  const auto expected = loss_and_gradients(shared, tokens)[0];
+  EXPECT_TRUE(close(loss_and_gradients(per_token, tokens)[0], expected, 100));
+  spread_token_weights(per_token);
+  const double moved = loss_and_gradients(per_token, tokens)[0].item<double>();
+  EXPECT_GT(std::abs(moved - expected.item<double>()), 1e-6);
+}
+
 TEST(HgnnPaths, AgreeInLossAndEveryGradient) {
   for (const std::int64_t experts : {2, 3, 4, 5, 8}) {
     for (const bool gelu : {false, true}) {
       for (const bool residual : {false, true}) {
         for (const std::int64_t length : {3, 10}) {  // fewer and more tokens than features
           ModelConfig config = small_hgnn(experts, experts == 2 ? 2 : experts - 1);
+          config.weight_source =
+              experts % 2 == 0 ? HyperedgeWeightSource::token : HyperedgeWeightSource::shared;
           config.activation = gelu ? HgnnActivation::gelu : HgnnActivation::none;
           config.residual = residual;
           config.weighting = residual ? ops::Weighting::paper : ops::Weighting::pyg;
           const at::Tensor tokens = some_tokens(2, length);
           const auto run = [&](CouplerPath path) {
             const LanguageModel model(config, 3, at::kDouble, at::kCPU, path);
+            spread_token_weights(model);
             return loss_and_gradients(model, tokens);
           };
           const auto expected = run(CouplerPath::sequential);

@@ -68,17 +68,20 @@ struct Strategy {
   const char* name;
   CouplerType type;
   std::int64_t hyperedge_size;  // 0: all experts
+  HyperedgeWeightSource weight_source = HyperedgeWeightSource::shared;
 };
 
 // No token may depend on a later one: change token t and all after it; all before stays equal to
 // the bit. The original's batching fails this from four experts (pairs) and five (triplets) on.
 TEST(LanguageModel, NoTokenDependsOnALaterOne) {
-  const Strategy strategies[] = {{"GNN", CouplerType::gnn, 0},
-                                 {"HGNN pairs", CouplerType::hgnn, 2},
-                                 {"HGNN triplets", CouplerType::hgnn, 3},
-                                 {"HGNN all", CouplerType::hgnn, 0},
-                                 {"MEAN", CouplerType::mean, 0},
-                                 {"NONE", CouplerType::none, 0}};
+  const Strategy strategies[] = {
+      {"GNN", CouplerType::gnn, 0},
+      {"HGNN pairs", CouplerType::hgnn, 2},
+      {"HGNN triplets", CouplerType::hgnn, 3},
+      {"HGNN pairs, weights per token", CouplerType::hgnn, 2, HyperedgeWeightSource::token},
+      {"HGNN all", CouplerType::hgnn, 0},
+      {"MEAN", CouplerType::mean, 0},
+      {"NONE", CouplerType::none, 0}};
   const c10::NoGradGuard no_grad;
   for (const Strategy& strategy : strategies) {
     for (const std::int64_t experts : {1, 2, 3, 4, 5, 6, 7, 8, 16}) {
@@ -86,7 +89,14 @@ TEST(LanguageModel, NoTokenDependsOnALaterOne) {
       ModelConfig config = small_config(strategy.type, experts);
       const std::int64_t size = strategy.hyperedge_size == 0 ? experts : strategy.hyperedge_size;
       config.hypergraph = ops::complete_uniform_hypergraph(experts, size);
+      config.weight_source = strategy.weight_source;
+      if (config.has_token_weights()) config.weight_param = HyperedgeWeightParam::positive;
       const LanguageModel model(config, 5, at::kFloat, at::kCPU);
+      for (const NamedParameter& parameter : model.parameters()) {
+        // The projection starts at zero, which would hide weights that leak.
+        if (parameter.name.find("hyperedge_weight_proj") == std::string::npos) continue;
+        at::Tensor(parameter.tensor).copy_(testing::random_tensor(parameter.tensor.sizes(), 8));
+      }
       const at::Tensor tokens_BT = at::arange(24, at::kLong).view({2, 12});
       for (const bool training : {false, true}) {
         ForwardContext context;

@@ -64,6 +64,18 @@ TEST(ModelConfig, CountsAreThoseOfTheModel) {
   }
 }
 
+TEST(ModelConfig, AProjectionForWeightsPerTokenIsCounted) {
+  TrainConfig config = published(CouplerType::hgnn, 4, 16, 2, 3);
+  const std::int64_t shared = count_parameters(make_model_config(config, 40)).total();
+  config.hyperedge_weight_source = HyperedgeWeightSource::token;
+  const ModelConfig model_config = make_model_config(config, 40);
+  EXPECT_EQ(count_parameters(model_config).total(), shared + 2 * 6 * 16) << "[M, D] a layer";
+  const LanguageModel model(model_config, 1, at::kFloat, at::kCPU);
+  std::int64_t total = 0;
+  for (const auto& parameter : model.parameters()) total += parameter.tensor.numel();
+  EXPECT_EQ(total, shared + 2 * 6 * 16);
+}
+
 TEST(ModelConfig, NoOpGraphsAreRecognised) {
   TrainConfig config = published(CouplerType::hgnn, 4, 16, 1, 2);
   const auto reason = [&] { return no_op_reason(make_model_config(config, 40)); };
@@ -75,6 +87,9 @@ TEST(ModelConfig, NoOpGraphsAreRecognised) {
   EXPECT_EQ(reason(), "") << "pyg: a scalar is left";
   config.hyperedge_weighting = HyperedgeWeighting::paper;
   EXPECT_NE(reason(), "");
+  config.hgnn_residual = true;
+  EXPECT_EQ(reason(), "") << "not linear";
+  config.hgnn_residual = false;
   config.static_hyperedge_strategy = HyperedgeStrategy::all_pairs;
   EXPECT_EQ(reason(), "");
   config.num_experts = 1;

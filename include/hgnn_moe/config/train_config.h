@@ -12,6 +12,7 @@ enum class CouplerType { gnn, hgnn, mean, none };
 enum class HyperedgeStrategy { all_pairs, all_triplets, all };
 enum class HyperedgeWeighting { pyg, paper };
 enum class HyperedgeWeightParam { positive, raw };
+enum class HyperedgeWeightSource { shared, token };
 enum class HgnnActivation { none, gelu };
 // How a coupler is computed, see docs/model.md; automatic is the fastest that applies.
 enum class CouplerPath { automatic, collapsed, batched, sequential };
@@ -39,6 +40,7 @@ struct TrainConfig {
   bool hgnn_learnable_edge_weights = true;
   HyperedgeWeighting hyperedge_weighting = HyperedgeWeighting::pyg;
   HyperedgeWeightParam hyperedge_weight_param = HyperedgeWeightParam::positive;
+  HyperedgeWeightSource hyperedge_weight_source = HyperedgeWeightSource::shared;
   HgnnActivation hgnn_activation = HgnnActivation::none;
   bool hgnn_residual = false;
   Compat compat = Compat::none;
@@ -118,6 +120,7 @@ const std::vector<std::string>& names_of(CouplerType);
 const std::vector<std::string>& names_of(HyperedgeStrategy);
 const std::vector<std::string>& names_of(HyperedgeWeighting);
 const std::vector<std::string>& names_of(HyperedgeWeightParam);
+const std::vector<std::string>& names_of(HyperedgeWeightSource);
 const std::vector<std::string>& names_of(HgnnActivation);
 const std::vector<std::string>& names_of(CouplerPath);
 const std::vector<std::string>& names_of(SampleMode);

@@ -21,8 +21,8 @@ CouplerPath resolve_path(const ModelConfig& config, CouplerPath path);
 // What a coupler can say of its graph without data; matrices [E, E] and vectors [M] in float64
 // on the CPU, one entry a coupler layer where layers differ.
 struct CouplerState {
-  at::Tensor hyperedge_weights_M;        // HGNN: the weights in force
-  at::Tensor mixing_EE;                  // HGNN: P
+  at::Tensor hyperedge_weights_M;        // HGNN: the weights in force, where tokens share them
+  at::Tensor mixing_EE;                  // HGNN: their P
   std::vector<at::Tensor> adjacency_EE;  // GNN: sigmoid(adjacency_logits) a coupler layer
 };
 
@@ -30,8 +30,8 @@ class Coupler {
  public:
   virtual ~Coupler() = default;
 
-  // experts_NED [N, E, D] to [N, D].
-  virtual at::Tensor forward(const at::Tensor& experts_NED,
+  // experts_NED [N, E, D] to [N, D]; input_ND [N, D] is what the experts have read.
+  virtual at::Tensor forward(const at::Tensor& experts_NED, const at::Tensor& input_ND,
                              const ForwardContext& context) const = 0;
   virtual CouplerState state() const = 0;
   // HGNN: see ops::smallest_relative_degree; 1 for the others.

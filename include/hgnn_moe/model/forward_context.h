@@ -13,10 +13,20 @@ namespace hgnn_moe {
 // Places where dropout acts. The order is part of every mask: append only.
 enum class DropoutPlace : std::uint32_t { embedding, attention, ffn_hidden, ffn_output };
 
-// Collects the sums over real tokens of the mixing matrices of a GNN, which depend on the data.
-struct MixingProbe {
-  at::Tensor real_tokens_N;                     // [N] bool: padding is left out
-  std::vector<std::vector<at::Tensor>> sum_EE;  // [layer][coupler layer], float64 on the CPU
+// The graph of one layer, over the real tokens of a batch; float64 on the CPU.
+struct LayerGraph {
+  at::Tensor hyperedge_weights_M;     // HGNN with weights per token
+  std::vector<at::Tensor> mixing_EE;  // GNN: K of each coupler layer; HGNN: P
+};
+
+// Collects the sums over real tokens of graphs that depend on the data.
+struct GraphProbe {
+  at::Tensor real_tokens_N;  // [N] bool: padding is left out
+  std::vector<LayerGraph> layers;
+
+  // The sum over real tokens of values [N, ...].
+  at::Tensor sum(const at::Tensor& values) const;
+  LayerGraph& layer(std::int64_t index);
 };
 
 struct ForwardContext {
@@ -25,7 +35,7 @@ struct ForwardContext {
   std::uint64_t seed = 0;
   std::int64_t step = 0;        // finished updates
   at::Tensor sample_indices_B;  // [B] int64: index of each row in the global step
-  MixingProbe* mixing_probe = nullptr;
+  GraphProbe* graph_probe = nullptr;
 
   // The stream of one dropout site; `layer` and `expert` count from 0.
   ops::DropoutStream dropout(std::int64_t layer, std::int64_t expert, DropoutPlace place) const;

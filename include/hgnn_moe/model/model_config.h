@@ -24,6 +24,7 @@ struct ModelConfig {
   ops::Weighting weighting = ops::Weighting::pyg;
   HyperedgeWeightParam weight_param = HyperedgeWeightParam::positive;
   bool learnable_weights = true;
+  HyperedgeWeightSource weight_source = HyperedgeWeightSource::shared;
   HgnnActivation activation = HgnnActivation::none;
   bool residual = false;  // X <- act(conv(X)) + X in an HGNN
   Precision precision = Precision::fp32;
@@ -31,6 +32,13 @@ struct ModelConfig {
   std::int64_t head_dim() const { return embed_dim / num_heads; }
   // An HGNN without hyperedges computes MEAN.
   bool hypergraph_is_empty() const { return hypergraph.num_hyperedges() == 0; }
+  bool has_token_weights() const {
+    return has_hyperedge_weights() && weight_source == HyperedgeWeightSource::token;
+  }
+  // Whether its graphs are known without data.
+  bool graph_depends_on_data() const {
+    return coupler_type == CouplerType::gnn || has_token_weights();
+  }
   // Whether an HGNN is linear up to its readout.
   bool can_collapse() const {
     return coupler_type == CouplerType::hgnn && activation == HgnnActivation::none && !residual;

@@ -35,11 +35,10 @@ EvaluationResult evaluate(const LanguageModel& model, const data::SampleSet& set
                           std::int64_t workers, c10::Device device,
                           TokenLosses* token_losses = nullptr);
 
-// The mixing matrices of a GNN, averaged over the real tokens of the first batch of `rows`:
-// [layer][coupler layer], each [E, E] float64 on the CPU. Empty for other couplers.
-std::vector<std::vector<at::Tensor>> mean_mixing(const LanguageModel& model,
-                                                 const data::SampleSet& set,
-                                                 const std::vector<std::int64_t>& rows,
-                                                 std::int64_t batch_size, c10::Device device);
+// Graphs that depend on the data (a GNN's, an HGNN's with weights per token), averaged over the
+// real tokens of the first batch of `rows`, one a layer. Empty for other couplers.
+std::vector<LayerGraph> mean_graphs(const LanguageModel& model, const data::SampleSet& set,
+                                    const std::vector<std::int64_t>& rows, std::int64_t batch_size,
+                                    c10::Device device);
 
 }  // namespace hgnn_moe

@@ -3,9 +3,9 @@
 
 #include <cstdint>
 
-namespace hgnn_moe::ops {
+#include "kernel_type.h"
 
-enum class KernelType { float64, float32, bfloat16 };
+namespace hgnn_moe::ops {
 
 // Plain pointers and sizes; tokens begin to end of contiguous [N, E, D] and [N, R, D].
 struct ExpertMixArguments {

@@ -1,0 +1,92 @@
+// Products of one token's small matrices with its rows of D elements.
+#pragma once
+
+#include "vector.h"
+
+namespace hgnn_moe::ops::HGNN_MOE_ISA {
+
+// A tile of the product: 4 rows by 2 vectors leave room in 16 registers for the loads.
+constexpr int kTileRows = 4;
+constexpr int kTileVectors = 2;
+
+// Rows `rows` of one token's out = mixing x: every x is loaded once for all of them.
+template <int Rows, typename Scalar, typename Compute>
+void mix_rows(const Compute* mixing, std::int64_t experts, const Scalar* x, Scalar* out,
+              std::int64_t dim) {
+  constexpr int kWidth = kTileVectors * kLanes<Compute>;
+  std::int64_t d = 0;
+  for (; d + kWidth <= dim; d += kWidth) {
+    Vector<Compute> sum[Rows][kTileVectors] = {};
+    for (std::int64_t e = 0; e < experts; ++e) {
+      const Scalar* row = x + e * dim + d;
+      const Vector<Compute> x0 = load_vector(row);
+      const Vector<Compute> x1 = load_vector(row + kLanes<Compute>);
+#pragma GCC unroll 4
+      for (int r = 0; r < Rows; ++r) {
+        const Compute k = mixing[r * experts + e];
+        sum[r][0] += k * x0;
+        sum[r][1] += k * x1;
+      }
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < Rows; ++r) {
+      store_vector(out + r * dim + d, sum[r][0]);
+      store_vector(out + r * dim + d + kLanes<Compute>, sum[r][1]);
+    }
+  }
+  for (; d < dim; ++d) {
+    for (int r = 0; r < Rows; ++r) {
+      Compute sum = 0;
+      for (std::int64_t e = 0; e < experts; ++e) {
+        sum += mixing[r * experts + e] * load(x + e * dim + d);
+      }
+      store(out + r * dim + d, sum);
+    }
+  }
+}
+
+// out [rows, dim] = mixing [rows, experts] x [experts, dim].
+template <typename Scalar, typename Compute>
+void multiply(const Compute* mixing, const Scalar* x, Scalar* out, std::int64_t rows,
+              std::int64_t experts, std::int64_t dim) {
+  std::int64_t r = 0;
+  for (; r + kTileRows <= rows; r += kTileRows) {
+    mix_rows<kTileRows>(mixing + r * experts, experts, x, out + r * dim, dim);
+  }
+  for (; r < rows; ++r) mix_rows<1>(mixing + r * experts, experts, x, out + r * dim, dim);
+}
+
+// out[r * stride] += <d_out row r, x row>.
+template <int Rows, typename Scalar, typename Compute>
+void dot_rows(const Scalar* d_out, const Scalar* x, std::int64_t dim, Compute* out,
+              std::int64_t stride) {
+  Vector<Compute> sum[Rows] = {};
+  std::int64_t d = 0;
+  for (; d + kLanes<Compute> <= dim; d += kLanes<Compute>) {
+    const Vector<Compute> in = load_vector(x + d);
+#pragma GCC unroll 4
+    for (int r = 0; r < Rows; ++r) sum[r] += load_vector(d_out + r * dim + d) * in;
+  }
+  for (int r = 0; r < Rows; ++r) {
+    Compute total = sum_of_lanes<Compute>(sum[r]);
+    for (std::int64_t i = d; i < dim; ++i) total += load(d_out + r * dim + i) * load(x + i);
+    out[r * stride] += total;
+  }
+}
+
+// out [rows, experts] += y [rows, dim] x^T [dim, experts].
+template <typename Scalar, typename Compute>
+void add_outer_product(const Scalar* y, const Scalar* x, Compute* out, std::int64_t rows,
+                       std::int64_t experts, std::int64_t dim) {
+  for (std::int64_t e = 0; e < experts; ++e) {
+    std::int64_t r = 0;
+    for (; r + kTileRows <= rows; r += kTileRows) {
+      dot_rows<kTileRows>(y + r * dim, x + e * dim, dim, out + r * experts + e, experts);
+    }
+    for (; r < rows; ++r) {
+      dot_rows<1>(y + r * dim, x + e * dim, dim, out + r * experts + e, experts);
+    }
+  }
+}
+
+}  // namespace hgnn_moe::ops::HGNN_MOE_ISA
