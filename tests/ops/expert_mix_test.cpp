@@ -88,6 +88,18 @@ TEST_P(ExpertMixByIsa, WritesNothingOutsideItsOutput) {
   }
 }
 
+// One exact product an element, so that only the rounding to bfloat16 is left.
+TEST_P(ExpertMixByIsa, Bfloat16IsRoundedToNearest) {
+  const Sizes s{50, 1, 1, 101};
+  const at::Tensor x = random_tensor({s.tokens, 1, s.dim}, 2).to(at::kBFloat16);
+  for (const double factor : {1.00390625, 1.01171875, -3.02734375}) {
+    const at::Tensor mixing = at::full({1, 1}, factor, at::kFloat);
+    at::Tensor out = at::empty_like(x);
+    expert_mix_cpu(GetParam(), mixing, x, shape_of(s, false), out);
+    EXPECT_TRUE(at::equal(out, (x.to(at::kFloat) * factor).to(at::kBFloat16))) << factor;
+  }
+}
+
 TEST_P(ExpertMixByIsa, NotANumberStaysInItsToken) {
   const Sizes s{9, 3, 4, 37};
   for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
