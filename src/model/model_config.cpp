@@ -139,14 +139,15 @@ std::vector<std::string> hypergraph_notes(const ModelConfig& config) {
   }
   std::vector<std::string> notes;
   if (!empty.empty()) {
-    notes.push_back(fmt::format("{} hyperedges hold no expert and do nothing; the first is {}",
-                                empty.size(), empty.front()));
+    notes.push_back(
+        fmt::format("hyperedges without experts do nothing: {} of them, the first is {}",
+                    empty.size(), empty.front()));
   }
   if (!repeated.empty()) {
-    notes.push_back(
-        fmt::format("{} hyperedges have the experts of an earlier one, which then counts more than "
-                    "once; the first is {}",
-                    repeated.size(), repeated.front()));
+    notes.push_back(fmt::format(
+        "hyperedges with the experts of an earlier one count more than once: {} of them, the first "
+        "is {}",
+        repeated.size(), repeated.front()));
   }
   if (!isolated.empty()) {
     notes.push_back(fmt::format(

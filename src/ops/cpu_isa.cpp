@@ -1,4 +1,4 @@
-#include "cpu_isa.h"
+#include "hgnn_moe/ops/cpu_isa.h"
 
 #include <algorithm>
 #include <cstdlib>

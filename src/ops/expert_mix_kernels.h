@@ -5,7 +5,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "cpu_isa.h"
+#include "hgnn_moe/ops/cpu_isa.h"
 
 namespace hgnn_moe::ops {
 

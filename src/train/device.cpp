@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "hgnn_moe/base/error.h"
+#include "hgnn_moe/ops/cpu_isa.h"
 
 namespace hgnn_moe {
 
@@ -57,6 +58,7 @@ DeviceChoice choose_device(const std::string& request, const ops::CudaStatus& cu
 }
 
 void configure_machine(const TrainConfig& config) {
+  ops::cpu_isa();  // a wrong HGNN_MOE_CPU is said before the run folder is touched
   const auto cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   at::set_num_threads(config.threads > 0 ? static_cast<int>(config.threads) : cores);
   if (config.deterministic) {

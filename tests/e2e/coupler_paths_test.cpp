@@ -100,6 +100,16 @@ TEST_F(CouplerPathsTest, VerificationSaysWhatItComparedAndChangesNothing) {
   }
 }
 
+TEST_F(CouplerPathsTest, TheInstructionSetCanBeForced) {
+  const Flags short_run = flags_.with({{"max_steps", "3"}, {"num_experts", "4"}});
+  ProcessOptions options;
+  options.environment["HGNN_MOE_CPU"] = "mmx";
+  expect_failure(run(short_run, options), ExitCode::usage, {"HGNN_MOE_CPU is mmx", "baseline"});
+  EXPECT_FALSE(fs::exists(path("runs/run"))) << "said before the run folder is made";
+  options.environment["HGNN_MOE_CPU"] = "baseline";
+  expect_success(run(short_run.with({{"verify_coupler", ""}}), options));
+}
+
 TEST_F(CouplerPathsTest, CollapsedIsRefusedWhereTheCouplerIsNotLinear) {
   const Flags collapsed = flags_.with({{"coupler_path", "collapsed"}});
   expect_failure(run(collapsed.with({{"hgnn_activation", "gelu"}})), ExitCode::usage,

@@ -105,7 +105,7 @@ TEST(ModelConfig, OddHypergraphsAreNoted) {
   config.hypergraph = {5, {{0, 1}, {}, {1, 2}, {0, 1}}};
   const std::vector<std::string> notes = hypergraph_notes(config);
   ASSERT_EQ(notes.size(), 3u);
-  EXPECT_NE(notes[0].find("1 hyperedges hold no expert and do nothing; the first is 1"),
+  EXPECT_NE(notes[0].find("without experts do nothing: 1 of them, the first is 1"),
             std::string::npos);
   EXPECT_NE(notes[1].find("the first is 3"), std::string::npos) << notes[1];
   EXPECT_NE(notes[2].find("experts 3, 4 are in no hyperedge"), std::string::npos) << notes[2];
