@@ -9,6 +9,9 @@ target_compile_options(hgnn_moe_flags INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=>
   # Needed by ccache beside a precompiled header.
   $<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>
+  # Everywhere, because the precompiled header of the shared library serves the programs too.
+  $<$<COMPILE_LANGUAGE:CXX>:-fPIC;-fno-semantic-interposition>
+  $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-fPIC>
   # Philox is constexpr code shared by host and device.
   $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr>)
 if(HGNN_MOE_SANITIZE)
@@ -23,15 +26,20 @@ add_library(hgnn_moe_pch OBJECT "${PROJECT_SOURCE_DIR}/src/pch.cpp")
 target_link_libraries(hgnn_moe_pch PUBLIC hgnn_moe_flags hgnn_moe_torch spdlog::spdlog fmt::fmt)
 target_precompile_headers(hgnn_moe_pch PRIVATE <ATen/ATen.h> <fmt/format.h>)
 
-# hgnn_moe_module(NAME [TORCH] DEPENDS <modules and libraries>)
+# hgnn_moe_module(NAME [TORCH] [SHARED] DEPENDS <modules and libraries>)
 function(hgnn_moe_module name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH" "" "DEPENDS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH;SHARED" "" "DEPENDS")
   file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/*.cpp")
   if(HGNN_MOE_CUDA)
     file(GLOB cuda_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/*.cu")
     list(APPEND sources ${cuda_sources})
   endif()
-  add_library(${name}_module STATIC ${sources})
+  if(arg_SHARED)
+    add_library(${name}_module SHARED ${sources})
+    set_target_properties(${name}_module PROPERTIES OUTPUT_NAME hgnn_moe_${name})
+  else()
+    add_library(${name}_module STATIC ${sources})
+  endif()
   target_link_libraries(${name}_module PUBLIC hgnn_moe_flags ${arg_DEPENDS})
   if(arg_TORCH)
     target_link_libraries(${name}_module PUBLIC hgnn_moe_torch)
@@ -70,5 +78,5 @@ function(hgnn_moe_run_path target)
   endif()
   set_target_properties(${target} PROPERTIES
     BUILD_RPATH "${HGNN_MOE_TORCH_ROOT}/lib;${HGNN_MOE_NVIDIA_FOLDERS}"
-    INSTALL_RPATH "${install_path}")
+    INSTALL_RPATH "$ORIGIN/../lib;${install_path}")
 endfunction()

@@ -29,6 +29,7 @@ HgnnCoupler::HgnnCoupler(ParameterStore& store, const std::string& name, const M
       precision_(config.precision),
       incidence_EM_(ops::incidence_matrix(
           config.hypergraph, at::TensorOptions().dtype(store.type()).device(store.device()))),
+      incidence_(ops::incidence_csr(config.hypergraph, store.device())),
       raw_weights_M_([&] {
         if (!config.has_hyperedge_weights()) return at::Tensor();
         return store.add(name + ".hyperedge_weights", {config.hypergraph.num_hyperedges()},
@@ -102,8 +103,7 @@ at::Tensor HgnnCoupler::run_layers(const at::Tensor& experts_NED, const at::Tens
   for (std::size_t g = 0; g < count; ++g) {
     const at::Tensor theta_DD = layers_[g].theta_DD.to(x_NED.scalar_type());
     const at::Tensor bias_D = layers_[g].bias_D.to(x_NED.scalar_type());
-    const at::Tensor convolved_NED =
-        convolve(x_NED, incidence_EM_, weights, weighting_, theta_DD, bias_D);
+    const at::Tensor convolved_NED = convolve(x_NED, weights, theta_DD, bias_D);
     x_NED = end_layer(convolved_NED, x_NED);
   }
   return x_NED.to(experts_NED.scalar_type());
@@ -111,44 +111,39 @@ at::Tensor HgnnCoupler::run_layers(const at::Tensor& experts_NED, const at::Tens
 
 // The reference: one token after the other, one layer after the other.
 at::Tensor HgnnCoupler::sequential(const at::Tensor& experts_NED, const at::Tensor& weights) const {
-  return combiner_.forward(
-      run_layers(experts_NED, weights, layers_.size(), ops::hypergraph_conv_reference));
+  const auto convolve = [this](const at::Tensor& x_NED, const at::Tensor& w,
+                               const at::Tensor& theta, const at::Tensor& bias) {
+    return ops::hypergraph_conv_reference(x_NED, incidence_EM_, w, weighting_, theta, bias);
+  };
+  return combiner_.forward(run_layers(experts_NED, weights, layers_.size(), convolve));
 }
 
 at::Tensor HgnnCoupler::batched(const at::Tensor& experts_NED, const at::Tensor& weights) const {
+  const auto convolve = [this](const at::Tensor& x_NED, const at::Tensor& w,
+                               const at::Tensor& theta, const at::Tensor& bias) {
+    return ops::hypergraph_conv(x_NED, incidence_, w, weighting_, theta, bias);
+  };
   if (!can_read_out_) {
-    return combiner_.forward(
-        run_layers(experts_NED, weights, layers_.size(), ops::hypergraph_conv));
+    return combiner_.forward(run_layers(experts_NED, weights, layers_.size(), convolve));
   }
   // Nothing non-linear follows the last layer, so one weighted mean a token goes through it.
-  const at::Tensor x_NED =
-      run_layers(experts_NED, weights, layers_.size() - 1, ops::hypergraph_conv);
+  const at::Tensor x_NED = run_layers(experts_NED, weights, layers_.size() - 1, convolve);
   const at::Tensor readout = ops::collapse_mixing(mixing(weights), 1).readout;
   return combiner_.forward_mean(linear(ops::expert_readout(readout, x_NED), layers_.back().theta_DD,
                                        layers_.back().bias_D, precision_));
 }
 
 at::Tensor HgnnCoupler::collapsed(const at::Tensor& experts_NED, const at::Tensor& weights) const {
-  const auto num_layers = static_cast<std::int64_t>(layers_.size());
-  const ops::CollapsedMixing whole = ops::collapse_mixing(mixing(weights), num_layers);
-  at::Tensor m_ND = ops::expert_readout(whole.readout, experts_NED);
-  // [1] or, with weights per token, [N, 1]: the size that a layer's bias has reached.
-  const auto scale = [&](std::int64_t g) { return whole.bias_scales.narrow(-1, g, 1); };
-  if (m_ND.size(0) <= m_ND.size(1)) {
-    for (std::int64_t g = 0; g < num_layers; ++g) {
-      m_ND = linear(m_ND, layers_[g].theta_DD, {}, precision_) + scale(g) * layers_[g].bias_D;
-    }
-    return combiner_.forward_mean(m_ND);
+  ops::CollapsedLayers layers;
+  for (const Layer& layer : layers_) {
+    layers.thetas_DD.push_back(layer.theta_DD);
+    layers.biases_D.push_back(layer.bias_D);
   }
-  // With more tokens than features it takes fewer operations to multiply the weights first.
-  at::Tensor product_DD = combiner_.weight();
-  at::Tensor bias = combiner_.bias();  // [D] or [N, D]
-  for (std::int64_t g = num_layers; g-- > 0;) {
-    bias = bias + scale(g) * at::mv(product_DD, layers_[g].bias_D);
-    product_DD = at::mm(product_DD, layers_[g].theta_DD);
-  }
-  if (are_shared()) return combiner_.finish(linear(m_ND, product_DD, bias, precision_));
-  return combiner_.finish(linear(m_ND, product_DD, {}, precision_) + bias);
+  layers.out_weight_DD = combiner_.weight();
+  layers.out_bias_D = combiner_.bias();
+  return combiner_.finish(ops::collapsed_hypergraph(
+      experts_NED, mixing(weights), layers,
+      precision_ == Precision::bf16 ? at::kBFloat16 : experts_NED.scalar_type()));
 }
 
 CouplerState HgnnCoupler::state() const {

@@ -7,6 +7,7 @@
 #include "combiner.h"
 
 #include "hgnn_moe/model/coupler.h"
+#include "hgnn_moe/ops/hypergraph.h"
 
 namespace hgnn_moe {
 
@@ -46,9 +47,10 @@ class HgnnCoupler : public Coupler {
   ops::Weighting weighting_;
   HyperedgeWeightParam weight_param_;
   Precision precision_;
-  at::Tensor incidence_EM_;
-  at::Tensor raw_weights_M_;   // the parameter; undefined where the weights are fixed or M = 0
-  at::Tensor weight_proj_MD_;  // the parameter; undefined where tokens share the weights
+  at::Tensor incidence_EM_;      // dense, for P and the sequential path
+  ops::IncidenceCsr incidence_;  // the same, for the kernels
+  at::Tensor raw_weights_M_;     // the parameter; undefined where the weights are fixed or M = 0
+  at::Tensor weight_proj_MD_;    // the parameter; undefined where tokens share the weights
   std::vector<Layer> layers_;
   Combiner combiner_;
 };

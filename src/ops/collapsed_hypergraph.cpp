@@ -1,10 +1,23 @@
 #include "hgnn_moe/ops/collapsed_hypergraph.h"
 
-#include <vector>
-
 #include <ATen/ATen.h>
 
+#include "hgnn_moe/base/error.h"
+#include "hgnn_moe/ops/expert_mix.h"
+
 namespace hgnn_moe::ops {
+
+namespace {
+
+// x W^T + b with the product in `type`.
+at::Tensor linear_in(at::ScalarType type, const at::Tensor& x, const at::Tensor& weight,
+                     const at::Tensor& bias) {
+  if (type == x.scalar_type()) return at::linear(x, weight, bias);
+  const at::Tensor product = at::linear(x.to(type), weight.to(type)).to(x.scalar_type());
+  return bias.defined() ? product + bias : product;
+}
+
+}  // namespace
 
 CollapsedMixing collapse_mixing(const at::Tensor& mixing, std::int64_t num_layers) {
   const auto num_experts = mixing.size(-1);
@@ -17,6 +30,34 @@ CollapsedMixing collapse_mixing(const at::Tensor& mixing, std::int64_t num_layer
     a = at::matmul(a.unsqueeze(-2), mixing).squeeze(-2);
   }
   return {a, at::stack(sums, -1)};
+}
+
+at::Tensor collapsed_hypergraph(const at::Tensor& x_NED, const at::Tensor& mixing,
+                                const CollapsedLayers& layers, at::ScalarType product_type) {
+  const auto num_layers = static_cast<std::int64_t>(layers.thetas_DD.size());
+  HGNN_MOE_ASSERT(num_layers > 0 && layers.biases_D.size() == layers.thetas_DD.size(),
+                  "{} matrices and {} biases", num_layers, layers.biases_D.size());
+  HGNN_MOE_ASSERT(layers.out_weight_DD.defined() == layers.out_bias_D.defined(),
+                  "a Linear needs both its weight and its bias");
+  const CollapsedMixing whole = collapse_mixing(mixing, num_layers);
+  at::Tensor m_ND = expert_readout(whole.readout, x_NED);
+  // [1] or, with a mixing per token, [N, 1]: the size that a layer's bias has reached.
+  const auto scale = [&](std::int64_t g) { return whole.bias_scales.narrow(-1, g, 1); };
+  if (!layers.out_weight_DD.defined() || m_ND.size(0) <= m_ND.size(1)) {
+    for (std::int64_t g = 0; g < num_layers; ++g) {
+      m_ND = linear_in(product_type, m_ND, layers.thetas_DD[g], {}) + scale(g) * layers.biases_D[g];
+    }
+    if (!layers.out_weight_DD.defined()) return m_ND;
+    return linear_in(product_type, m_ND, layers.out_weight_DD, layers.out_bias_D);
+  }
+  at::Tensor product_DD = layers.out_weight_DD;
+  at::Tensor bias = layers.out_bias_D;  // [D] or [N, D]
+  for (std::int64_t g = num_layers; g-- > 0;) {
+    bias = bias + scale(g) * at::mv(product_DD, layers.biases_D[g]);
+    product_DD = at::mm(product_DD, layers.thetas_DD[g]);
+  }
+  if (bias.dim() == 1) return linear_in(product_type, m_ND, product_DD, bias);
+  return linear_in(product_type, m_ND, product_DD, {}) + bias;
 }
 
 }  // namespace hgnn_moe::ops

@@ -24,4 +24,9 @@ void expert_mix_cpu(CpuIsa isa, const at::Tensor& mixing, const at::Tensor& x,
 void expert_mix_gradient_cpu(CpuIsa isa, const at::Tensor& d_out, const at::Tensor& x,
                              const ExpertMixShape& shape, at::Tensor& d_mixing);
 
+void expert_mix_cuda(const at::Tensor& mixing, const at::Tensor& x, const ExpertMixShape& shape,
+                     at::Tensor& out);
+void expert_mix_gradient_cuda(const at::Tensor& d_out, const at::Tensor& x,
+                              const ExpertMixShape& shape, at::Tensor& d_mixing);
+
 }  // namespace hgnn_moe::ops

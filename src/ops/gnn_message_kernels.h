@@ -23,4 +23,10 @@ void gnn_message_cpu(CpuIsa isa, const GnnMessageInputs& in, at::Tensor& out);
 GnnMessageInputs gnn_message_gradient_cpu(CpuIsa isa, const GnnMessageInputs& in,
                                           const at::Tensor& d_out);
 
+void gnn_message_cuda(const GnnMessageInputs& in, at::Tensor& out);
+GnnMessageInputs gnn_message_gradient_cuda(const GnnMessageInputs& in, const at::Tensor& d_out);
+
+// The same gradients in plain ATen, for what no kernel serves. Stores K of all tokens.
+GnnMessageInputs gnn_message_gradient_aten(const GnnMessageInputs& in, const at::Tensor& d_out);
+
 }  // namespace hgnn_moe::ops

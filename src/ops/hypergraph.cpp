@@ -1,5 +1,6 @@
 #include "hgnn_moe/ops/hypergraph.h"
 
+#include <algorithm>
 #include <limits>
 
 #include <ATen/ATen.h>
@@ -19,6 +20,20 @@ at::Tensor safe_reciprocal(const at::Tensor& denominator, const at::Tensor& magn
   const at::Tensor noise = denominator.detach().abs() <= magnitude.detach() * (8 * epsilon);
   const at::Tensor reciprocal = denominator.masked_fill(noise, 1.0).reciprocal();
   return reciprocal.masked_fill(noise, 0.0);
+}
+
+// Rows of different lengths, one after the other.
+struct Compressed {
+  std::vector<std::int64_t> offsets{0}, indices;
+};
+
+Compressed compress(const std::vector<std::vector<std::int64_t>>& rows) {
+  Compressed compressed;
+  for (const auto& row : rows) {
+    compressed.indices.insert(compressed.indices.end(), row.begin(), row.end());
+    compressed.offsets.push_back(static_cast<std::int64_t>(compressed.indices.size()));
+  }
+  return compressed;
 }
 
 }  // namespace
@@ -50,6 +65,34 @@ at::Tensor incidence_matrix(const Hypergraph& graph, const at::TensorOptions& op
     }
   }
   return incidence_EM.to(options);
+}
+
+IncidenceCsr incidence_csr(const Hypergraph& graph, const at::Device& device) {
+  std::vector<std::vector<std::int64_t>> nodes(graph.hyperedges.size());
+  std::vector<std::vector<std::int64_t>> hyperedges(static_cast<std::size_t>(graph.num_experts));
+  for (std::size_t m = 0; m < graph.hyperedges.size(); ++m) {
+    nodes[m] = graph.hyperedges[m];
+    std::sort(nodes[m].begin(), nodes[m].end());
+    for (const std::int64_t expert : nodes[m]) {
+      HGNN_MOE_ASSERT(expert >= 0 && expert < graph.num_experts, "hyperedge {}, expert {}", m,
+                      expert);
+      hyperedges[expert].push_back(static_cast<std::int64_t>(m));
+    }
+  }
+  const Compressed by_node = compress(hyperedges), by_hyperedge = compress(nodes);
+  const auto tensor = [&](const std::vector<std::int64_t>& values) {
+    return at::tensor(values, at::kLong).to(device);
+  };
+  return {tensor(by_node.offsets), tensor(by_node.indices), tensor(by_hyperedge.offsets),
+          tensor(by_hyperedge.indices)};
+}
+
+at::Tensor dense_incidence(const IncidenceCsr& incidence, const at::TensorOptions& options) {
+  const at::Tensor sizes_E = incidence.node_offsets.diff();
+  const at::Tensor nodes = at::repeat_interleave(sizes_E, incidence.node_hyperedges.size(0));
+  at::Tensor incidence_EM =
+      at::zeros({incidence.num_experts(), incidence.num_hyperedges()}, options);
+  return incidence_EM.index_put_({nodes, incidence.node_hyperedges}, at::ones({}, options));
 }
 
 at::Tensor mixing_matrix(const at::Tensor& incidence_EM, const at::Tensor& weights,

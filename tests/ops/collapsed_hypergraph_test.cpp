@@ -15,39 +15,48 @@ using ::hgnn_moe::testing::close;
 using ::hgnn_moe::testing::matches_finite_differences;
 using ::hgnn_moe::testing::random_tensor;
 
+// Both orders of the products: n > d multiplies the weights first.
+class CollapsedHypergraphByTokens : public ::testing::TestWithParam<std::int64_t> {};
+
 // Raw weights of either sign, so that under pyg the scalars of the biases are far from 1.
-TEST(CollapsedHypergraph, EqualsTheMeanOfTheLayers) {
-  const std::int64_t n = 3, d = 5;
+TEST_P(CollapsedHypergraphByTokens, EqualsTheMeanOfTheLayersThroughTheLinear) {
+  const std::int64_t n = GetParam(), d = 5;
   for (const std::int64_t e : {1, 2, 3, 4, 8, 16}) {
     const Hypergraph graph = complete_uniform_hypergraph(e, e == 1 ? 1 : 2);
     const std::int64_t m = graph.num_hyperedges();
-    const at::Tensor incidence = incidence_matrix(graph, at::kDouble);
     for (const Weighting weighting : {Weighting::pyg, Weighting::paper}) {
       for (const bool per_token : {false, true}) {
-        for (const std::int64_t layers : {1, 2, 3}) {
+        for (const std::int64_t num_layers : {1, 2, 3}) {
           SCOPED_TRACE(::testing::Message() << "E " << e << ", per token " << per_token << ", G "
-                                            << layers << ", " << static_cast<int>(weighting));
+                                            << num_layers << ", " << static_cast<int>(weighting));
           const at::Tensor weights = random_tensor(
               per_token ? std::vector<std::int64_t>{n, m} : std::vector<std::int64_t>{m}, 2);
           const at::Tensor x_NED = random_tensor({n, e, d}, 1);
-          const at::Tensor mixing = mixing_matrix(incidence, weights, weighting);
-          const CollapsedMixing whole = collapse_mixing(mixing, layers);
-          at::Tensor expected_NED = x_NED, actual_ND = expert_readout(whole.readout, x_NED);
-          for (std::int64_t g = 0; g < layers; ++g) {
-            const at::Tensor theta = random_tensor({d, d}, 10 + g),
-                             bias = random_tensor({d}, 20 + g);
-            expected_NED =
-                hypergraph_conv(expected_NED, incidence, weights, weighting, theta, bias);
-            const at::Tensor scale = whole.bias_scales.select(-1, g).unsqueeze(-1);
-            actual_ND = at::linear(actual_ND, theta) + scale * bias;
+          at::Tensor expected_NED = x_NED;
+          CollapsedLayers layers;
+          for (std::int64_t g = 0; g < num_layers; ++g) {
+            layers.thetas_DD.push_back(random_tensor({d, d}, 10 + g));
+            layers.biases_D.push_back(random_tensor({d}, 20 + g));
+            expected_NED = hypergraph_conv(expected_NED, incidence_csr(graph, at::kCPU), weights,
+                                           weighting, layers.thetas_DD[g], layers.biases_D[g]);
           }
+          const at::Tensor mixing =
+              mixing_matrix(incidence_matrix(graph, at::kDouble), weights, weighting);
           // The nearly cancelled degrees of raw weights make entries of P up to some hundreds.
-          EXPECT_TRUE(close(actual_ND, expected_NED.mean(1), 1e5));
+          const at::Tensor mean_ND = expected_NED.mean(1);
+          EXPECT_TRUE(
+              close(collapsed_hypergraph(x_NED, mixing, layers, at::kDouble), mean_ND, 1e5));
+          layers.out_weight_DD = random_tensor({d, d}, 30);
+          layers.out_bias_D = random_tensor({d}, 31);
+          EXPECT_TRUE(close(collapsed_hypergraph(x_NED, mixing, layers, at::kDouble),
+                            at::linear(mean_ND, layers.out_weight_DD, layers.out_bias_D), 1e5));
         }
       }
     }
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Tokens, CollapsedHypergraphByTokens, ::testing::Values(3, 7));
 
 TEST(CollapsedHypergraph, GradientsMatchFiniteDifferences) {
   for (const bool per_token : {false, true}) {

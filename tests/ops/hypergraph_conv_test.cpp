@@ -44,8 +44,8 @@ std::vector<at::Tensor> make_inputs(std::int64_t n, const Hypergraph& graph, std
   return inputs;
 }
 
-template <typename Convolution>
-auto convolution(Convolution convolve, const at::Tensor& incidence, Weighting weighting) {
+template <typename Convolution, typename Incidence>
+auto convolution(Convolution convolve, const Incidence& incidence, Weighting weighting) {
   return [=](const std::vector<at::Tensor>& in) {
     return convolve(in[0], incidence, in[1], weighting, in[2], in[3]);
   };
@@ -63,7 +63,7 @@ void expect_batched_equals_sequential(const Case& item, std::int64_t n, std::int
                << static_cast<int>(weighting) << ", per token " << per_token << ", " << type);
   const auto inputs = make_inputs(n, item.graph, d, per_token, type);
   const at::Tensor incidence = incidence_matrix(item.graph, inputs[0].options());
-  const auto batched = convolution(hypergraph_conv, incidence, weighting);
+  const auto batched = convolution(hypergraph_conv, incidence_csr(item.graph, at::kCPU), weighting);
   const auto sequential = convolution(hypergraph_conv_reference, incidence, weighting);
   const double terms = longest_sum(n, item.graph, d);
   EXPECT_TRUE(close(batched(inputs), sequential(inputs), terms));
@@ -102,7 +102,7 @@ TEST_P(HypergraphConvFiniteDifferences, MatchTheGradients) {
       for (const bool per_token : {false, true}) {
         SCOPED_TRACE(item.name);
         const auto inputs = make_inputs(2, item.graph, 3, per_token, at::kDouble);
-        const at::Tensor incidence = incidence_matrix(item.graph, inputs[0].options());
+        const IncidenceCsr incidence = incidence_csr(item.graph, at::kCPU);
         EXPECT_TRUE(matches_finite_differences(convolution(hypergraph_conv, incidence, weighting),
                                                inputs, random_tensor({2, e, 3}, 5)));
       }
@@ -119,8 +119,7 @@ INSTANTIATE_TEST_SUITE_P(Experts, HypergraphConvFiniteDifferences,
 TEST(HypergraphConv, ATokensWeightsReachOnlyThatToken) {
   const Hypergraph graph = complete_uniform_hypergraph(5, 2);  // M = 10 > E = 5
   const auto inputs = make_inputs(6, graph, 4, true, at::kDouble);
-  const at::Tensor incidence = incidence_matrix(graph, inputs[0].options());
-  const auto f = convolution(hypergraph_conv, incidence, Weighting::pyg);
+  const auto f = convolution(hypergraph_conv, incidence_csr(graph, at::kCPU), Weighting::pyg);
   auto changed = inputs;
   changed[1] = inputs[1].clone();
   changed[1][2].mul_(at::arange(1, 11, inputs[1].options()));
@@ -147,7 +146,7 @@ TEST(HypergraphConv, EqualsPyTorchGeometricOneTokenAtATime) {
     const Hypergraph graph = golden_graph(golden);
     const at::Tensor incidence = incidence_matrix(graph, inputs[0].options());
     EXPECT_TRUE(close(mixing_matrix(incidence, inputs[1], weighting), golden.at("mixing"), 100));
-    const auto f = convolution(hypergraph_conv, incidence, weighting);
+    const auto f = convolution(hypergraph_conv, incidence_csr(graph, at::kCPU), weighting);
     EXPECT_TRUE(close(f(inputs), golden.at("output"), 100));
     const auto actual = gradients(f, inputs, golden.at("output_cotangent"));
     const char* names[] = {"grad.x", "grad.weights", "grad.theta", "grad.bias"};
@@ -160,7 +159,7 @@ TEST(HypergraphConv, EqualsPyTorchGeometricOneTokenAtATime) {
 TEST(HypergraphConv, NoTokensGiveAnEmptyResult) {
   const Hypergraph graph = complete_uniform_hypergraph(3, 2);
   const auto inputs = make_inputs(0, graph, 4, false, at::kDouble);
-  const at::Tensor incidence = incidence_matrix(graph, inputs[0].options());
+  const IncidenceCsr incidence = incidence_csr(graph, at::kCPU);
   const at::Tensor y = convolution(hypergraph_conv, incidence, Weighting::pyg)(inputs);
   EXPECT_EQ(y.sizes(), at::IntArrayRef({0, 3, 4}));
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
 
 namespace hgnn_moe::ops {
 
@@ -28,6 +29,23 @@ enum class Weighting {
 
 // H [E, M] with H_im = 1 where expert i is in hyperedge m, else 0.
 at::Tensor incidence_matrix(const Hypergraph& graph, const at::TensorOptions& options);
+
+// The incidence of a hypergraph, compressed both ways; all int64 on one device.
+struct IncidenceCsr {
+  at::Tensor node_offsets;       // [E + 1]: node i's hyperedges stand from [i] up to [i + 1] ...
+  at::Tensor node_hyperedges;    // [nnz]: ... here, ascending
+  at::Tensor hyperedge_offsets;  // [M + 1], and the members of each hyperedge
+  at::Tensor hyperedge_nodes;    // [nnz], ascending
+
+  std::int64_t num_experts() const { return node_offsets.size(0) - 1; }
+  std::int64_t num_hyperedges() const { return hyperedge_offsets.size(0) - 1; }
+};
+
+// H compressed both ways, on `device`. Hyperedges may be empty and experts in none.
+IncidenceCsr incidence_csr(const Hypergraph& graph, const at::Device& device);
+
+// H [E, M] of it.
+at::Tensor dense_incidence(const IncidenceCsr& incidence, const at::TensorOptions& options);
 
 // P [E, E] for weights [M], or [N, E, E] for weights per token [N, M], where graph n reads row n.
 // d_i = sum_m H_im w_m, beta_m = sum_i H_im. 1/d_i and its derivative are 0 where

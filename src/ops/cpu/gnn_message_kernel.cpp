@@ -31,11 +31,6 @@ struct Workspace {
   }
 };
 
-template <typename Compute>
-void fill_zero(Compute* p, std::int64_t count) {
-  for (std::int64_t i = 0; i < count; ++i) p[i] = 0;
-}
-
 // scores[h, e] = <weight row h, x row e>.
 template <typename Scalar, typename Compute>
 void score(const Compute* weight, const Scalar* x, Compute* scores, std::int64_t experts,
@@ -84,7 +79,8 @@ void forward(const GnnMessageArguments& a, void* out, void* workspace, std::int6
     const std::int64_t first = n * a.experts * a.dim;
     const Scalar* x = static_cast<const Scalar*>(a.x) + first;
     mixing_of_token(a, x, w);
-    multiply(w.mixing, x, static_cast<Scalar*>(out) + first, a.experts, a.experts, a.dim);
+    multiply<Scalar, Compute>(w.mixing, x, nullptr, static_cast<Scalar*>(out) + first, a.experts,
+                              a.experts, a.dim);
   }
 }
 
@@ -151,10 +147,8 @@ void backward(const GnnMessageArguments& a, const void* d_out, void* d_x,
     fill_zero(w.d_mixing, e * e);
     add_outer_product(dy, x, w.d_mixing, e, e, a.dim);
     differentiate_gates(a, sums, w);
-    for (std::int64_t i = 0; i < e; ++i) {
-      for (std::int64_t j = 0; j < e; ++j) w.transposed[j * e + i] = w.mixing[i * e + j];
-    }
-    multiply(w.transposed, dy, dx, e, e, a.dim);
+    transpose(w.mixing, w.transposed, e);
+    multiply<Scalar, Compute>(w.transposed, dy, nullptr, dx, e, e, a.dim);
     differentiate_scores(static_cast<const Compute*>(a.message_weight), x, w.d_scores, dx,
                          static_cast<Compute*>(sums.message_weight), e, a.dim);
   }

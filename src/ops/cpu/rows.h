@@ -5,18 +5,38 @@
 
 namespace hgnn_moe::ops::HGNN_MOE_ISA {
 
+template <typename Compute>
+void fill_zero(Compute* p, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) p[i] = 0;
+}
+
+// out [size, size] = the transposed of in.
+template <typename Compute>
+void transpose(const Compute* in, Compute* out, std::int64_t size) {
+  for (std::int64_t i = 0; i < size; ++i) {
+    for (std::int64_t j = 0; j < size; ++j) out[j * size + i] = in[i * size + j];
+  }
+}
+
 // A tile of the product: 4 rows by 2 vectors leave room in 16 registers for the loads.
 constexpr int kTileRows = 4;
 constexpr int kTileVectors = 2;
 
-// Rows `rows` of one token's out = mixing x: every x is loaded once for all of them.
+// Rows `rows` of one token's out = mixing x [+ bias]: every x is loaded once for all of them.
 template <int Rows, typename Scalar, typename Compute>
-void mix_rows(const Compute* mixing, std::int64_t experts, const Scalar* x, Scalar* out,
-              std::int64_t dim) {
+void mix_rows(const Compute* mixing, std::int64_t experts, const Scalar* x, const Compute* bias,
+              Scalar* out, std::int64_t dim) {
   constexpr int kWidth = kTileVectors * kLanes<Compute>;
   std::int64_t d = 0;
   for (; d + kWidth <= dim; d += kWidth) {
     Vector<Compute> sum[Rows][kTileVectors] = {};
+    if (bias != nullptr) {
+#pragma GCC unroll 4
+      for (int r = 0; r < Rows; ++r) {
+        sum[r][0] = load_vector(bias + d);
+        sum[r][1] = load_vector(bias + d + kLanes<Compute>);
+      }
+    }
     for (std::int64_t e = 0; e < experts; ++e) {
       const Scalar* row = x + e * dim + d;
       const Vector<Compute> x0 = load_vector(row);
@@ -36,7 +56,7 @@ void mix_rows(const Compute* mixing, std::int64_t experts, const Scalar* x, Scal
   }
   for (; d < dim; ++d) {
     for (int r = 0; r < Rows; ++r) {
-      Compute sum = 0;
+      Compute sum = bias != nullptr ? bias[d] : Compute(0);
       for (std::int64_t e = 0; e < experts; ++e) {
         sum += mixing[r * experts + e] * load(x + e * dim + d);
       }
@@ -45,15 +65,15 @@ void mix_rows(const Compute* mixing, std::int64_t experts, const Scalar* x, Scal
   }
 }
 
-// out [rows, dim] = mixing [rows, experts] x [experts, dim].
+// out [rows, dim] = mixing [rows, experts] x [experts, dim], plus bias [dim] unless that is null.
 template <typename Scalar, typename Compute>
-void multiply(const Compute* mixing, const Scalar* x, Scalar* out, std::int64_t rows,
-              std::int64_t experts, std::int64_t dim) {
+void multiply(const Compute* mixing, const Scalar* x, const Compute* bias, Scalar* out,
+              std::int64_t rows, std::int64_t experts, std::int64_t dim) {
   std::int64_t r = 0;
   for (; r + kTileRows <= rows; r += kTileRows) {
-    mix_rows<kTileRows>(mixing + r * experts, experts, x, out + r * dim, dim);
+    mix_rows<kTileRows>(mixing + r * experts, experts, x, bias, out + r * dim, dim);
   }
-  for (; r < rows; ++r) mix_rows<1>(mixing + r * experts, experts, x, out + r * dim, dim);
+  for (; r < rows; ++r) mix_rows<1>(mixing + r * experts, experts, x, bias, out + r * dim, dim);
 }
 
 // out[r * stride] += <d_out row r, x row>.
