@@ -89,7 +89,8 @@ IncidenceCsr incidence_csr(const Hypergraph& graph, const at::Device& device) {
 
 at::Tensor dense_incidence(const IncidenceCsr& incidence, const at::TensorOptions& options) {
   const at::Tensor sizes_E = incidence.node_offsets.diff();
-  const at::Tensor nodes = at::repeat_interleave(sizes_E, incidence.node_hyperedges.size(0));
+  const at::Tensor nodes = at::repeat_interleave(
+      sizes_E, std::optional<std::int64_t>(incidence.node_hyperedges.size(0)));
   at::Tensor incidence_EM =
       at::zeros({incidence.num_experts(), incidence.num_hyperedges()}, options);
   return incidence_EM.index_put_({nodes, incidence.node_hyperedges}, at::ones({}, options));

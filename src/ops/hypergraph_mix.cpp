@@ -127,12 +127,14 @@ Tensors3 mix_gradient_meta(const at::Tensor& d_out, const at::Tensor& x_NED, con
 
 class HypergraphMix : public torch::autograd::Function<HypergraphMix> {
  public:
+  // A missing bias is an empty optional: autograd takes no undefined tensor as an input.
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x_NED,
                             const at::Tensor& node_offsets, const at::Tensor& node_hyperedges,
                             const at::Tensor& hyperedge_offsets, const at::Tensor& hyperedge_nodes,
                             const at::Tensor& weights, const std::string& weighting,
-                            const at::Tensor& bias_D) {
+                            const std::optional<at::Tensor>& bias) {
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
+    const at::Tensor bias_D = bias.value_or(at::Tensor());
     context->save_for_backward({x_NED, node_offsets, node_hyperedges, hyperedge_offsets,
                                 hyperedge_nodes, weights, bias_D});
     context->saved_data["weighting"] = weighting;
@@ -160,8 +162,7 @@ at::Tensor mix_autograd(const at::Tensor& x_NED, const at::Tensor& node_offsets,
                         const at::Tensor& hyperedge_nodes, const at::Tensor& weights,
                         std::string_view weighting, const std::optional<at::Tensor>& bias) {
   return HypergraphMix::apply(x_NED, node_offsets, node_hyperedges, hyperedge_offsets,
-                              hyperedge_nodes, weights, std::string(weighting),
-                              bias.value_or(at::Tensor()));
+                              hyperedge_nodes, weights, std::string(weighting), bias);
 }
 
 }  // namespace
