@@ -68,17 +68,29 @@ void check_resume(const TrainConfig& config, const Settings& settings, ErrorList
   }
 }
 
+// The option that keeps a coupler from being computed as one weighted mean, or null.
+const char* obstacle_to_collapse(const TrainConfig& config) {
+  return config.coupler_type != CouplerType::hgnn         ? "coupler_type"
+         : config.hgnn_activation != HgnnActivation::none ? "hgnn_activation"
+         : config.hgnn_residual                           ? "hgnn_residual"
+                                                          : nullptr;
+}
+
 void check_coupler_path(const TrainConfig& config, const Settings& settings, ErrorList& errors) {
   if (config.coupler_path != CouplerPath::collapsed) return;
-  const char* obstacle = config.coupler_type != CouplerType::hgnn         ? "coupler_type"
-                         : config.hgnn_activation != HgnnActivation::none ? "hgnn_activation"
-                         : config.hgnn_residual                           ? "hgnn_residual"
-                                                                          : nullptr;
+  const char* obstacle = obstacle_to_collapse(config);
   if (obstacle == nullptr) return;
   errors.add(fmt::format(
       "{} is collapsed, which only an HGNN without activation and residual allows, and {} says "
       "otherwise; take auto",
       with_source(settings, "coupler_path"), with_source(settings, obstacle)));
+}
+
+void check_coupler_chunk(const TrainConfig& config, const Settings& settings, ErrorList& errors) {
+  if (config.coupler_chunk == 0 || config.coupler_chunk >= kSmallestCouplerChunk) return;
+  errors.add(fmt::format("{} is {}; it can be 0, for all tokens at once, or at least {}",
+                         with_source(settings, "coupler_chunk"), config.coupler_chunk,
+                         kSmallestCouplerChunk));
 }
 
 // Weights per token are softplus of a projection, with the learnable weights as its bias.
@@ -107,6 +119,7 @@ void check_contradictions(const TrainConfig& config, const Settings& settings, E
   check_compat(config, settings, errors);
   check_resume(config, settings, errors);
   check_coupler_path(config, settings, errors);
+  check_coupler_chunk(config, settings, errors);
   check_weight_source(config, settings, errors);
 }
 
@@ -118,14 +131,26 @@ std::vector<std::string> configuration_notes(const TrainConfig& config, const Se
     }
   };
   const bool is_hgnn = config.coupler_type == CouplerType::hgnn;
-  expect(is_hgnn || config.coupler_type == CouplerType::gnn, {"gnn_layers"});
+  const bool has_layers = is_hgnn || config.coupler_type == CouplerType::gnn;
+  expect(has_layers, {"gnn_layers", "coupler_chunk"});
   expect(is_hgnn, {"hgnn_conv_type", "static_hyperedge_strategy", "hyperedges_file",
                    "hgnn_learnable_edge_weights", "hyperedge_weighting", "hyperedge_weight_param",
                    "hyperedge_weight_source", "hgnn_activation", "hgnn_residual", "compat"});
   expect(config.coupler_type != CouplerType::none, {"coupler_path", "verify_coupler"});
-  if (unused.empty()) return {};
-  return {fmt::format("coupler_type is {}, so these have no effect: {}",
-                      to_string(config.coupler_type), join(unused, ", "))};
+  std::vector<std::string> notes;
+  if (!unused.empty()) {
+    notes.push_back(fmt::format("coupler_type is {}, so these have no effect: {}",
+                                to_string(config.coupler_type), join(unused, ", ")));
+  }
+  const bool is_collapsed =
+      config.coupler_path == CouplerPath::automatic && obstacle_to_collapse(config) == nullptr;
+  const bool is_batched = config.coupler_path == CouplerPath::batched ||
+                          (config.coupler_path == CouplerPath::automatic && !is_collapsed);
+  if (config.coupler_chunk > 0 && has_layers && !is_batched) {
+    notes.push_back(fmt::format("coupler_chunk has no effect: couplers are computed on the {} path",
+                                is_collapsed ? "collapsed" : to_string(config.coupler_path)));
+  }
+  return notes;
 }
 
 }  // namespace hgnn_moe

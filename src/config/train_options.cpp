@@ -143,6 +143,9 @@ OptionTable<TrainConfig> build_table() {
       "coupler_path", &C::coupler_path,
       "how couplers are computed: as one weighted mean (HGNN without activation and residual), "
       "all tokens at once, or token by token; auto is the first that applies");
+  t.integer("coupler_chunk", &C::coupler_chunk, any_count,
+            "tokens that the batched path couples at a time, computing them again in the backward "
+            "pass: less memory, more time; 0 is all");
   t.boolean("verify_coupler", &C::verify_coupler,
             "compare the coupler_path with sequential on the first batch before training");
   t.integer("threads", &C::threads, {0, 4096}, "CPU threads; 0 is all cores");

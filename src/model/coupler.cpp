@@ -40,12 +40,12 @@ CouplerPath resolve_path(const ModelConfig& config, CouplerPath path) {
 
 std::unique_ptr<Coupler> make_coupler(ParameterStore& store, const std::string& name,
                                       const ModelConfig& config, std::int64_t layer,
-                                      CouplerPath path) {
+                                      const CouplerExecution& execution) {
   switch (config.coupler_type) {
     case CouplerType::gnn:
-      return std::make_unique<GnnCoupler>(store, name, config, layer, path);
+      return std::make_unique<GnnCoupler>(store, name, config, layer, execution);
     case CouplerType::hgnn:
-      return std::make_unique<HgnnCoupler>(store, name, config, layer, path);
+      return std::make_unique<HgnnCoupler>(store, name, config, layer, execution);
     case CouplerType::mean:
       return std::make_unique<MeanCoupler>(store, name, config);
     case CouplerType::none:

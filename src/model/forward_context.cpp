@@ -17,10 +17,19 @@ ops::DropoutStream ForwardContext::dropout(std::int64_t layer, std::int64_t expe
           philox_stream_key(seed, RandomPurpose::dropout, static_cast<std::uint64_t>(step), site)};
 }
 
-at::Tensor GraphProbe::sum(const at::Tensor& values) const {
+at::Tensor GraphProbe::sum(const at::Tensor& values, std::int64_t first) const {
   std::vector<std::int64_t> shape(static_cast<std::size_t>(values.dim()), 1);
   shape[0] = -1;
-  return (values.to(at::kDouble) * real_tokens_N.view(shape).to(at::kDouble)).sum(0).to(at::kCPU);
+  const at::Tensor real = real_tokens_N.narrow(0, first, values.size(0)).view(shape);
+  return (values.to(at::kDouble) * real.to(at::kDouble)).sum(0).to(at::kCPU);
+}
+
+void GraphProbe::add_mixing(std::int64_t index, std::size_t coupler_layer,
+                            const at::Tensor& mixing_EE) {
+  std::vector<at::Tensor>& mixing = layer(index).mixing_EE;
+  if (mixing.size() <= coupler_layer) mixing.resize(coupler_layer + 1);
+  at::Tensor& sum = mixing[coupler_layer];
+  sum = sum.defined() ? sum + mixing_EE : mixing_EE;
 }
 
 LayerGraph& GraphProbe::layer(std::int64_t index) {

@@ -3,16 +3,17 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
-#include "hgnn_moe/base/error.h"
+#include "token_chunks.h"
+
 #include "hgnn_moe/ops/gnn_message.h"
 
 namespace hgnn_moe {
 
 GnnCoupler::GnnCoupler(ParameterStore& store, const std::string& name, const ModelConfig& config,
-                       std::int64_t layer, CouplerPath path)
+                       std::int64_t layer, const CouplerExecution& execution)
     : layer_(layer),
       num_experts_(config.num_experts),
-      path_(path),
+      execution_(execution),
       layers_([&] {
         const std::int64_t d = config.embed_dim;
         std::vector<Layer> layers;
@@ -38,26 +39,59 @@ GnnCoupler::GnnCoupler(ParameterStore& store, const std::string& name, const Mod
 
 at::Tensor GnnCoupler::messages(const Layer& layer, const at::Tensor& x_NED) const {
   const auto compute =
-      path_ == CouplerPath::batched ? ops::gnn_message : ops::gnn_message_reference;
+      execution_.path == CouplerPath::batched ? ops::gnn_message : ops::gnn_message_reference;
   return compute(x_NED, layer.message_weight, layer.message_bias, layer.adjacency_logits_EE);
 }
 
-at::Tensor GnnCoupler::forward(const at::Tensor& experts_NED, const at::Tensor&,
-                               const ForwardContext& context) const {
+// x_NED through all layers, and the mean over experts. `parameters` are those of
+// flat_parameters().
+at::Tensor GnnCoupler::mean(const at::Tensor& experts_NED,
+                            const std::vector<at::Tensor>& parameters, GraphProbe* probe,
+                            std::int64_t first_token) const {
   at::Tensor x_NED = experts_NED;
-  for (const Layer& layer : layers_) {
-    if (context.graph_probe != nullptr) observe(layer, x_NED, *context.graph_probe);
+  for (std::size_t g = 0; g < layers_.size(); ++g) {
+    const Layer layer = layer_of(g, parameters);
+    if (probe != nullptr) {
+      const at::Tensor k_NEE = ops::gnn_message_matrix(
+          x_NED, layer.message_weight, layer.message_bias, layer.adjacency_logits_EE);
+      probe->add_mixing(layer_, g, probe->sum(k_NEE, first_token));
+    }
     at::Tensor sum_NED = layer.self_transform(x_NED);
     if (num_experts_ > 1) sum_NED = sum_NED + layer.neighbor_transform(messages(layer, x_NED));
     x_NED = at::gelu(sum_NED) + x_NED;
   }
-  return combiner_.forward(x_NED);
+  return x_NED.mean(1);
 }
 
-void GnnCoupler::observe(const Layer& layer, const at::Tensor& x_NED, GraphProbe& probe) const {
-  const at::Tensor k_NEE = ops::gnn_message_matrix(x_NED, layer.message_weight, layer.message_bias,
-                                                   layer.adjacency_logits_EE);
-  probe.layer(layer_).mixing_EE.push_back(probe.sum(k_NEE));
+at::Tensor GnnCoupler::forward(const at::Tensor& experts_NED, const at::Tensor&,
+                               const ForwardContext& context) const {
+  const auto all_layers = [this, probe = context.graph_probe](const std::vector<at::Tensor>& tokens,
+                                                              const std::vector<at::Tensor>& shared,
+                                                              std::int64_t first_token) {
+    return mean(tokens.front(), shared, probe, first_token);
+  };
+  const std::int64_t chunk = execution_.path == CouplerPath::batched ? execution_.chunk : 0;
+  return combiner_.forward_mean(run_in_chunks(all_layers, {experts_NED}, flat_parameters(), chunk));
+}
+
+std::vector<at::Tensor> GnnCoupler::flat_parameters() const {
+  std::vector<at::Tensor> flat;
+  for (const Layer& layer : layers_) {
+    for (const at::Tensor& parameter :
+         {layer.neighbor_transform.weight, layer.neighbor_transform.bias,
+          layer.self_transform.weight, layer.self_transform.bias, layer.message_weight,
+          layer.message_bias, layer.adjacency_logits_EE}) {
+      flat.push_back(parameter);
+    }
+  }
+  return flat;
+}
+
+GnnCoupler::Layer GnnCoupler::layer_of(std::size_t index,
+                                       const std::vector<at::Tensor>& flat) const {
+  const at::Tensor* p = &flat[7 * index];
+  const Precision precision = layers_[index].self_transform.precision;
+  return {{p[0], p[1], precision}, {p[2], p[3], precision}, p[4], p[5], p[6]};
 }
 
 CouplerState GnnCoupler::state() const {

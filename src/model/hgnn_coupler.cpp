@@ -4,6 +4,8 @@
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
+#include "token_chunks.h"
+
 #include "hgnn_moe/ops/collapsed_hypergraph.h"
 #include "hgnn_moe/ops/expert_mix.h"
 #include "hgnn_moe/ops/hypergraph_conv.h"
@@ -18,9 +20,9 @@ constexpr double kUnitSoftplus = 0.541324854612918;
 }  // namespace
 
 HgnnCoupler::HgnnCoupler(ParameterStore& store, const std::string& name, const ModelConfig& config,
-                         std::int64_t layer, CouplerPath path)
+                         std::int64_t layer, const CouplerExecution& execution)
     : layer_(layer),
-      path_(path),
+      execution_(execution),
       activation_(config.activation),
       residual_(config.residual),
       can_read_out_(config.can_collapse()),
@@ -75,11 +77,10 @@ at::Tensor HgnnCoupler::forward(const at::Tensor& experts_NED, const at::Tensor&
   if (incidence_EM_.size(1) == 0) return combiner_.forward(experts_NED);
   const at::Tensor w = weights(input_ND);
   if (context.graph_probe != nullptr && !are_shared()) {
-    LayerGraph& graph = context.graph_probe->layer(layer_);
-    graph.hyperedge_weights_M = context.graph_probe->sum(w);
-    graph.mixing_EE = {context.graph_probe->sum(mixing(w))};
+    context.graph_probe->layer(layer_).hyperedge_weights_M = context.graph_probe->sum(w);
+    context.graph_probe->add_mixing(layer_, 0, context.graph_probe->sum(mixing(w)));
   }
-  switch (path_) {
+  switch (execution_.path) {
     case CouplerPath::collapsed:
       return collapsed(experts_NED, w);
     case CouplerPath::sequential:
@@ -95,42 +96,60 @@ at::Tensor HgnnCoupler::end_layer(const at::Tensor& convolved_NED, const at::Ten
   return residual_ ? active_NED + x_NED : active_NED;
 }
 
-// The first `count` layers, each by `convolve`; in bf16 X is bf16 between them.
+// The first `count` of the layers, each by `convolve`; in bf16 X is bf16 between them.
 template <typename Convolution>
-at::Tensor HgnnCoupler::run_layers(const at::Tensor& experts_NED, const at::Tensor& weights,
+at::Tensor HgnnCoupler::run_layers(const at::Tensor& experts_NED, const std::vector<Layer>& layers,
                                    std::size_t count, Convolution convolve) const {
   at::Tensor x_NED = precision_ == Precision::bf16 ? experts_NED.to(at::kBFloat16) : experts_NED;
   for (std::size_t g = 0; g < count; ++g) {
-    const at::Tensor theta_DD = layers_[g].theta_DD.to(x_NED.scalar_type());
-    const at::Tensor bias_D = layers_[g].bias_D.to(x_NED.scalar_type());
-    const at::Tensor convolved_NED = convolve(x_NED, weights, theta_DD, bias_D);
-    x_NED = end_layer(convolved_NED, x_NED);
+    const at::Tensor theta_DD = layers[g].theta_DD.to(x_NED.scalar_type());
+    const at::Tensor bias_D = layers[g].bias_D.to(x_NED.scalar_type());
+    x_NED = end_layer(convolve(x_NED, theta_DD, bias_D), x_NED);
   }
   return x_NED.to(experts_NED.scalar_type());
 }
 
 // The reference: one token after the other, one layer after the other.
 at::Tensor HgnnCoupler::sequential(const at::Tensor& experts_NED, const at::Tensor& weights) const {
-  const auto convolve = [this](const at::Tensor& x_NED, const at::Tensor& w,
-                               const at::Tensor& theta, const at::Tensor& bias) {
-    return ops::hypergraph_conv_reference(x_NED, incidence_EM_, w, weighting_, theta, bias);
+  const auto convolve = [&](const at::Tensor& x_NED, const at::Tensor& theta_DD,
+                            const at::Tensor& bias_D) {
+    return ops::hypergraph_conv_reference(x_NED, incidence_EM_, weights, weighting_, theta_DD,
+                                          bias_D);
   };
-  return combiner_.forward(run_layers(experts_NED, weights, layers_.size(), convolve));
+  return combiner_.forward(run_layers(experts_NED, layers_, layers_.size(), convolve));
+}
+
+at::Tensor HgnnCoupler::batched_mean(const at::Tensor& experts_NED, const at::Tensor& weights,
+                                     const std::vector<Layer>& layers) const {
+  const auto convolve = [&](const at::Tensor& x_NED, const at::Tensor& theta_DD,
+                            const at::Tensor& bias_D) {
+    return ops::hypergraph_conv(x_NED, incidence_, weights, weighting_, theta_DD, bias_D);
+  };
+  if (!can_read_out_) return run_layers(experts_NED, layers, layers.size(), convolve).mean(1);
+  // Nothing non-linear follows the last layer, so one weighted mean a token goes through it.
+  const at::Tensor x_NED = run_layers(experts_NED, layers, layers.size() - 1, convolve);
+  const at::Tensor readout = ops::collapse_mixing(mixing(weights), 1).readout;
+  return linear(ops::expert_readout(readout, x_NED), layers.back().theta_DD, layers.back().bias_D,
+                precision_);
 }
 
 at::Tensor HgnnCoupler::batched(const at::Tensor& experts_NED, const at::Tensor& weights) const {
-  const auto convolve = [this](const at::Tensor& x_NED, const at::Tensor& w,
-                               const at::Tensor& theta, const at::Tensor& bias) {
-    return ops::hypergraph_conv(x_NED, incidence_, w, weighting_, theta, bias);
-  };
-  if (!can_read_out_) {
-    return combiner_.forward(run_layers(experts_NED, weights, layers_.size(), convolve));
+  std::vector<at::Tensor> tokens{experts_NED}, shared;
+  for (const Layer& layer : layers_) {
+    shared.push_back(layer.theta_DD);
+    shared.push_back(layer.bias_D);
   }
-  // Nothing non-linear follows the last layer, so one weighted mean a token goes through it.
-  const at::Tensor x_NED = run_layers(experts_NED, weights, layers_.size() - 1, convolve);
-  const at::Tensor readout = ops::collapse_mixing(mixing(weights), 1).readout;
-  return combiner_.forward_mean(linear(ops::expert_readout(readout, x_NED), layers_.back().theta_DD,
-                                       layers_.back().bias_D, precision_));
+  (are_shared() ? shared : tokens).push_back(weights);
+  const auto all_layers = [this](const std::vector<at::Tensor>& some_tokens,
+                                 const std::vector<at::Tensor>& parameters, std::int64_t) {
+    std::vector<Layer> layers;
+    for (std::size_t g = 0; g < layers_.size(); ++g) {
+      layers.push_back({parameters[2 * g], parameters[2 * g + 1]});
+    }
+    const at::Tensor& w = are_shared() ? parameters.back() : some_tokens.back();
+    return batched_mean(some_tokens.front(), w, layers);
+  };
+  return combiner_.forward_mean(run_in_chunks(all_layers, tokens, shared, execution_.chunk));
 }
 
 at::Tensor HgnnCoupler::collapsed(const at::Tensor& experts_NED, const at::Tensor& weights) const {

@@ -16,7 +16,7 @@ namespace hgnn_moe {
 class HgnnCoupler : public Coupler {
  public:
   HgnnCoupler(ParameterStore& store, const std::string& name, const ModelConfig& config,
-              std::int64_t layer, CouplerPath path);
+              std::int64_t layer, const CouplerExecution& execution);
 
   at::Tensor forward(const at::Tensor& experts_NED, const at::Tensor& input_ND,
                      const ForwardContext& context) const override;
@@ -33,15 +33,17 @@ class HgnnCoupler : public Coupler {
   at::Tensor weights(const at::Tensor& input_ND) const;
   at::Tensor mixing(const at::Tensor& weights) const;  // P [E, E] or [N, E, E]
   template <typename Convolution>
-  at::Tensor run_layers(const at::Tensor& experts_NED, const at::Tensor& weights, std::size_t count,
-                        Convolution convolve) const;
+  at::Tensor run_layers(const at::Tensor& experts_NED, const std::vector<Layer>& layers,
+                        std::size_t count, Convolution convolve) const;
   at::Tensor sequential(const at::Tensor& experts_NED, const at::Tensor& weights) const;
   at::Tensor batched(const at::Tensor& experts_NED, const at::Tensor& weights) const;
+  at::Tensor batched_mean(const at::Tensor& experts_NED, const at::Tensor& weights,
+                          const std::vector<Layer>& layers) const;
   at::Tensor collapsed(const at::Tensor& experts_NED, const at::Tensor& weights) const;
   at::Tensor end_layer(const at::Tensor& convolved_NED, const at::Tensor& x_NED) const;
 
   std::int64_t layer_;
-  CouplerPath path_;
+  CouplerExecution execution_;
   HgnnActivation activation_;
   bool residual_, can_read_out_;
   ops::Weighting weighting_;

@@ -7,8 +7,10 @@
 namespace hgnn_moe {
 
 LanguageModel::LanguageModel(const ModelConfig& config, std::uint64_t seed, at::ScalarType type,
-                             at::Device device, CouplerPath path)
-    : config_(config), coupler_path_(resolve_path(config, path)), store_(seed, type, device) {
+                             at::Device device, const CouplerExecution& execution)
+    : config_(config),
+      execution_{resolve_path(config, execution.path), execution.chunk},
+      store_(seed, type, device) {
   HGNN_MOE_ASSERT(config.embed_dim % config.num_heads == 0, "D {} and {} heads", config.embed_dim,
                   config.num_heads);
   const std::int64_t d = config.embed_dim;
@@ -16,7 +18,7 @@ LanguageModel::LanguageModel(const ModelConfig& config, std::uint64_t seed, at::
   token_emb_VD_ = store_.add("token_emb.weight", {config.vocab_size, d}, normal);
   pos_emb_TD_ = store_.add("pos_emb.weight", {config.max_seq_length, d}, normal);
   for (std::int64_t l = 0; l < config.num_layers; ++l)
-    layers_.emplace_back(store_, config, l, coupler_path_);
+    layers_.emplace_back(store_, config, l, execution_);
   output_norm_ = LayerNorm::create(store_, "output_norm", d);
   lm_head_ = Linear::create(store_, "lm_head", d, config.vocab_size, config.precision);
 }

@@ -6,13 +6,13 @@
 namespace hgnn_moe {
 
 MoeLayer::MoeLayer(ParameterStore& store, const ModelConfig& config, std::int64_t layer,
-                   CouplerPath path) {
+                   const CouplerExecution& execution) {
   const std::string name = fmt::format("model_layers.{}", layer);
   for (std::int64_t e = 0; e < config.num_experts; ++e) {
     experts_.emplace_back(store, fmt::format("{}.experts.{}", name, e), config, layer, e);
   }
   if (config.coupler_type != CouplerType::none) {
-    coupler_ = make_coupler(store, name + ".coupler", config, layer, path);
+    coupler_ = make_coupler(store, name + ".coupler", config, layer, execution);
   }
 }
 

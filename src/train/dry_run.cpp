@@ -53,7 +53,8 @@ Json dry_run_record(const ParsedConfig& parsed) {
   }
   const ModelConfig model = make_model_config(config, vocab_size);
   const ParameterCounts counts = count_parameters(model);
-  const MemoryEstimate memory = estimate_memory(model, config.batch_size, config.coupler_path);
+  const MemoryEstimate memory =
+      estimate_memory(model, config.batch_size, {config.coupler_path, config.coupler_chunk});
   Json record = Json::object();
   record["config"] = to_json(config);
   record["parameters"] = {{"total", counts.total()},

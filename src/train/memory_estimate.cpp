@@ -25,34 +25,36 @@ std::int64_t expert_units(bool dropout) {
   return attention + residual + ffn + out + (dropout ? 4 : 0);
 }
 
-// The coupler's share in units of N * E * D: one stacked input, then what each layer keeps.
+// What the layers of a coupler keep beside their stacked input, in units of N * E * D.
 std::int64_t coupler_units(const ModelConfig& config, CouplerPath path) {
   switch (config.coupler_type) {
     case CouplerType::gnn:
-      return 1 + 4 * config.coupler_layers;  // message, both transforms' sum, GELU, X
+      return 4 * config.coupler_layers;  // message, both transforms' sum, GELU, X
     case CouplerType::hgnn:
-      if (config.hypergraph_is_empty() || path == CouplerPath::collapsed) return 1;
+      if (config.hypergraph_is_empty() || path == CouplerPath::collapsed) return 0;
       // X Theta^T and P X; a linear last layer is read out and works on means alone.
-      return 1 + 2 * (config.coupler_layers - (config.can_collapse() ? 1 : 0));
+      return 2 * (config.coupler_layers - (config.can_collapse() ? 1 : 0));
     case CouplerType::mean:
     case CouplerType::none:
-      return 1;
+      return 0;
   }
-  return 1;
+  return 0;
 }
 
 }  // namespace
 
 MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t batch_size,
-                               CouplerPath path) {
+                               const CouplerExecution& execution) {
   const ParameterCounts counts = count_parameters(config);
   const std::int64_t n = batch_size * config.max_seq_length;
   const std::int64_t d = config.embed_dim, e = config.num_experts;
   const bool dropout = config.dropout_rate > 0.0;
 
-  std::int64_t layer =
-      n * d * e * (expert_units(dropout) + coupler_units(config, resolve_path(config, path))) +
-      6 * n * d;
+  const CouplerPath path = resolve_path(config, execution.path);
+  const bool in_chunks = path == CouplerPath::batched && execution.chunk > 0 && execution.chunk < n;
+  const std::int64_t coupler = coupler_units(config, path) * e * d;
+  std::int64_t layer = n * d * e * (expert_units(dropout) + 1) + 6 * n * d;
+  if (!in_chunks) layer += n * coupler;
   if (config.has_token_weights()) {
     // Weights before and after softplus, degrees and P of every token, with what they keep.
     layer += n * (4 * config.hypergraph.num_hyperedges() + 4 * e * e);
@@ -69,7 +71,9 @@ MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t batch_siz
   estimate.parameters = counts.total() * kFloat;
   estimate.gradients = counts.total() * kFloat;
   estimate.optimizer = 2 * counts.total() * kFloat;
-  const std::int64_t layers = config.num_layers * layer * kFloat;
+  // In chunks, only one layer's coupler has anything at a time.
+  const std::int64_t chunk = in_chunks ? execution.chunk * coupler : 0;
+  const std::int64_t layers = (config.num_layers * layer + chunk) * kFloat;
   estimate.activations = layers + head * kFloat;
   estimate.runtime = runtime_bytes();
   estimate.total = estimate.parameters + estimate.optimizer + estimate.runtime + layers +

@@ -63,7 +63,7 @@ Session open_session(const ParsedConfig& parsed) {
   RunLocation location = locate_run(config);
   check_init_from(config, location);
   LanguageModel model(model_config, static_cast<std::uint64_t>(config.seed), at::kFloat,
-                      device.device, config.coupler_path);
+                      device.device, {config.coupler_path, config.coupler_chunk});
   if (!config.init_from.empty()) {
     load_weights(config.init_from, model.parameters(),
                  weight_metadata(config.hyperedge_weight_param));

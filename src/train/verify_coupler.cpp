@@ -68,7 +68,7 @@ void verify_coupler(const LanguageModel& model, const DeviceBatch& batch,
                     const ForwardContext& context) {
   const at::Tensor first = model.parameters().front().tensor;
   const LanguageModel reference(model.config(), /*seed=*/0, first.scalar_type(), first.device(),
-                                CouplerPath::sequential);
+                                {CouplerPath::sequential});
   {
     const c10::NoGradGuard no_grad;
     for (std::size_t i = 0; i < model.parameters().size(); ++i) {

@@ -37,7 +37,7 @@ TEST(TrainOptions, NamesAreFrozen) {
       "keep_checkpoints", "save_every", "overwrite", "synthetic_data",
       // coupling operations
       "hyperedge_weight_source", "hgnn_activation", "hgnn_residual", "coupler_path",
-      "verify_coupler"};
+      "coupler_chunk", "verify_coupler"};
   const std::vector<std::string> names = option_names();
   EXPECT_EQ(std::set<std::string>(names.begin(), names.end()), frozen);
   EXPECT_EQ(names.size(), frozen.size()) << "a name stands in the table twice";
@@ -61,7 +61,7 @@ TEST(TrainOptions, DefaultsAreFrozen) {
       "batch_size": 32, "gradient_accumulation_steps": 1, "epochs": 8, "max_batches_per_epoch": -1,
       "max_steps": -1, "learning_rate": 5e-4, "lr_schedule": "cosine", "warmup_steps": 0,
       "weight_decay": 0.01, "grad_clip": 1.0, "seed": 42,
-      "device": "auto", "precision": "fp32", "coupler_path": "auto",
+      "device": "auto", "precision": "fp32", "coupler_path": "auto", "coupler_chunk": 0,
       "verify_coupler": false, "threads": 0, "deterministic": false,
       "eval_every": 200, "eval_only": false, "dump_token_losses": null, "sample_ids": null,
       "sample_tokens": 64, "temperature": 0.8, "top_k": 50,
@@ -290,6 +290,23 @@ TEST(TrainOptions, OptionsOfAnotherCouplerAreNotedOnce) {
                                      "hgnn_learnable_edge_weights, hyperedge_weighting"});
   EXPECT_EQ(parse({"--coupler_type", "MEAN", "--gnn_layers", "3"}).notes,
             std::vector<std::string>{"coupler_type is MEAN, so these have no effect: gnn_layers"});
+}
+
+TEST(TrainOptions, ChunksAreOfTheBatchedPathAndNotTiny) {
+  EXPECT_TRUE(parse({"--coupler_chunk", "64"}).notes.empty());
+  EXPECT_TRUE(
+      parse({"--coupler_type", "HGNN", "--coupler_chunk", "64", "--hgnn_residual"}).notes.empty());
+  EXPECT_EQ(parse({"--coupler_type", "HGNN", "--coupler_chunk", "64"}).notes,
+            std::vector<std::string>{
+                "coupler_chunk has no effect: couplers are computed on the collapsed path"});
+  EXPECT_EQ(parse({"--coupler_path", "sequential", "--coupler_chunk", "64"}).notes,
+            std::vector<std::string>{
+                "coupler_chunk has no effect: couplers are computed on the sequential path"});
+  EXPECT_EQ(
+      parse({"--coupler_type", "MEAN", "--coupler_chunk", "64"}).notes,
+      std::vector<std::string>{"coupler_type is MEAN, so these have no effect: coupler_chunk"});
+  EXPECT_EQ(errors_of({"--coupler_chunk", "15"}),
+            "coupler_chunk (flag) is 15; it can be 0, for all tokens at once, or at least 16");
 }
 
 TEST(TrainOptions, ProvenanceHasEveryKeyInTableOrder) {

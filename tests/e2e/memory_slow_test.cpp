@@ -47,6 +47,15 @@ TEST_F(MemorySlowTest, GnnWithDropout) {
                                     {"dropout_rate", "0.1"}});
 }
 
+// Eight coupler layers would keep 33 tensors of all experts; in chunks they keep one.
+TEST_F(MemorySlowTest, GnnInChunks) {
+  const Flags whole{{"coupler_type", "GNN"}, {"num_experts", "4"}, {"embed_dim", "64"},
+                    {"num_layers", "2"},     {"gnn_layers", "8"},  {"batch_size", "32"},
+                    {"vocab_size", "512"},   {"dropout_rate", "0"}};
+  expect_estimate_within_a_quarter(whole);
+  expect_estimate_within_a_quarter(whole.with({{"coupler_chunk", "256"}, {"overwrite", ""}}));
+}
+
 TEST_F(MemorySlowTest, PlainTransformer) {
   expect_estimate_within_a_quarter({{"coupler_type", "NONE"},
                                     {"num_experts", "1"},

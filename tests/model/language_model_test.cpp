@@ -25,7 +25,7 @@ TEST(LanguageModel, EqualsThePyTorchOracle) {
       SCOPED_TRACE(name + ", " + to_string(path));
       const GoldenFile golden = read_golden(name);
       if (path == CouplerPath::collapsed && !golden_config(golden).can_collapse()) continue;
-      const LanguageModel model(golden_config(golden), 1, at::kDouble, at::kCPU, path);
+      const LanguageModel model(golden_config(golden), 1, at::kDouble, at::kCPU, {path});
       ASSERT_NO_FATAL_FAILURE(testing::copy_golden_parameters(golden, model));
       const at::Tensor& tokens_BT = golden.at("tokens");
       const at::Tensor& lengths_B = golden.at("lengths");

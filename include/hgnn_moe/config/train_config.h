@@ -21,6 +21,9 @@ enum class Precision { fp32, bf16 };
 enum class LrSchedule { cosine, linear, constant, wsd };
 enum class Compat { none, original };
 
+// Of coupler_chunk: so that no product has so few rows that it is rounded in another way.
+inline constexpr std::int64_t kSmallestCouplerChunk = 16;
+
 struct TrainConfig {
   // Model
   std::int64_t embed_dim = 256;
@@ -70,6 +73,7 @@ struct TrainConfig {
   std::string device = "auto";
   Precision precision = Precision::fp32;
   CouplerPath coupler_path = CouplerPath::automatic;
+  std::int64_t coupler_chunk = 0;
   bool verify_coupler = false;
   std::int64_t threads = 0;  // 0: all cores
   bool deterministic = false;

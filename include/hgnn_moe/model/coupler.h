@@ -14,6 +14,12 @@
 
 namespace hgnn_moe {
 
+// How a coupler is computed; no value of it changes what it computes.
+struct CouplerExecution {
+  CouplerPath path = CouplerPath::automatic;
+  std::int64_t chunk = 0;  // tokens at a time on the batched path; 0: all
+};
+
 // What CouplerPath::automatic stands for: collapsed where the model allows it, else batched. The
 // others stand for themselves; collapsed where it does not apply is an assertion.
 CouplerPath resolve_path(const ModelConfig& config, CouplerPath path);
@@ -42,6 +48,6 @@ class Coupler {
 // "model_layers.0.coupler". Not for CouplerType::none, which has none.
 std::unique_ptr<Coupler> make_coupler(ParameterStore& store, const std::string& name,
                                       const ModelConfig& config, std::int64_t layer,
-                                      CouplerPath path);
+                                      const CouplerExecution& execution);
 
 }  // namespace hgnn_moe

@@ -24,8 +24,10 @@ struct GraphProbe {
   at::Tensor real_tokens_N;  // [N] bool: padding is left out
   std::vector<LayerGraph> layers;
 
-  // The sum over real tokens of values [N, ...].
-  at::Tensor sum(const at::Tensor& values) const;
+  // The sum over real tokens of values [N', ...], which are those of the tokens from `first` on.
+  at::Tensor sum(const at::Tensor& values, std::int64_t first = 0) const;
+  // Adds to the mixing of one coupler layer.
+  void add_mixing(std::int64_t layer, std::size_t coupler_layer, const at::Tensor& mixing_EE);
   LayerGraph& layer(std::int64_t index);
 };
 

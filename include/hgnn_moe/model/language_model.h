@@ -18,7 +18,7 @@ class LanguageModel {
   // Parameters are made in published order and initialised from `seed`; `type` is kFloat, or
   // kDouble where tests compare with references.
   LanguageModel(const ModelConfig& config, std::uint64_t seed, at::ScalarType type,
-                at::Device device, CouplerPath path = CouplerPath::automatic);
+                at::Device device, const CouplerExecution& execution = {});
 
   // tokens_BT [B, T'] int64, T' <= T. Returns the normalised output [B, T', D]. Rows of padding
   // hold values that mean nothing.
@@ -29,13 +29,13 @@ class LanguageModel {
 
   const ModelConfig& config() const { return config_; }
   // How its couplers are computed, automatic resolved.
-  CouplerPath coupler_path() const { return coupler_path_; }
+  CouplerPath coupler_path() const { return execution_.path; }
   const ParameterList& parameters() const { return store_.list(); }
   const std::vector<MoeLayer>& layers() const { return layers_; }
 
  private:
   ModelConfig config_;
-  CouplerPath coupler_path_;
+  CouplerExecution execution_;
   ParameterStore store_;
   at::Tensor token_emb_VD_, pos_emb_TD_;
   std::vector<MoeLayer> layers_;

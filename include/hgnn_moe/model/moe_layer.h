@@ -13,7 +13,8 @@ namespace hgnn_moe {
 // x <- x + coupler(experts(x)); without a coupler x <- mean over experts, no outer residual.
 class MoeLayer {
  public:
-  MoeLayer(ParameterStore& store, const ModelConfig& config, std::int64_t layer, CouplerPath path);
+  MoeLayer(ParameterStore& store, const ModelConfig& config, std::int64_t layer,
+           const CouplerExecution& execution);
 
   // x_BTD [B, T, D] to [B, T, D].
   at::Tensor forward(const at::Tensor& x_BTD, const ForwardContext& context) const;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "hgnn_moe/model/coupler.h"
 #include "hgnn_moe/model/model_config.h"
 
 namespace hgnn_moe {
@@ -18,8 +19,8 @@ struct MemoryEstimate {
 };
 
 // Bytes at the peak of a step with full micro-batches of batch_size samples of T tokens, couplers
-// computed on `path`. The sequential path is estimated as the batched one.
+// computed as `execution` says. The sequential path is estimated as the batched one.
 MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t batch_size,
-                               CouplerPath path);
+                               const CouplerExecution& execution);
 
 }  // namespace hgnn_moe

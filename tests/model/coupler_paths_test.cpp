@@ -1,4 +1,4 @@
-// The HGNN coupler's three paths compute one function.
+// However a coupler is computed, by path or in chunks, it is one function.
 
 #include <cmath>
 #include <string>
@@ -82,7 +82,7 @@ TEST(HgnnPaths, AgreeInLossAndEveryGradient) {
           config.weighting = residual ? ops::Weighting::paper : ops::Weighting::pyg;
           const at::Tensor tokens = some_tokens(2, length);
           const auto run = [&](CouplerPath path) {
-            const LanguageModel model(config, 3, at::kDouble, at::kCPU, path);
+            const LanguageModel model(config, 3, at::kDouble, at::kCPU, {path});
             spread_token_weights(model);
             return loss_and_gradients(model, tokens);
           };
@@ -119,6 +119,84 @@ TEST(HgnnPaths, ActivationAndResidualChangeTheModel) {
   }
   for (std::size_t i = 0; i < losses.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) EXPECT_GT(std::abs(losses[i] - losses[j]), 1e-9);
+  }
+}
+
+// All couplers that compute layers for all tokens.
+std::vector<std::pair<std::string, ModelConfig>> batched_models() {
+  std::vector<std::pair<std::string, ModelConfig>> models;
+  for (const bool per_token : {false, true}) {
+    ModelConfig config = small_hgnn(4, 2);
+    config.weight_source = per_token ? HyperedgeWeightSource::token : HyperedgeWeightSource::shared;
+    models.emplace_back(per_token ? "linear, per token" : "linear", config);
+    config.activation = HgnnActivation::gelu;
+    config.residual = true;
+    models.emplace_back(per_token ? "gelu, per token" : "gelu", config);
+  }
+  ModelConfig gnn = small_hgnn(3, 2);
+  gnn.coupler_type = CouplerType::gnn;
+  models.emplace_back("GNN", gnn);
+  gnn.precision = Precision::bf16;
+  models.emplace_back("GNN in bf16", gnn);
+  return models;
+}
+
+// Only the gradients of the coupler's own layers are sums over chunks; all else keeps its bits.
+TEST(CouplerChunks, KeepTheBits) {
+  const at::Tensor tokens = some_tokens(4, 10);
+  for (const auto& [name, config] : batched_models()) {
+    const auto run = [&, &model_config = config](std::int64_t chunk) {
+      const LanguageModel model(model_config, 3, at::kFloat, at::kCPU,
+                                {CouplerPath::batched, chunk});
+      spread_token_weights(model);
+      return std::pair(loss_and_gradients(model, tokens), model.parameters());
+    };
+    const auto [whole, parameters] = run(0);
+    for (const std::int64_t chunk : {16, 17, 19, 20, 30, 39, 40, 1000}) {
+      SCOPED_TRACE(::testing::Message() << name << ", chunk " << chunk);
+      const auto actual = run(chunk).first;
+      EXPECT_TRUE(at::equal(actual[0], whole[0])) << "loss";
+      for (std::size_t i = 1; i < actual.size(); ++i) {
+        const std::string& parameter = parameters[i - 1].name;
+        const bool is_summed = parameter.find("_layers_module.") != std::string::npos ||
+                               parameter.find("hyperedge_weights") != std::string::npos;
+        // bf16 sums are rounded to bf16 where a chunk ends.
+        const bool bf16 = config.precision == Precision::bf16;
+        if (is_summed && chunk < 40) {
+          EXPECT_TRUE(close(bf16 ? actual[i].to(at::kBFloat16) : actual[i], whole[i], 10))
+              << parameter;
+        } else {
+          EXPECT_TRUE(at::equal(actual[i], whole[i])) << parameter;
+        }
+      }
+    }
+  }
+}
+
+TEST(CouplerChunks, ProbesSeeEveryToken) {
+  const at::Tensor tokens = some_tokens(4, 10);
+  for (const auto& [name, config] : batched_models()) {
+    if (!config.graph_depends_on_data()) continue;
+    SCOPED_TRACE(name);
+    const auto observe = [&, &model_config = config](std::int64_t chunk) {
+      const LanguageModel model(model_config, 3, at::kDouble, at::kCPU,
+                                {CouplerPath::batched, chunk});
+      GraphProbe probe;
+      probe.real_tokens_N = at::arange(40).remainder(3) != 0;
+      ForwardContext context;
+      context.graph_probe = &probe;
+      const c10::NoGradGuard no_grad;
+      model.hidden(tokens, context);
+      return probe;
+    };
+    const GraphProbe whole = observe(0), parts = observe(16);
+    ASSERT_EQ(parts.layers.size(), whole.layers.size());
+    for (std::size_t l = 0; l < whole.layers.size(); ++l) {
+      ASSERT_EQ(parts.layers[l].mixing_EE.size(), whole.layers[l].mixing_EE.size());
+      for (std::size_t g = 0; g < whole.layers[l].mixing_EE.size(); ++g) {
+        EXPECT_TRUE(close(parts.layers[l].mixing_EE[g], whole.layers[l].mixing_EE[g], 20));
+      }
+    }
   }
 }
 
