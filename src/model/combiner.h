@@ -10,6 +10,9 @@
 
 namespace hgnn_moe {
 
+// x_NED [N, E, D] to [N, D]: reads X once, and its backward pass writes it once.
+at::Tensor mean_over_experts(const at::Tensor& x_NED);
+
 class Combiner {
  public:
   Combiner(ParameterStore& store, const std::string& name, const ModelConfig& config);

@@ -6,6 +6,7 @@
 #include "token_chunks.h"
 
 #include "hgnn_moe/ops/gnn_message.h"
+#include "hgnn_moe/ops/gnn_update.h"
 
 namespace hgnn_moe {
 
@@ -43,6 +44,17 @@ at::Tensor GnnCoupler::messages(const Layer& layer, const at::Tensor& x_NED) con
   return compute(x_NED, layer.message_weight, layer.message_bias, layer.adjacency_logits_EE);
 }
 
+at::Tensor GnnCoupler::update(const Layer& layer, const at::Tensor& x_NED) const {
+  const Linear &self = layer.self_transform, &neighbor = layer.neighbor_transform;
+  if (num_experts_ == 1) return at::gelu(self(x_NED)) + x_NED;
+  const at::Tensor message_NED = messages(layer, x_NED);
+  if (execution_.path == CouplerPath::batched && self.precision == Precision::fp32) {
+    return ops::gnn_update(x_NED, message_NED, self.weight, self.bias, neighbor.weight,
+                           neighbor.bias);
+  }
+  return at::gelu(self(x_NED) + neighbor(message_NED)) + x_NED;
+}
+
 // x_NED through all layers, and the mean over experts. `parameters` are those of
 // flat_parameters().
 at::Tensor GnnCoupler::mean(const at::Tensor& experts_NED,
@@ -56,11 +68,9 @@ at::Tensor GnnCoupler::mean(const at::Tensor& experts_NED,
           x_NED, layer.message_weight, layer.message_bias, layer.adjacency_logits_EE);
       probe->add_mixing(layer_, g, probe->sum(k_NEE, first_token));
     }
-    at::Tensor sum_NED = layer.self_transform(x_NED);
-    if (num_experts_ > 1) sum_NED = sum_NED + layer.neighbor_transform(messages(layer, x_NED));
-    x_NED = at::gelu(sum_NED) + x_NED;
+    x_NED = update(layer, x_NED);
   }
-  return x_NED.mean(1);
+  return mean_over_experts(x_NED);
 }
 
 at::Tensor GnnCoupler::forward(const at::Tensor& experts_NED, const at::Tensor&,

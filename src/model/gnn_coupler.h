@@ -29,6 +29,7 @@ class GnnCoupler : public Coupler {
   };
 
   at::Tensor messages(const Layer& layer, const at::Tensor& x_NED) const;
+  at::Tensor update(const Layer& layer, const at::Tensor& x_NED) const;
   at::Tensor mean(const at::Tensor& experts_NED, const std::vector<at::Tensor>& parameters,
                   GraphProbe* probe, std::int64_t first_token) const;
   // All layers' parameters one after the other, and a layer made of such a list.

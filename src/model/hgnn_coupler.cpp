@@ -125,7 +125,9 @@ at::Tensor HgnnCoupler::batched_mean(const at::Tensor& experts_NED, const at::Te
                             const at::Tensor& bias_D) {
     return ops::hypergraph_conv(x_NED, incidence_, weights, weighting_, theta_DD, bias_D);
   };
-  if (!can_read_out_) return run_layers(experts_NED, layers, layers.size(), convolve).mean(1);
+  if (!can_read_out_) {
+    return mean_over_experts(run_layers(experts_NED, layers, layers.size(), convolve));
+  }
   // Nothing non-linear follows the last layer, so one weighted mean a token goes through it.
   const at::Tensor x_NED = run_layers(experts_NED, layers, layers.size() - 1, convolve);
   const at::Tensor readout = ops::collapse_mixing(mixing(weights), 1).readout;

@@ -45,7 +45,8 @@ at::Tensor collapsed_hypergraph(const at::Tensor& x_NED, const at::Tensor& mixin
   const auto scale = [&](std::int64_t g) { return whole.bias_scales.narrow(-1, g, 1); };
   if (!layers.out_weight_DD.defined() || m_ND.size(0) <= m_ND.size(1)) {
     for (std::int64_t g = 0; g < num_layers; ++g) {
-      m_ND = linear_in(product_type, m_ND, layers.thetas_DD[g], {}) + scale(g) * layers.biases_D[g];
+      const at::Tensor bias = (scale(g) * layers.biases_D[g]).to(m_ND.scalar_type());
+      m_ND = linear_in(product_type, m_ND, layers.thetas_DD[g], {}) + bias;
     }
     if (!layers.out_weight_DD.defined()) return m_ND;
     return linear_in(product_type, m_ND, layers.out_weight_DD, layers.out_bias_D);
@@ -56,6 +57,7 @@ at::Tensor collapsed_hypergraph(const at::Tensor& x_NED, const at::Tensor& mixin
     bias = bias + scale(g) * at::mv(product_DD, layers.biases_D[g]);
     product_DD = at::mm(product_DD, layers.thetas_DD[g]);
   }
+  bias = bias.to(m_ND.scalar_type());  // its scales are float32 beside bfloat16
   if (bias.dim() == 1) return linear_in(product_type, m_ND, product_DD, bias);
   return linear_in(product_type, m_ND, product_DD, {}) + bias;
 }

@@ -18,6 +18,8 @@ const char* name_of(CpuIsa isa) {
       return "avx2";
     case CpuIsa::avx512:
       return "avx512";
+    case CpuIsa::avx512_bf16:
+      return "avx512_bf16";
   }
   return "baseline";
 }
@@ -44,6 +46,7 @@ std::vector<CpuIsa> available_cpu_isas() {
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")) {
       isas.push_back(CpuIsa::avx512);
+      if (__builtin_cpu_supports("avx512bf16")) isas.push_back(CpuIsa::avx512_bf16);
     }
   }
 #endif

@@ -15,6 +15,7 @@ namespace {
 
 const ExpertMixKernels& kernels(CpuIsa isa) {
 #ifdef HGNN_MOE_X86_KERNELS
+  if (isa == CpuIsa::avx512_bf16) return avx512_bf16::kExpertMixKernels;
   if (isa == CpuIsa::avx512) return avx512::kExpertMixKernels;
   if (isa == CpuIsa::avx2) return avx2::kExpertMixKernels;
 #endif

@@ -16,6 +16,7 @@ namespace {
 
 const GnnMessageKernels& kernels(CpuIsa isa) {
 #ifdef HGNN_MOE_X86_KERNELS
+  if (isa == CpuIsa::avx512_bf16) return avx512_bf16::kGnnMessageKernels;
   if (isa == CpuIsa::avx512) return avx512::kGnnMessageKernels;
   if (isa == CpuIsa::avx2) return avx2::kGnnMessageKernels;
 #endif

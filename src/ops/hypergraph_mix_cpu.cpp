@@ -15,6 +15,7 @@ namespace {
 
 const HypergraphMixKernels& kernels(CpuIsa isa) {
 #ifdef HGNN_MOE_X86_KERNELS
+  if (isa == CpuIsa::avx512_bf16) return avx512_bf16::kHypergraphMixKernels;
   if (isa == CpuIsa::avx512) return avx512::kHypergraphMixKernels;
   if (isa == CpuIsa::avx2) return avx2::kHypergraphMixKernels;
 #endif

@@ -34,6 +34,9 @@ TORCH_LIBRARY(hgnn_moe, m) {
       "gnn_message(Tensor x, Tensor message_weight, Tensor message_bias, "
       "Tensor adjacency_logits) -> Tensor");
   m.def(
+      "gnn_update(Tensor x, Tensor message, Tensor self_weight, Tensor self_bias, "
+      "Tensor neighbor_weight, Tensor neighbor_bias) -> Tensor");
+  m.def(
       "gnn_message_gradient(Tensor d_out, Tensor x, Tensor message_weight, Tensor message_bias, "
       "Tensor adjacency_logits) -> (Tensor d_x, Tensor d_message_weight, Tensor d_message_bias, "
       "Tensor d_adjacency_logits)");

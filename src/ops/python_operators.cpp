@@ -8,6 +8,7 @@
 #include "weighting_name.h"
 
 #include "hgnn_moe/ops/collapsed_hypergraph.h"
+#include "hgnn_moe/ops/gnn_update.h"
 #include "hgnn_moe/ops/hypergraph_conv.h"
 
 namespace hgnn_moe::ops {
@@ -84,6 +85,7 @@ TORCH_LIBRARY_IMPL(hgnn_moe, CompositeImplicitAutograd, m) {
   m.impl("mixing_matrix", mixing);
   m.impl("hypergraph_conv", convolve);
   m.impl("collapsed_hypergraph", collapse);
+  m.impl("gnn_update", gnn_update);
 }
 
 }  // namespace hgnn_moe::ops

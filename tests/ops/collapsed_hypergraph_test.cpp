@@ -56,6 +56,31 @@ TEST_P(CollapsedHypergraphByTokens, EqualsTheMeanOfTheLayersThroughTheLinear) {
   }
 }
 
+// bfloat16 in, bfloat16 out, whichever way the products go.
+TEST_P(CollapsedHypergraphByTokens, Bfloat16StaysBfloat16) {
+  const std::int64_t n = GetParam(), d = 5;
+  CollapsedLayers layers;
+  for (std::int64_t g = 0; g < 2; ++g) {
+    layers.thetas_DD.push_back(random_tensor({d, d}, 10 + g).to(at::kBFloat16));
+    layers.biases_D.push_back(random_tensor({d}, 20 + g).to(at::kBFloat16));
+  }
+  layers.out_weight_DD = random_tensor({d, d}, 30).to(at::kBFloat16);
+  layers.out_bias_D = random_tensor({d}, 31).to(at::kBFloat16);
+  const at::Tensor mixing = at::full({3, 3}, 1.0 / 3, at::kFloat);
+  const at::Tensor x_NED = random_tensor({n, 3, d}, 1).to(at::kBFloat16);
+  const at::Tensor out = collapsed_hypergraph(x_NED, mixing, layers, at::kBFloat16);
+  CollapsedLayers exact = layers;
+  for (auto* tensors : {&exact.thetas_DD, &exact.biases_D}) {
+    for (at::Tensor& tensor : *tensors) tensor = tensor.to(at::kDouble);
+  }
+  exact.out_weight_DD = layers.out_weight_DD.to(at::kDouble);
+  exact.out_bias_D = layers.out_bias_D.to(at::kDouble);
+  const at::Tensor expected = collapsed_hypergraph(
+      x_NED.to(at::kDouble), at::full({3, 3}, 1.0 / 3, at::kDouble), exact, at::kDouble);
+  EXPECT_EQ(out.scalar_type(), at::kBFloat16);
+  EXPECT_TRUE(close(out, expected, 1));
+}
+
 INSTANTIATE_TEST_SUITE_P(Tokens, CollapsedHypergraphByTokens, ::testing::Values(3, 7));
 
 TEST(CollapsedHypergraph, GradientsMatchFiniteDifferences) {

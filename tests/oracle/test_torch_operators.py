@@ -118,6 +118,15 @@ class OperatorsTest(unittest.TestCase):
         self.assert_same(ours, torch.stack(rows, dim=1), [x, weight, bias, logits])
 
 
+    def test_gnn_update_is_the_layer_behind_the_message(self) -> None:
+        x, message = (torch.randn(TOKENS, EXPERTS, DIM).double().requires_grad_() for _ in "ab")
+        own, neighbor = (torch.nn.Linear(DIM, DIM).double() for _ in "ab")
+        parameters = [*own.parameters(), *neighbor.parameters()]
+        reference = torch.nn.functional.gelu(own(x) + neighbor(message)) + x
+        ours = torch.ops.hgnn_moe.gnn_update(x, message, *parameters)
+        self.assert_same(ours, reference, [x, message, *parameters])
+
+
 class DispatcherTest(unittest.TestCase):
     """What torch.compile, FakeTensor and autograd expect of an operator."""
 

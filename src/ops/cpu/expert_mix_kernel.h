@@ -28,6 +28,9 @@ extern const ExpertMixKernels kExpertMixKernels;
 namespace avx2 {
 extern const ExpertMixKernels kExpertMixKernels;
 }
+namespace avx512_bf16 {
+extern const ExpertMixKernels kExpertMixKernels;
+}
 namespace avx512 {
 extern const ExpertMixKernels kExpertMixKernels;
 }

@@ -46,6 +46,9 @@ extern const GnnMessageKernels kGnnMessageKernels;
 namespace avx2 {
 extern const GnnMessageKernels kGnnMessageKernels;
 }
+namespace avx512_bf16 {
+extern const GnnMessageKernels kGnnMessageKernels;
+}
 namespace avx512 {
 extern const GnnMessageKernels kGnnMessageKernels;
 }

@@ -48,6 +48,9 @@ extern const HypergraphMixKernels kHypergraphMixKernels;
 namespace avx2 {
 extern const HypergraphMixKernels kHypergraphMixKernels;
 }
+namespace avx512_bf16 {
+extern const HypergraphMixKernels kHypergraphMixKernels;
+}
 namespace avx512 {
 extern const HypergraphMixKernels kHypergraphMixKernels;
 }

@@ -6,6 +6,10 @@
 #include <cstdint>
 #include <cstring>
 
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
+
 namespace hgnn_moe::ops::HGNN_MOE_ISA {
 
 #if defined(__AVX512F__)
@@ -83,17 +87,34 @@ inline Doubles load_vector(const double* p) {
 inline Floats load_vector(const Bf16* p) {
   HalfWords half;
   std::memcpy(&half, p, sizeof half);
+#ifdef __AVX512F__
+  return (Floats)_mm512_slli_epi32(_mm512_cvtepu16_epi32((__m256i)half), 16);
+#else
   return (Floats)(__builtin_convertvector(half, Words) << 16);
+#endif
 }
 
 inline void store_vector(float* p, Floats v) { std::memcpy(p, &v, sizeof v); }
 inline void store_vector(double* p, Doubles v) { std::memcpy(p, &v, sizeof v); }
-inline void store_vector(Bf16* p, Floats v) {
+#if !defined(__AVX512BF16__)
+inline Words round_to_bf16(Floats v) {
   const Words bits = (Words)v;
-  const Words rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
-  const Words is_nan = (Words)(v != v);
+  return (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
+}
+#endif
+
+inline void store_vector(Bf16* p, Floats v) {
+#if defined(__AVX512BF16__)
+  const __m256bh half = _mm512_cvtneps_pbh((__m512)v);
+#elif defined(__AVX512F__)
+  const __mmask16 is_nan = _mm512_cmp_ps_mask((__m512)v, (__m512)v, _CMP_UNORD_Q);
+  const __m256i half = _mm512_cvtepi32_epi16(
+      _mm512_mask_mov_epi32((__m512i)round_to_bf16(v), is_nan, _mm512_set1_epi32(0x7FC0)));
+#else
+  const Words nothing = {};
   const HalfWords half =
-      __builtin_convertvector((rounded & ~is_nan) | (is_nan & 0x7FC0), HalfWords);
+      __builtin_convertvector(v != v ? nothing + 0x7FC0 : round_to_bf16(v), HalfWords);
+#endif
   std::memcpy(p, &half, sizeof half);
 }
 
