@@ -1,0 +1,20 @@
+"""What the benchmark takes from tests/oracle: the couplers with PyTorch Geometric's layers, and hypergraphs.
+
+Importing the reference instead of writing it again makes the slow peers exactly what the tests hold
+the C++ against.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+import sys
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "oracle"))
+
+from hypergraphs import (  # noqa: E402, F401
+    Hyperedges,
+    hyperedge_index,
+    incidence,
+    strategy_hyperedges,
+)
+from reference_model import RAW_OF_ONE, Coupler, ModelConfig  # noqa: E402, F401

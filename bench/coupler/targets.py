@@ -1,0 +1,192 @@
+"""What was promised of the couplers, and which of it a run reached; plain data, no torch.
+
+The promises are ratios within one interleaved group, so that they mean the same on any machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+Group = Mapping[str, Any]  # as coupler_groups and kernel_groups write them
+
+TORCH_FORMS = ("dense", "dense_matmul", "compiled")
+TORCH_READOUT_FORMS = ("dense_readout", "compiled_readout")
+OWN_OPERATIONS = (
+    "expert_mix",
+    "hypergraph_conv",
+    "hypergraph_conv_per_token",
+    "gnn_message",
+)
+LARGE_BYTES = 400_000_000
+DIM = 384
+PER_TOKEN = "default path against one call a token"
+
+
+def median_of(group: Group, call: str) -> float | None:
+    entry = group["calls"].get(call)
+    return entry["median_ms"] if entry else None
+
+
+def fastest(group: Group, calls: Iterable[str]) -> str | None:
+    """The name of the fastest of those calls that the group has."""
+    present = [call for call in calls if call in group["calls"]]
+    return min(present, key=lambda call: median_of(group, call) or 0.0, default=None)
+
+
+def _target(
+    group: Group, what: str, kind: str, needed: float, above: str | None, below: str
+) -> dict[str, Any]:
+    """The ratio of two medians, `above` / `below`. Kinds: at_least and at_most."""
+    numerator = median_of(group, above) if above else None
+    denominator = median_of(group, below)
+    measured = reached = None
+    if numerator is not None and denominator is not None:
+        measured = round(numerator / denominator, 3)
+        reached = measured >= needed if kind == "at_least" else measured <= needed
+    return {
+        "what": what,
+        "group": group["id"],
+        "ratio": f"{above} / {below}",
+        "kind": kind,
+        "needed": needed,
+        "measured": measured,
+        "reached": reached,
+    }
+
+
+def _faster_than_torch(group: Group, needed: float, forms: tuple[str, ...], own: str, what: str):
+    return _target(group, what, "at_least", needed, fastest(group, forms), own)
+
+
+def _hgnn_on_cpu(group: Group) -> list[dict[str, Any]]:
+    targets = []
+    if group["direction"] == "forward_backward":
+        pyg, torch_form = {4: (10, 3), 8: (60, 6)}[group["experts"]]
+        targets = [
+            _target(
+                group,
+                PER_TOKEN,
+                "at_least",
+                150,
+                "sequential",
+                "ours_default",
+            ),
+            _target(
+                group,
+                "default path against PyG's correct batch",
+                "at_least",
+                pyg,
+                "pyg_correct",
+                "ours_default",
+            ),
+            _faster_than_torch(
+                group,
+                torch_form,
+                TORCH_FORMS,
+                "ours_default",
+                "default path against the best PyTorch form",
+            ),
+        ]
+    for own, forms, gemm, limit, name in (
+        ("ours_batched", TORCH_FORMS, "gemm_batched", 1.2, "batched"),
+        ("ours_readout", TORCH_READOUT_FORMS, "gemm_readout", 1.3, "batched, mean read out"),
+    ):
+        targets += [
+            _faster_than_torch(group, 1.1, forms, own, f"{name}, against the best PyTorch form"),
+            _target(group, f"{name}, against its bare products", "at_most", limit, own, gemm),
+        ]
+    return targets
+
+
+def _gnn_on_cpu(group: Group) -> list[dict[str, Any]]:
+    best = "against the best PyTorch form"
+    return [
+        _faster_than_torch(group, 1.1, TORCH_FORMS, "ours", f"GNN, {best}"),
+        _target(group, "GNN, against its bare products", "at_most", 1.2, "ours", "gemm_gnn"),
+    ]
+
+
+def _on_gpu(group: Group) -> list[dict[str, Any]]:
+    compiled = "against torch.compile"
+    if group["coupler"] == "GNN":
+        return [_target(group, f"GNN, {compiled}", "at_least", 1.1, "compiled", "ours")]
+    return [
+        _target(
+            group, f"default path, {compiled}", "at_least", 3, "compiled", "ours_default"
+        ),
+        _target(group, f"batched, {compiled}", "at_least", 1.1, "compiled", "ours_batched"),
+    ]
+
+
+def bandwidth_share(group: Group, call: str) -> float | None:
+    """Bytes that a call must move over its time, as a share of memcpy's."""
+    own, copy = group["calls"].get(call), group["calls"].get("memcpy")
+    if own is None or copy is None:
+        return None
+    return (own["bytes"] / own["median_ms"]) / (copy["bytes"] / copy["median_ms"])
+
+
+def _operations(group: Group, needed: float) -> list[dict[str, Any]]:
+    """Only X and Y of 400 MB count: smaller ones may stay in a cache."""
+    if group["direction"] != "forward" or group["x_bytes"] < 0.99 * LARGE_BYTES:
+        return []
+    targets = []
+    for call in OWN_OPERATIONS:
+        share = bandwidth_share(group, call)
+        targets.append(
+            {
+                "what": f"{call}, share of memcpy's bandwidth",
+                "group": group["id"],
+                "ratio": f"GB/s of {call} / GB/s of memcpy",
+                "kind": "at_least",
+                "needed": needed,
+                "measured": None if share is None else round(share, 3),
+                "reached": None if share is None else share >= needed,
+            }
+        )
+    return targets
+
+
+def _precisions(group: Group, has_amx: bool) -> list[dict[str, Any]]:
+    """bf16 against fp32 where products dominate; promised of machines with AMX alone."""
+    if group["direction"] != "forward_backward":
+        return []
+    calls = ("ours",) if group["coupler"] == "GNN" else ("ours_batched",)
+    targets = [
+        _target(group, "bf16 against our own fp32", "at_least", 3, f"{c}@fp32", f"{c}@bf16")
+        for c in calls
+    ]
+    if not has_amx:
+        targets = [t | {"reached": None, "why": "this CPU has no AMX"} for t in targets]
+    return targets
+
+
+def _of_group(group: Group, gpu: bool, has_amx: bool) -> list[dict[str, Any]]:
+    if group["kind"] == "operations":
+        return _operations(group, 0.75 if gpu else 0.7)
+    if group["kind"] == "precision":
+        return [] if gpu else _precisions(group, has_amx)
+    if gpu:
+        return _on_gpu(group)
+    if group["precision"] != "fp32":
+        return []
+    return _hgnn_on_cpu(group) if group["coupler"] == "HGNN" else _gnn_on_cpu(group)
+
+
+def evaluate(groups: Iterable[Group], machine: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Every target that these groups are about. `reached` is None, with `why`, where a call is
+    missing or the machine is not one that the target is about."""
+    gpu = machine["kind"] == "gpu"
+    has_amx = "amx_bf16" in machine["instruction_sets"]
+    targets = []
+    for group in groups:
+        for target in _of_group(group, gpu, has_amx):
+            if target["measured"] is None:
+                target["why"] = "not measured: a call is missing"
+                if group["memory"] == "kept" and target["what"] == PER_TOKEN:
+                    continue  # left out there on purpose
+            elif group["dim"] != DIM:
+                target |= {"reached": None, "why": f"targets are about D = {DIM}"}
+            targets.append(target)
+    return targets
