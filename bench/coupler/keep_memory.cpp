@@ -73,7 +73,7 @@ class KeepingAllocator final : public c10::Allocator {
   }
 
   std::mutex mutex_;
-  std::multimap<std::size_t, void*> kept_;         // by size
+  std::multimap<std::size_t, void*> kept_;        // by size
   std::unordered_map<void*, std::size_t> sizes_;  // of blocks of kSmallestKept and above
 };
 

@@ -31,22 +31,22 @@ def bare_products(problem: Problem, form: str, backward: bool) -> Call:
     dim, options = problem.case.dim, {"device": problem.device, "dtype": problem.dtype}
     rows_of_products = linear_rows(problem, form)
     weight_DD, d_weight_DD = (torch.randn(dim, dim, **options) for _ in range(2))
-    # Different layers have different tensors; two sets taken in turn keep caches as cold.
+    # Different layers have different tensors; two sets (x, y, dx) in turn keep caches as cold.
     sets = {
-        rows: [[torch.randn(rows, dim, **options) for _ in range(2)] for _ in range(2)]
+        rows: [[torch.randn(rows, dim, **options) for _ in range(3)] for _ in range(2)]
         for rows in set(rows_of_products)
     }
 
     def run() -> None:
         with torch.no_grad():
             for index, rows in enumerate(rows_of_products):
-                x, y = sets[rows][index % 2]
+                x, y, _ = sets[rows][index % 2]
                 torch.mm(x, weight_DD.t(), out=y)
             if backward:
                 for index, rows in enumerate(rows_of_products):
-                    x, y = sets[rows][index % 2]
+                    x, y, d_x = sets[rows][index % 2]
                     torch.mm(y.t(), x, out=d_weight_DD)
-                    torch.mm(y, weight_DD, out=x)
+                    torch.mm(y, weight_DD, out=d_x)
 
     return run
 

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 import json
 import os
 from pathlib import Path
+import re
 import sys
 from typing import Any
 
@@ -85,6 +86,13 @@ def default_out(arguments: argparse.Namespace, description: dict[str, Any]) -> P
     return folder / name
 
 
+def compact_json(results: dict[str, Any]) -> str:
+    """Indented, but a list of numbers, such as all samples of a call, on one line."""
+    text = json.dumps(results, indent=1)
+    numbers = re.compile(r"\[[\s\d.,eE+-]+\]")
+    return numbers.sub(lambda found: re.sub(r"\s+", " ", found[0]), text) + "\n"
+
+
 def print_verdicts(results: dict[str, Any]) -> None:
     for target in results["targets"]:
         verdict = {True: "reached", False: "NOT reached", None: "open"}[target["reached"]]
@@ -146,7 +154,7 @@ def main() -> int:
     }
     out = arguments.out or default_out(arguments, description)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    out.write_text(compact_json(results), encoding="utf-8")
     print_verdicts(results)
     print(out)
     return 0

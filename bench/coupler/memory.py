@@ -1,7 +1,7 @@
 """Where tensors on the CPU get their memory from.
 
-`system`: malloc, as in any Python process. glibc gives large blocks back to the system, which clears
-the pages of the next one, and that can take longer than an operation itself.
+`system`: malloc, as in any Python process. glibc gives large blocks back to the system, which
+clears the pages of the next one, and that can take longer than an operation itself.
 `kept`: a tensor takes a block that an earlier one has freed (keep_memory.cpp, built on first use).
 """
 

@@ -1,4 +1,4 @@
-"""What the benchmark takes from tests/oracle: the couplers with PyTorch Geometric's layers, and hypergraphs.
+"""What the benchmark takes from tests/oracle: couplers on PyTorch Geometric, hypergraphs.
 
 Importing the reference instead of writing it again makes the slow peers exactly what the tests hold
 the C++ against.

@@ -10,6 +10,15 @@ from torch import Tensor
 from problem import Forward, Problem
 from torch_peers import gnn_with
 
+OPERATORS = (
+    "incidence_csr",
+    "mixing_matrix",
+    "expert_mix",
+    "hypergraph_conv",
+    "collapsed_hypergraph",
+    "gnn_message",
+)
+
 
 def load_library(path: Path) -> str | None:
     """Loads the operations; None, or why there are none."""
@@ -19,7 +28,8 @@ def load_library(path: Path) -> str | None:
         torch.ops.load_library(path)
     except OSError as error:
         return f"{path.name} cannot be loaded: {error}"
-    return None
+    absent = [name for name in OPERATORS if not hasattr(torch.ops.hgnn_moe, name)]
+    return f"{path.name} has no {', '.join(absent)}: build it again" if absent else None
 
 
 def collapses(dtype: torch.dtype, device: torch.device) -> bool:

@@ -35,7 +35,7 @@ def dense_hgnn(problem: Problem, mix=bmm_mix, readout: bool = False) -> Forward:
 
 
 def collapsed_hgnn(problem: Problem) -> Forward:
-    """This project's algebra (docs/model.md) in plain PyTorch: what it gives without our kernels."""
+    """This project's algebra (docs/model.md) in plain PyTorch: its gain without our kernels."""
     p = problem
 
     def forward() -> Tensor:

@@ -1,0 +1,59 @@
+"""What the tests of the benchmark share: its folders on the path, and made-up groups."""
+
+from pathlib import Path
+import sys
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(REPOSITORY / "bench"), str(REPOSITORY / "bench" / "coupler")]
+
+CPU = {
+    "kind": "cpu",
+    "device": "Some CPU",
+    "threads": 2,
+    "instruction_sets": ["avx2", "amx_bf16"],
+}
+GPU = CPU | {"kind": "gpu", "device": "Some GPU"}
+
+
+def call(median_ms: float, **more: Any) -> dict[str, Any]:
+    return {"median_ms": median_ms, "samples_ms": [median_ms], **more}
+
+
+def coupler_group(coupler: str, medians: dict[str, float], **changes: Any) -> dict[str, Any]:
+    """A group as coupler_groups writes it, forward and backward of E=4 and N=2,048 on malloc."""
+    group = {
+        "kind": "coupler",
+        "coupler": coupler,
+        "experts": 4,
+        "tokens": 2048,
+        "dim": 384,
+        "layers": 2,
+        "precision": "fp32",
+        "direction": "forward_backward",
+        "memory": "system",
+    } | changes
+    parts = (coupler, group["precision"], f"e{group['experts']}", f"n{group['tokens']}")
+    group["id"] = "/".join((*parts, group["direction"], group["memory"])).lower()
+    group["calls"] = {name: call(ms) for name, ms in medians.items()}
+    return group
+
+
+def operations_group(medians: dict[str, float], **changes: Any) -> dict[str, Any]:
+    """A group as kernel_groups writes it; every call moves 800 MB."""
+    group = {
+        "kind": "operations",
+        "experts": 4,
+        "tokens": 65104,
+        "dim": 384,
+        "precision": "fp32",
+        "direction": "forward",
+        "memory": "kept",
+        "x_bytes": 399_998_976,
+    } | changes
+    group["id"] = "/".join(
+        ("operations", group["precision"], f"e{group['experts']}", f"n{group['tokens']}",
+         group["direction"], group["memory"])
+    )
+    group["calls"] = {name: call(ms, bytes=800_000_000) for name, ms in medians.items()}
+    return group
