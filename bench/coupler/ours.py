@@ -86,7 +86,7 @@ def batched_hgnn(problem: Problem, readout: bool) -> Forward:
             theta_DD, bias_D = p.cast(conv.lin.weight), p.cast(conv.bias)
             x_NED = ops.hypergraph_conv(x_NED, *csr, w_M, "pyg", theta_DD, bias_D)
         if not readout:
-            return p.combine(x_NED.mean(1))
+            return p.combine(mean_over_experts(x_NED))
         mixing_EE = ops.mixing_matrix(*csr, w_M, "pyg")
         mean_ND = ops.expert_mix(mixing_EE.mean(0, keepdim=True), x_NED).squeeze(1)
         return p.combine(p.linear(mean_ND, convs[-1].lin.weight, convs[-1].bias))
@@ -95,4 +95,30 @@ def batched_hgnn(problem: Problem, readout: bool) -> Forward:
 
 
 def gnn(problem: Problem) -> Forward:
-    return gnn_with(problem, torch.ops.hgnn_moe.gnn_message)
+    """As the trainer: with gnn_update, in fp32 and where the library has it."""
+    p, ops = problem, torch.ops.hgnn_moe
+    if p.dtype != torch.float32 or not hasattr(ops, "gnn_update"):
+        return gnn_with(problem, ops.gnn_message, mean_over_experts)
+
+    def forward() -> Tensor:
+        x_NED = p.x_NED
+        for layer in p.module.gnn_layers_module:
+            gate, own, neighbor = (
+                layer.message_weight,
+                layer.self_transform,
+                layer.neighbor_transform,
+            )
+            message_NED = ops.gnn_message(x_NED, gate.weight, gate.bias, layer.adjacency_logits)
+            x_NED = ops.gnn_update(
+                x_NED, message_NED, own.weight, own.bias, neighbor.weight, neighbor.bias
+            )
+        return p.combine(mean_over_experts(x_NED))
+
+    return forward
+
+
+def mean_over_experts(x_NED: Tensor) -> Tensor:
+    """[N, D], by expert_mix: its backward pass writes the gradient of X once."""
+    experts = x_NED.shape[1]
+    mean_RE = torch.full((1, experts), 1 / experts, device=x_NED.device)
+    return torch.ops.hgnn_moe.expert_mix(mean_RE, x_NED).squeeze(1)

@@ -58,9 +58,9 @@ def loop_gnn(problem: Problem) -> Forward:
     return lambda: problem.module(problem.x_NED)
 
 
-def gnn_with(problem: Problem, message) -> Forward:
+def gnn_with(problem: Problem, message, mean=lambda x_NED: x_NED.mean(1)) -> Forward:
     """The GNN coupler around `message(x_NED, message_weight, message_bias, adjacency_logits)`,
-    which returns [N, E, D]."""
+    which returns [N, E, D], and `mean` over experts, [N, D]."""
     p = problem
 
     def forward() -> Tensor:
@@ -74,7 +74,7 @@ def gnn_with(problem: Problem, message) -> Forward:
             message_NED = message(x_NED, gate.weight, gate.bias, layer.adjacency_logits)
             heard_NED = p.linear(message_NED, neighbor.weight, neighbor.bias)
             x_NED = F.gelu(p.linear(x_NED, own.weight, own.bias) + heard_NED) + x_NED
-        return p.combine(x_NED.mean(1))
+        return p.combine(mean(x_NED))
 
     return forward
 
