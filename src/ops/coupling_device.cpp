@@ -2,9 +2,37 @@
 
 #include <ATen/ATen.h>
 
+#include "hgnn_moe/ops/cuda_device.h"
+
 namespace hgnn_moe::ops {
 
-bool has_coupling_kernel(const at::Tensor& x, std::int64_t) { return has_cpu_kernel(x); }
+namespace {
+
+// What a block of the CUDA kernels needs of shared memory grows with the square of the experts. So
+// many, of float32 or bfloat16, fit on every device from compute capability 8.0 on (99 KiB); twice
+// as many, or float64, on those with 200 KiB (9.0 and 10.0).
+constexpr std::int64_t kExpertsOnCuda = 32;
+constexpr std::int64_t kMostFeaturesOnCuda = 4096;
+
+}  // namespace
+
+bool has_coupling_kernel(const at::Tensor& x, std::int64_t experts) {
+  if (x.is_cpu()) return has_cpu_kernel(x);
+#ifdef HGNN_MOE_CUDA
+  if (!x.is_cuda() || !has_kernel_type(x.scalar_type()) || experts < 1) return false;
+  if (x.size(2) > kMostFeaturesOnCuda) return false;
+  const bool is_double = x.scalar_type() == at::kDouble;
+  if (experts <= kExpertsOnCuda && !is_double) return true;
+  return experts <= (is_double ? kExpertsOnCuda : 2 * kExpertsOnCuda) &&
+         cuda_shared_memory(x.get_device()) >= 200 * 1024;
+#else
+  return false;
+#endif
+}
+
+at::Tensor sum_of_blocks(const at::Tensor& blocks) {
+  return blocks.sum(0, /*keepdim=*/false, at::kDouble).to(blocks.scalar_type());
+}
 
 void check_beside(const at::Tensor& tensor, const char* name, const at::Tensor& x,
                   const char* operation) {

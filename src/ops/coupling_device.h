@@ -15,6 +15,10 @@ namespace hgnn_moe::ops {
 // Whether kernels of ours serve x's device, its type and so many experts; else plain ATen does.
 bool has_coupling_kernel(const at::Tensor& x, std::int64_t experts);
 
+// blocks [C, ...] summed over C in float64, by a reduction of ATen that adds in the same order
+// every time.
+at::Tensor sum_of_blocks(const at::Tensor& blocks);
+
 // Throws c10::ValueError where `tensor`, called `name`, is not of a floating type on x's device.
 void check_beside(const at::Tensor& tensor, const char* name, const at::Tensor& x,
                   const char* operation);

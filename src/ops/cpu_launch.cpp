@@ -16,10 +16,11 @@ constexpr std::int64_t kElementsAtOnce = 16384;
 
 }  // namespace
 
-bool has_cpu_kernel(const at::Tensor& x) {
-  return x.is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble ||
-                        x.scalar_type() == at::kBFloat16);
+bool has_kernel_type(at::ScalarType type) {
+  return type == at::kFloat || type == at::kDouble || type == at::kBFloat16;
 }
+
+bool has_cpu_kernel(const at::Tensor& x) { return x.is_cpu() && has_kernel_type(x.scalar_type()); }
 
 at::ScalarType weight_type(const at::Tensor& x) {
   return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;

@@ -9,6 +9,9 @@
 
 namespace hgnn_moe::ops {
 
+// Whether kernels of ours, on any device, serve the type.
+bool has_kernel_type(at::ScalarType type);
+
 // Whether the CPU kernels serve x's device and type.
 bool has_cpu_kernel(const at::Tensor& x);
 

@@ -4,6 +4,7 @@
 
 #ifdef HGNN_MOE_CUDA
 #include <ATen/Context.h>
+#include <ATen/cuda/CUDAContext.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
 #include <c10/cuda/CUDAGuard.h>
@@ -37,7 +38,16 @@ void cuda_synchronize(int device) {
   c10::cuda::device_synchronize();
 }
 
+std::int64_t cuda_shared_memory(int device) {
+  return at::cuda::getDeviceProperties(static_cast<c10::DeviceIndex>(device))
+      ->sharedMemPerBlockOptin;
+}
+
 #else
+
+std::int64_t cuda_shared_memory(int device) {
+  HGNN_MOE_ASSERT(false, "device {} in a build without CUDA", device);
+}
 
 CudaStatus cuda_status() { return {}; }
 

@@ -8,8 +8,6 @@
 
 #include "hgnn_moe/ops/causal_attention.h"
 #include "hgnn_moe/ops/counter_dropout.h"
-#include "hgnn_moe/ops/gnn_message.h"
-#include "hgnn_moe/ops/hypergraph_conv.h"
 
 namespace hgnn_moe::ops {
 namespace {
@@ -55,37 +53,6 @@ TEST_F(OpsGpu, CounterDropoutEqualsTheCpuToTheBit) {
       EXPECT_TRUE(at::equal(gpu.to(at::kCPU) == 0, counter_dropout(x, stream, rows) == 0))
           << type << ", " << features << " features";
       EXPECT_TRUE(close(gpu.to(at::kCPU), counter_dropout(x, stream, rows), 1));
-    }
-  }
-}
-
-TEST_F(OpsGpu, HypergraphConv) {
-  for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
-    for (const std::int64_t e : {2, 4, 8, 16}) {
-      const Hypergraph graph = complete_uniform_hypergraph(e, 2);
-      const auto m = graph.num_hyperedges();
-      for (const bool per_token : {false, true}) {
-        auto inputs = inputs_of({{5, e, 7}, {m}, {7, 7}, {7}}, type);
-        if (per_token) inputs[1] = random_tensor({5, m}, 9).to(type);
-        inputs[1] = inputs[1].abs() + 0.2;
-        const Function f = [&](const std::vector<at::Tensor>& in) {
-          return hypergraph_conv(in[0], incidence_csr(graph, in[0].device()), in[1], Weighting::pyg,
-                                 in[2], in[3]);
-        };
-        expect_same_on_gpu(f, inputs, static_cast<double>(m + 5 * e + 7));
-      }
-    }
-  }
-}
-
-TEST_F(OpsGpu, GnnMessage) {
-  for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
-    for (const std::int64_t e : {1, 2, 4, 16}) {
-      const Function f = [](const std::vector<at::Tensor>& in) {
-        return gnn_message(in[0], in[1], in[2], in[3]);
-      };
-      expect_same_on_gpu(f, inputs_of({{5, e, 7}, {1, 14}, {1}, {e, e}}, type),
-                         static_cast<double>(5 * e * e + 14));
     }
   }
 }

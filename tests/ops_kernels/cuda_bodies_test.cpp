@@ -124,7 +124,7 @@ class CudaBodies : public ::testing::Test {
     } else if (experts <= 16) {
       check(integral_constant<int, 16>{}, integral_constant<int, kLanes>{});
     } else if (experts <= 32) {
-      check(integral_constant<int, 32>{}, integral_constant<int, kLanes>{});
+      check(integral_constant<int, 32>{}, integral_constant<int, std::min(kLanes, 4)>{});
     } else {
       check(integral_constant<int, 0>{}, integral_constant<int, kLanes>{});
     }

@@ -21,6 +21,9 @@ struct CudaMemory {
 };
 CudaMemory cuda_memory(int device);
 
+// Bytes of shared memory that a block on the device may ask for.
+std::int64_t cuda_shared_memory(int device);
+
 // Waits for everything queued on the device.
 void cuda_synchronize(int device);
 

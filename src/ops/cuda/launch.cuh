@@ -1,0 +1,113 @@
+// Runs a body of block.h on a GPU: one launch for all tokens.
+#pragma once
+
+#include <algorithm>
+
+#include <ATen/cuda/CUDAContext.h>
+#include <c10/core/ScalarType.h>
+#include <c10/cuda/CUDAException.h>
+#include <c10/util/Exception.h>
+
+#include "block.h"
+#include "rows.h"
+
+namespace hgnn_moe::ops::cuda {
+
+// A block never has more threads, so that the packs of 32 experts fit into its registers.
+inline constexpr int kMaxThreads = 256;
+
+// Blocks of a chunk of tokens. Depends on the shape alone, so that sums over chunks do too.
+struct Blocks {
+  std::int64_t chunk, count;
+};
+
+inline Blocks blocks_of(std::int64_t tokens, std::int64_t chunk) {
+  return {chunk, (tokens + chunk - 1) / chunk};
+}
+
+// One thread a pack of columns, in whole warps.
+inline int threads_for(std::int64_t dim, int lanes) {
+  const std::int64_t packs = (dim + lanes - 1) / lanes;
+  return static_cast<int>(std::clamp<std::int64_t>((packs + 31) / 32 * 32, 64, kMaxThreads));
+}
+
+template <typename Body>
+__global__ void __launch_bounds__(kMaxThreads)
+    run_body(const typename Body::Arguments arguments, std::int64_t tokens, std::int64_t chunk) {
+  extern __shared__ __align__(16) unsigned char shared[];
+  const Thread thread{static_cast<int>(threadIdx.x), static_cast<int>(blockDim.x)};
+  const Body body(arguments, shared, thread.count);
+  const std::int64_t begin = static_cast<std::int64_t>(blockIdx.x) * chunk;
+  const std::int64_t end = begin + chunk < tokens ? begin + chunk : tokens;
+  const int phases = body.phases(), finish_phases = body.finish_phases();
+  for (std::int64_t n = begin; n < end; ++n) {
+    for (int phase = 0; phase < phases; ++phase) {
+      body.run(phase, n, n == begin, thread);
+      __syncthreads();
+    }
+  }
+  for (int phase = 0; phase < finish_phases; ++phase) {
+    body.finish(phase, blockIdx.x, thread);
+    __syncthreads();
+  }
+}
+
+template <typename Body>
+void launch(const typename Body::Arguments& arguments, std::int64_t tokens, const Blocks& blocks,
+            int threads) {
+  if (tokens == 0) return;
+  const auto bytes = static_cast<int>(Body::shared_elements(arguments, threads) *
+                                      static_cast<std::int64_t>(sizeof(typename Body::Compute)));
+  const auto kernel = run_body<Body>;
+  if (bytes > 48 * 1024) {
+    // More than this has to be asked for; a device that lacks it says so here.
+    C10_CUDA_CHECK(
+        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));
+  }
+  kernel<<<static_cast<unsigned>(blocks.count), threads, bytes, at::cuda::getCurrentCUDAStream()>>>(
+      arguments, tokens, blocks.chunk);
+  C10_CUDA_KERNEL_LAUNCH_CHECK();
+}
+
+inline bool is_aligned(const void* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; }
+
+// Calls launch_tile(tile, lanes) with the constants that serve so many experts of D columns:
+// packs of 16 bytes where all pointers and D allow them, else single elements. float64 is for
+// tests and references and has the general tile alone.
+template <typename Scalar, typename Launch>
+void with_tile(std::int64_t experts, std::int64_t dim, bool aligned, Launch launch_tile) {
+  using std::integral_constant;
+  constexpr int kLanes = 16 / static_cast<int>(sizeof(Scalar));
+  if (!aligned || dim % kLanes != 0) {
+    launch_tile(integral_constant<int, 0>{}, integral_constant<int, 1>{});
+    return;
+  }
+  if constexpr (sizeof(Scalar) < 8) {
+    const integral_constant<int, kLanes> lanes;
+    if (experts <= 4) return launch_tile(integral_constant<int, 4>{}, lanes);
+    if (experts <= 8) return launch_tile(integral_constant<int, 8>{}, lanes);
+    if (experts <= 16) return launch_tile(integral_constant<int, 16>{}, lanes);
+    // 32 packs of eight bfloat16 would not fit: the compiler keeps them converted to float.
+    if (experts <= kMaxTile) {
+      return launch_tile(integral_constant<int, kMaxTile>{}, integral_constant<int, 4>{});
+    }
+  }
+  launch_tile(integral_constant<int, 0>{}, integral_constant<int, kLanes>{});
+}
+
+// Calls f with a value of the element type in memory.
+template <typename F>
+void with_scalar(c10::ScalarType type, F f) {
+  switch (type) {
+    case c10::kDouble:
+      return f(double{});
+    case c10::kFloat:
+      return f(float{});
+    case c10::kBFloat16:
+      return f(Bf16{});
+    default:
+      TORCH_CHECK(false, "no CUDA kernel for ", type);
+  }
+}
+
+}  // namespace hgnn_moe::ops::cuda
