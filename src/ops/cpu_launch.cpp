@@ -13,6 +13,8 @@ namespace hgnn_moe::ops {
 namespace {
 
 constexpr std::int64_t kElementsAtOnce = 16384;
+// More than the share of a last-level cache that a process can hope for.
+constexpr std::int64_t kLargestCacheBytes = 64 << 20;
 
 }  // namespace
 
@@ -35,6 +37,8 @@ KernelType kernel_type(const at::Tensor& x) {
 std::int64_t tokens_at_once(std::int64_t experts, std::int64_t dim) {
   return std::max<std::int64_t>(1, kElementsAtOnce / std::max<std::int64_t>(1, experts * dim));
 }
+
+bool exceeds_caches(std::int64_t bytes) { return bytes > kLargestCacheBytes; }
 
 at::Tensor sum_in_order(const at::Tensor& chunks) {
   const std::int64_t count = chunks.size(0);

@@ -24,6 +24,10 @@ KernelType kernel_type(const at::Tensor& x);
 // sums over such chunks do not depend on the number of threads.
 std::int64_t tokens_at_once(std::int64_t experts, std::int64_t dim);
 
+// Whether a result of so many bytes is written past the caches: it would not stay there, and lines
+// that are stored whole need not be read first.
+bool exceeds_caches(std::int64_t bytes);
+
 // chunks [C, ...] summed over C, first to last, in float64.
 at::Tensor sum_in_order(const at::Tensor& chunks);
 

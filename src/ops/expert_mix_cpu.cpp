@@ -24,7 +24,8 @@ const ExpertMixKernels& kernels(CpuIsa isa) {
 }
 
 ExpertMixArguments arguments(const at::Tensor& x, const ExpertMixShape& shape) {
-  return {kernel_type(x), shape.rows, shape.experts, shape.dim};
+  const std::int64_t out_bytes = shape.tokens * shape.rows * shape.dim * x.element_size();
+  return {kernel_type(x), shape.rows, shape.experts, shape.dim, exceeds_caches(out_bytes)};
 }
 
 }  // namespace

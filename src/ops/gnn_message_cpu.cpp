@@ -31,7 +31,8 @@ GnnMessageArguments arguments(const GnnMessageInputs& in) {
           in.x_NED.const_data_ptr(),
           in.message_weight_2D.const_data_ptr(),
           in.message_bias.const_data_ptr(),
-          in.adjacency_EE.const_data_ptr()};
+          in.adjacency_EE.const_data_ptr(),
+          exceeds_caches(static_cast<std::int64_t>(in.x_NED.nbytes()))};
 }
 
 at::Tensor make_workspace(const GnnMessageInputs& in) {

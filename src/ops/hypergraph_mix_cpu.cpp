@@ -37,7 +37,8 @@ HypergraphMixArguments arguments(const HypergraphMixInputs& in) {
           in.x_NED.const_data_ptr(),
           in.weights.const_data_ptr(),
           in.weights.dim() == 2 ? hyperedges : 0,
-          in.bias_D.defined() ? in.bias_D.const_data_ptr() : nullptr};
+          in.bias_D.defined() ? in.bias_D.const_data_ptr() : nullptr,
+          exceeds_caches(static_cast<std::int64_t>(in.x_NED.nbytes()))};
 }
 
 at::Tensor make_workspace(const HypergraphMixInputs& in) {

@@ -88,6 +88,24 @@ TEST_P(ExpertMixByIsa, WritesNothingOutsideItsOutput) {
   }
 }
 
+// Results larger than the caches are stored past them: the same bits as of two halves that are not.
+TEST_P(ExpertMixByIsa, LargeResultsAreTheSameBits) {
+  for (const auto& [type, dim] :
+       {std::pair(at::kFloat, 64), std::pair(at::kBFloat16, 64), std::pair(at::kFloat, 67)}) {
+    const std::int64_t tokens = (68 << 20) / (4 * dim * (type == at::kFloat ? 4 : 2)) / 2 * 2;
+    const at::Tensor x = at::arange(tokens * 4 * dim, at::kFloat).sin_().view({tokens, 4, dim});
+    const at::Tensor mixing = random_tensor({4, 4}, 2).to(at::kFloat), in = x.to(type);
+    const auto run = [&](std::int64_t first, std::int64_t count) {
+      const at::Tensor part = in.narrow(0, first, count);
+      at::Tensor out = at::empty_like(part);
+      expert_mix_cpu(GetParam(), mixing, part, {count, 4, 4, dim, false}, out);
+      return out;
+    };
+    const at::Tensor halves = at::cat({run(0, tokens / 2), run(tokens / 2, tokens / 2)});
+    EXPECT_TRUE(at::equal(run(0, tokens), halves)) << type << ", D " << dim;
+  }
+}
+
 // One exact product an element, so that only the rounding to bfloat16 is left.
 TEST_P(ExpertMixByIsa, Bfloat16IsRoundedToNearest) {
   const Sizes s{50, 1, 1, 101};

@@ -10,12 +10,14 @@ template <typename Scalar>
 void mix(const ExpertMixArguments& a, const void* mixing, std::int64_t mixing_stride, const void* x,
          void* out, std::int64_t begin, std::int64_t end) {
   using Compute = typename Traits<Scalar>::Compute;
+  const bool stream = a.stream && can_stream(static_cast<const Scalar*>(out), a.dim);
   for (std::int64_t n = begin; n < end; ++n) {
     const Compute* k = static_cast<const Compute*>(mixing) + n * mixing_stride;
     const Scalar* in = static_cast<const Scalar*>(x) + n * a.experts * a.dim;
     Scalar* result = static_cast<Scalar*>(out) + n * a.rows * a.dim;
-    multiply<Scalar, Compute>(k, in, nullptr, result, a.rows, a.experts, a.dim);
+    multiply<Scalar, Compute>(k, in, nullptr, result, a.rows, a.experts, a.dim, stream);
   }
+  if (stream) finish_streaming();
 }
 
 template <typename Scalar>

@@ -11,6 +11,7 @@ namespace hgnn_moe::ops {
 struct ExpertMixArguments {
   KernelType type;
   std::int64_t rows, experts, dim;
+  bool stream;  // the result is larger than the caches
 };
 
 struct ExpertMixKernels {

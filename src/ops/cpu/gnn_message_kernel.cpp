@@ -75,13 +75,15 @@ void forward(const GnnMessageArguments& a, void* out, void* workspace, std::int6
              std::int64_t end) {
   using Compute = typename Traits<Scalar>::Compute;
   Workspace<Compute> w(workspace, a.experts);
+  const bool stream = a.stream && can_stream(static_cast<const Scalar*>(out), a.dim);
   for (std::int64_t n = begin; n < end; ++n) {
     const std::int64_t first = n * a.experts * a.dim;
     const Scalar* x = static_cast<const Scalar*>(a.x) + first;
     mixing_of_token(a, x, w);
     multiply<Scalar, Compute>(w.mixing, x, nullptr, static_cast<Scalar*>(out) + first, a.experts,
-                              a.experts, a.dim);
+                              a.experts, a.dim, stream);
   }
+  if (stream) finish_streaming();
 }
 
 // From d_mixing to the gradients of the scores; adds those of the adjacency and the bias.
@@ -148,7 +150,7 @@ void backward(const GnnMessageArguments& a, const void* d_out, void* d_x,
     add_outer_product(dy, x, w.d_mixing, e, e, a.dim);
     differentiate_gates(a, sums, w);
     transpose(w.mixing, w.transposed, e);
-    multiply<Scalar, Compute>(w.transposed, dy, nullptr, dx, e, e, a.dim);
+    multiply<Scalar, Compute>(w.transposed, dy, nullptr, dx, e, e, a.dim, /*stream=*/false);
     differentiate_scores(static_cast<const Compute*>(a.message_weight), x, w.d_scores, dx,
                          static_cast<Compute*>(sums.message_weight), e, a.dim);
   }

@@ -16,6 +16,7 @@ struct GnnMessageArguments {
   const void* message_weight;  // [2, D]
   const void* message_bias;    // [1]
   const void* adjacency;       // [E, E], after the sigmoid; the diagonal is not read
+  bool stream;                 // X is larger than the caches
 };
 
 // Sums over the tokens of a chunk, to be added to.

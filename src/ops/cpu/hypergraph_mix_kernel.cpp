@@ -117,13 +117,15 @@ void forward(const HypergraphMixArguments& a, void* out, void* workspace, std::i
              std::int64_t end) {
   using Compute = typename Traits<Scalar>::Compute;
   Graph<Compute> g(workspace, a.experts);
+  const bool stream = a.stream && can_stream(static_cast<const Scalar*>(out), a.dim);
   for (std::int64_t n = begin; n < end; ++n) {
     const Compute* w = static_cast<const Compute*>(a.weights) + n * a.weights_stride;
     if (n == begin || a.weights_stride != 0) make_mixing(a, w, n == begin, g);
     const std::int64_t first = n * a.experts * a.dim;
     multiply(g.mixing, static_cast<const Scalar*>(a.x) + first, static_cast<const Compute*>(a.bias),
-             static_cast<Scalar*>(out) + first, a.experts, a.experts, a.dim);
+             static_cast<Scalar*>(out) + first, a.experts, a.experts, a.dim, stream);
   }
+  if (stream) finish_streaming();
 }
 
 template <typename Scalar>
@@ -134,6 +136,7 @@ void backward(const HypergraphMixArguments& a, const void* d_out,
   const std::int64_t e = a.experts;
   const bool shared = a.weights_stride == 0;
   Graph<Compute> g(workspace, e);
+  const bool stream = a.stream && can_stream(static_cast<const Scalar*>(d.x), a.dim);
   for (std::int64_t n = begin; n < end; ++n) {
     const std::int64_t first = n * e * a.dim;
     const Scalar* x = static_cast<const Scalar*>(a.x) + first;
@@ -146,7 +149,7 @@ void backward(const HypergraphMixArguments& a, const void* d_out,
     }
     add_outer_product(dy, x, g.d_mixing, e, e, a.dim);
     multiply<Scalar, Compute>(g.transposed, dy, nullptr, static_cast<Scalar*>(d.x) + first, e, e,
-                              a.dim);
+                              a.dim, stream);
     if (d.bias != nullptr) add_rows(dy, static_cast<Compute*>(d.bias), e, a.dim);
     if (!shared) {
       Compute* d_w = static_cast<Compute*>(d.weights) + n * a.hyperedges;
@@ -154,6 +157,7 @@ void backward(const HypergraphMixArguments& a, const void* d_out,
       differentiate_weights(a, g, d_w);
     }
   }
+  if (stream) finish_streaming();
   if (shared && begin < end) differentiate_weights(a, g, static_cast<Compute*>(d.weights));
 }
 

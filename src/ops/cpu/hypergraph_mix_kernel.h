@@ -19,6 +19,7 @@ struct HypergraphMixArguments {
   const void* weights;       // of token n at weights + n * weights_stride
   std::int64_t weights_stride;  // M, or 0 where tokens share them
   const void* bias;             // [D] or null
+  bool stream;                  // X is larger than the caches
 };
 
 // Where backward writes or adds.

@@ -24,7 +24,7 @@ constexpr int kTileRows = 4;
 constexpr int kTileVectors = 2;
 
 // Rows `rows` of one token's out = mixing x [+ bias]: every x is loaded once for all of them.
-template <int Rows, typename Scalar, typename Compute>
+template <int Rows, bool Stream, typename Scalar, typename Compute>
 void mix_rows(const Compute* mixing, std::int64_t experts, const Scalar* x, const Compute* bias,
               Scalar* out, std::int64_t dim) {
   constexpr int kWidth = kTileVectors * kLanes<Compute>;
@@ -51,8 +51,14 @@ void mix_rows(const Compute* mixing, std::int64_t experts, const Scalar* x, cons
     }
 #pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
-      store_vector(out + r * dim + d, sum[r][0]);
-      store_vector(out + r * dim + d + kLanes<Compute>, sum[r][1]);
+      Scalar* to = out + r * dim + d;
+      if (Stream) {
+        stream_vector(to, sum[r][0]);
+        stream_vector(to + kLanes<Compute>, sum[r][1]);
+      } else {
+        store_vector(to, sum[r][0]);
+        store_vector(to + kLanes<Compute>, sum[r][1]);
+      }
     }
   }
   for (; d < dim; ++d) {
@@ -66,20 +72,41 @@ void mix_rows(const Compute* mixing, std::int64_t experts, const Scalar* x, cons
   }
 }
 
-// out [rows, dim] = mixing [rows, experts] x [experts, dim], plus bias [dim] unless that is null.
-template <typename Scalar, typename Compute>
-void multiply(const Compute* mixing, const Scalar* x, const Compute* bias, Scalar* out,
-              std::int64_t rows, std::int64_t experts, std::int64_t dim) {
+template <bool Stream, typename Scalar, typename Compute>
+void multiply_rows(const Compute* mixing, const Scalar* x, const Compute* bias, Scalar* out,
+                   std::int64_t rows, std::int64_t experts, std::int64_t dim) {
   std::int64_t r = 0;
   if (sizeof(Scalar) == 2 && kVectorBytes == 64) {
     for (; r + 8 <= rows; r += 8) {
-      mix_rows<8>(mixing + r * experts, experts, x, bias, out + r * dim, dim);
+      mix_rows<8, Stream>(mixing + r * experts, experts, x, bias, out + r * dim, dim);
     }
   }
   for (; r + kTileRows <= rows; r += kTileRows) {
-    mix_rows<kTileRows>(mixing + r * experts, experts, x, bias, out + r * dim, dim);
+    mix_rows<kTileRows, Stream>(mixing + r * experts, experts, x, bias, out + r * dim, dim);
   }
-  for (; r < rows; ++r) mix_rows<1>(mixing + r * experts, experts, x, bias, out + r * dim, dim);
+  for (; r < rows; ++r)
+    mix_rows<1, Stream>(mixing + r * experts, experts, x, bias, out + r * dim, dim);
+}
+
+// out [rows, dim] = mixing [rows, experts] x [experts, dim], plus bias [dim] unless that is null.
+// `stream` asks for stream_vector, for which every row of out must be aligned.
+template <typename Scalar, typename Compute>
+void multiply(const Compute* mixing, const Scalar* x, const Compute* bias, Scalar* out,
+              std::int64_t rows, std::int64_t experts, std::int64_t dim, bool stream) {
+  if (stream) {
+    multiply_rows<true>(mixing, x, bias, out, rows, experts, dim);
+  } else {
+    multiply_rows<false>(mixing, x, bias, out, rows, experts, dim);
+  }
+}
+
+// Whether rows of dim elements that follow each other from `first` on are all aligned for
+// stream_vector.
+template <typename Scalar>
+bool can_stream(const Scalar* first, std::int64_t dim) {
+  constexpr std::int64_t kStored = kVectorBytes / (sizeof(Scalar) == 2 ? 2 : 1);
+  return reinterpret_cast<std::uintptr_t>(first) % kStored == 0 &&
+         dim * static_cast<std::int64_t>(sizeof(Scalar)) % kStored == 0;
 }
 
 // out[r * stride] += <d_out row r, x row>.

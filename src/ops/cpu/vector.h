@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <cstring>
 
-#ifdef __AVX512F__
+#ifdef __AVX2__
 #include <immintrin.h>
 #endif
 
@@ -103,20 +103,48 @@ inline Words round_to_bf16(Floats v) {
 }
 #endif
 
-inline void store_vector(Bf16* p, Floats v) {
+// v rounded, in half a vector.
+inline HalfWords to_bf16(Floats v) {
 #if defined(__AVX512BF16__)
-  const __m256bh half = _mm512_cvtneps_pbh((__m512)v);
+  return (HalfWords)_mm512_cvtneps_pbh((__m512)v);
 #elif defined(__AVX512F__)
   const __mmask16 is_nan = _mm512_cmp_ps_mask((__m512)v, (__m512)v, _CMP_UNORD_Q);
-  const __m256i half = _mm512_cvtepi32_epi16(
+  return (HalfWords)_mm512_cvtepi32_epi16(
       _mm512_mask_mov_epi32((__m512i)round_to_bf16(v), is_nan, _mm512_set1_epi32(0x7FC0)));
 #else
   const Words nothing = {};
-  const HalfWords half =
-      __builtin_convertvector(v != v ? nothing + 0x7FC0 : round_to_bf16(v), HalfWords);
+  return __builtin_convertvector(v != v ? nothing + 0x7FC0 : round_to_bf16(v), HalfWords);
 #endif
+}
+
+inline void store_vector(Bf16* p, Floats v) {
+  const HalfWords half = to_bf16(v);
   std::memcpy(p, &half, sizeof half);
 }
+
+// Past the caches, to an address that is a multiple of the stored size: a result larger than they
+// are is then not read before it is written. finish_streaming() makes it visible to other threads.
+#if defined(__AVX512F__)
+inline void stream_vector(float* p, Floats v) { _mm512_stream_ps(p, (__m512)v); }
+inline void stream_vector(double* p, Doubles v) { _mm512_stream_pd(p, (__m512d)v); }
+inline void stream_vector(Bf16* p, Floats v) {
+  _mm256_stream_si256(reinterpret_cast<__m256i*>(p), (__m256i)to_bf16(v));
+}
+inline void finish_streaming() { _mm_sfence(); }
+#elif defined(__AVX2__)
+inline void stream_vector(float* p, Floats v) { _mm256_stream_ps(p, (__m256)v); }
+inline void stream_vector(double* p, Doubles v) { _mm256_stream_pd(p, (__m256d)v); }
+inline void stream_vector(Bf16* p, Floats v) {
+  _mm_stream_si128(reinterpret_cast<__m128i*>(p), (__m128i)to_bf16(v));
+}
+inline void finish_streaming() { _mm_sfence(); }
+#else
+template <typename Scalar, typename V>
+inline void stream_vector(Scalar* p, V v) {
+  store_vector(p, v);
+}
+inline void finish_streaming() {}
+#endif
 
 // The lanes in order: the same sum on every call.
 template <typename Compute>
