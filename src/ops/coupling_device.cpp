@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "hgnn_moe/ops/coupling_kernels.h"
 #include "hgnn_moe/ops/cuda_device.h"
 
 namespace hgnn_moe::ops {
@@ -16,18 +17,23 @@ constexpr std::int64_t kMostFeaturesOnCuda = 4096;
 
 }  // namespace
 
-bool has_coupling_kernel(const at::Tensor& x, std::int64_t experts) {
-  if (x.is_cpu()) return has_cpu_kernel(x);
+bool has_coupling_kernels(c10::Device device, c10::ScalarType type, std::int64_t experts,
+                          [[maybe_unused]] std::int64_t features) {
+  if (device.is_cpu()) return has_kernel_type(type);
 #ifdef HGNN_MOE_CUDA
-  if (!x.is_cuda() || !has_kernel_type(x.scalar_type()) || experts < 1) return false;
-  if (x.size(2) > kMostFeaturesOnCuda) return false;
-  const bool is_double = x.scalar_type() == at::kDouble;
+  if (!device.is_cuda() || !has_kernel_type(type) || experts < 1) return false;
+  if (features > kMostFeaturesOnCuda) return false;
+  const bool is_double = type == at::kDouble;
   if (experts <= kExpertsOnCuda && !is_double) return true;
   return experts <= (is_double ? kExpertsOnCuda : 2 * kExpertsOnCuda) &&
-         cuda_shared_memory(x.get_device()) >= 200 * 1024;
+         cuda_shared_memory(device.index()) >= 200 * 1024;
 #else
   return false;
 #endif
+}
+
+bool has_coupling_kernel(const at::Tensor& x, std::int64_t experts) {
+  return has_coupling_kernels(x.device(), x.scalar_type(), experts, x.size(2));
 }
 
 at::Tensor sum_of_blocks(const at::Tensor& blocks) {

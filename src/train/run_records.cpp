@@ -156,6 +156,7 @@ Json summary_record(const RunSummary& summary) {
                                ? Json(static_cast<double>(summary.tokens) / summary.seconds)
                                : Json(nullptr);
   record["coupler_path"] = to_string(summary.coupler_path);
+  record["coupler_kernels"] = summary.coupler_kernels ? "own" : "aten";
   record["peak_memory_bytes"] = summary.peak_memory_bytes;
   record["status"] = status_name(summary.status);
   return record;

@@ -15,6 +15,7 @@
 #include "hgnn_moe/base/version.h"
 #include "hgnn_moe/data/dataset.h"
 #include "hgnn_moe/model/language_model.h"
+#include "hgnn_moe/ops/coupling_kernels.h"
 #include "hgnn_moe/train/checkpoint.h"
 #include "hgnn_moe/train/checkpoint_folder.h"
 #include "hgnn_moe/train/device.h"
@@ -75,6 +76,13 @@ Session open_session(const ParsedConfig& parsed) {
           location, std::move(folder),  log,    std::move(model)};
 }
 
+bool has_own_kernels(const Session& session) {
+  const ModelConfig& model = session.model_config;
+  return ops::has_coupling_kernels(session.device.device,
+                                   model.precision == Precision::bf16 ? at::kBFloat16 : at::kFloat,
+                                   model.num_experts, model.embed_dim);
+}
+
 void log_start(const Session& session) {
   const ParameterCounts counts = count_parameters(session.model_config);
   spdlog::logger& log = *session.log;
@@ -95,6 +103,13 @@ void log_start(const Session& session) {
     log.warn("the graph is a no-op: {}", reason);
   }
   for (const std::string& note : hypergraph_notes(session.model_config)) log.warn("{}", note);
+  if (session.model_config.coupler_type != CouplerType::none && !has_own_kernels(session)) {
+    log.info(
+        "the coupler is computed by plain ATen operations: no kernel serves {} experts of {} "
+        "features on {}",
+        session.model_config.num_experts, session.model_config.embed_dim,
+        session.device.device.str());
+  }
 }
 
 RunSummary summarise(const Session& session, const TrainingState& state, RunStatus status) {
@@ -108,6 +123,7 @@ RunSummary summarise(const Session& session, const TrainingState& state, RunStat
   summary.parameters = count_parameters(session.model_config).total();
   summary.seconds = state.seconds;
   summary.coupler_path = session.model.coupler_path();
+  summary.coupler_kernels = has_own_kernels(session);
   summary.peak_memory_bytes = peak_memory_bytes(session.device.device);
   summary.status = status;
   return summary;

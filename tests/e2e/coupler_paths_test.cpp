@@ -64,6 +64,7 @@ TEST_F(CouplerPathsTest, TheSummaryNamesThePathTaken) {
   EXPECT_EQ(taken({{"hgnn_residual", ""}}), "batched");
   EXPECT_EQ(taken({{"coupler_path", "sequential"}}), "sequential");
   EXPECT_EQ(taken({{"coupler_type", "GNN"}}), "batched");
+  EXPECT_EQ(read_json(path("runs/run/run_summary.json")).at("coupler_kernels"), "own");
 }
 
 TEST_F(CouplerPathsTest, WeightsPerTokenTrainAndAreRecordedAsMeans) {

@@ -39,6 +39,7 @@ struct RunSummary {
   std::int64_t parameters = 0;
   double seconds = 0.0;                               // training, over all resumes
   CouplerPath coupler_path = CouplerPath::automatic;  // the resolved one
+  bool coupler_kernels = true;                        // ours, else plain ATen operations
   std::int64_t peak_memory_bytes = 0;
   RunStatus status = RunStatus::failed;
 };
