@@ -150,6 +150,10 @@ std::vector<std::string> configuration_notes(const TrainConfig& config, const Se
     notes.push_back(fmt::format("coupler_chunk has no effect: couplers are computed on the {} path",
                                 is_collapsed ? "collapsed" : to_string(config.coupler_path)));
   }
+  if (config.profile > 0 && (config.eval_only || config.dry_run)) {
+    notes.push_back(fmt::format("{} trains nothing, so this has no effect: profile",
+                                config.dry_run ? "dry_run" : "eval_only"));
+  }
   return notes;
 }
 

@@ -150,6 +150,8 @@ OptionTable<TrainConfig> build_table() {
             "compare the coupler_path with sequential on the first batch before training");
   t.integer("threads", &C::threads, {0, 4096}, "CPU threads; 0 is all cores");
   t.boolean("deterministic", &C::deterministic, "bit-equal repetition on a GPU, at some speed");
+  t.integer("profile", &C::profile, any_count,
+            "steps to profile after the first, into the run's folder profile; 0 is none");
 
   t.group("Evaluation and sampling");
   t.integer("eval_every", &C::eval_every, any_count,

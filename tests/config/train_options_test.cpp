@@ -37,7 +37,7 @@ TEST(TrainOptions, NamesAreFrozen) {
       "keep_checkpoints", "save_every", "overwrite", "synthetic_data",
       // coupling operations
       "hyperedge_weight_source", "hgnn_activation", "hgnn_residual", "coupler_path",
-      "coupler_chunk", "verify_coupler"};
+      "coupler_chunk", "verify_coupler", "profile"};
   const std::vector<std::string> names = option_names();
   EXPECT_EQ(std::set<std::string>(names.begin(), names.end()), frozen);
   EXPECT_EQ(names.size(), frozen.size()) << "a name stands in the table twice";
@@ -63,6 +63,7 @@ TEST(TrainOptions, DefaultsAreFrozen) {
       "weight_decay": 0.01, "grad_clip": 1.0, "seed": 42,
       "device": "auto", "precision": "fp32", "coupler_path": "auto", "coupler_chunk": 0,
       "verify_coupler": false, "threads": 0, "deterministic": false,
+      "profile": 0,
       "eval_every": 200, "eval_only": false, "dump_token_losses": null, "sample_ids": null,
       "sample_tokens": 64, "temperature": 0.8, "top_k": 50,
       "checkpoint_dir": "checkpoints", "run_name": null, "resume_checkpoint": null,
@@ -307,6 +308,15 @@ TEST(TrainOptions, ChunksAreOfTheBatchedPathAndNotTiny) {
       std::vector<std::string>{"coupler_type is MEAN, so these have no effect: coupler_chunk"});
   EXPECT_EQ(errors_of({"--coupler_chunk", "15"}),
             "coupler_chunk (flag) is 15; it can be 0, for all tokens at once, or at least 16");
+}
+
+TEST(TrainOptions, AProfileOfNoTrainingIsNotedOnce) {
+  EXPECT_TRUE(parse({"--profile", "3"}).notes.empty());
+  EXPECT_TRUE(parse({"--profile", "0", "--eval_only"}).notes.empty());
+  EXPECT_EQ(parse({"--profile", "3", "--eval_only"}).notes,
+            std::vector<std::string>{"eval_only trains nothing, so this has no effect: profile"});
+  EXPECT_EQ(parse({"--profile", "3", "--dry_run", "--eval_only"}).notes,
+            std::vector<std::string>{"dry_run trains nothing, so this has no effect: profile"});
 }
 
 TEST(TrainOptions, ProvenanceHasEveryKeyInTableOrder) {

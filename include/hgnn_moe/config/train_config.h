@@ -77,6 +77,7 @@ struct TrainConfig {
   bool verify_coupler = false;
   std::int64_t threads = 0;  // 0: all cores
   bool deterministic = false;
+  std::int64_t profile = 0;  // steps to profile; 0: none
   // Evaluation and sampling
   std::int64_t eval_every = 200;
   bool eval_only = false;
