@@ -1,8 +1,10 @@
 #include "hgnn_moe/model/language_model.h"
 
 #include <ATen/ATen.h>
+#include <ATen/record_function.h>
 
 #include "hgnn_moe/base/error.h"
+#include "hgnn_moe/model/profile_scopes.h"
 
 namespace hgnn_moe {
 
@@ -23,14 +25,21 @@ LanguageModel::LanguageModel(const ModelConfig& config, std::uint64_t seed, at::
   lm_head_ = Linear::create(store_, "lm_head", d, config.vocab_size, config.precision);
 }
 
+at::Tensor LanguageModel::embed(const at::Tensor& tokens_BT, const ForwardContext& context) const {
+  RECORD_USER_SCOPE(profile_scope::kEmbedding);
+  const at::Tensor x_BTD =
+      at::embedding(token_emb_VD_, tokens_BT) + pos_emb_TD_.narrow(0, 0, tokens_BT.size(1));
+  return ops::counter_dropout(x_BTD, context.dropout(0, 0, DropoutPlace::embedding),
+                              context.sample_indices_B);
+}
+
 at::Tensor LanguageModel::hidden(const at::Tensor& tokens_BT, const ForwardContext& context) const {
   const auto length = tokens_BT.size(1);
   HGNN_MOE_ASSERT(length <= config_.max_seq_length, "{} tokens, T = {}", length,
                   config_.max_seq_length);
-  at::Tensor x_BTD = at::embedding(token_emb_VD_, tokens_BT) + pos_emb_TD_.narrow(0, 0, length);
-  x_BTD = ops::counter_dropout(x_BTD, context.dropout(0, 0, DropoutPlace::embedding),
-                               context.sample_indices_B);
+  at::Tensor x_BTD = embed(tokens_BT, context);
   for (const MoeLayer& layer : layers_) x_BTD = layer.forward(x_BTD, context);
+  RECORD_USER_SCOPE(profile_scope::kHead);
   return output_norm_(x_BTD);
 }
 

@@ -1,7 +1,10 @@
 #include "hgnn_moe/model/moe_layer.h"
 
 #include <ATen/ATen.h>
+#include <ATen/record_function.h>
 #include <fmt/format.h>
+
+#include "hgnn_moe/model/profile_scopes.h"
 
 namespace hgnn_moe {
 
@@ -16,11 +19,17 @@ MoeLayer::MoeLayer(ParameterStore& store, const ModelConfig& config, std::int64_
   }
 }
 
-at::Tensor MoeLayer::forward(const at::Tensor& x_BTD, const ForwardContext& context) const {
+at::Tensor MoeLayer::run_experts(const at::Tensor& x_BTD, const ForwardContext& context) const {
+  RECORD_USER_SCOPE(profile_scope::kExperts);
   std::vector<at::Tensor> outputs;
   outputs.reserve(experts_.size());
   for (const Expert& expert : experts_) outputs.push_back(expert.forward(x_BTD, context));
-  const at::Tensor experts_BTED = at::stack(outputs, 2);
+  return at::stack(outputs, 2);
+}
+
+at::Tensor MoeLayer::forward(const at::Tensor& x_BTD, const ForwardContext& context) const {
+  const at::Tensor experts_BTED = run_experts(x_BTD, context);
+  RECORD_USER_SCOPE(profile_scope::kCoupler);
   if (coupler_ == nullptr) return experts_BTED.mean(2);
   const auto tokens = x_BTD.size(0) * x_BTD.size(1);
   const at::Tensor experts_NED =

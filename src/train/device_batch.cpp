@@ -1,6 +1,9 @@
 #include "hgnn_moe/train/device_batch.h"
 
 #include <ATen/ATen.h>
+#include <ATen/record_function.h>
+
+#include "hgnn_moe/model/profile_scopes.h"
 
 namespace hgnn_moe {
 
@@ -18,6 +21,7 @@ at::Tensor copy_to(const std::vector<std::int64_t>& values, at::IntArrayRef shap
 }  // namespace
 
 DeviceBatch to_device(const data::Batch& batch, std::int64_t first_index, c10::Device device) {
+  RECORD_USER_SCOPE(profile_scope::kData);
   std::vector<std::int64_t> positions, targets, sample_indices;
   positions.reserve(static_cast<std::size_t>(batch.real_targets));
   targets.reserve(positions.capacity());
@@ -40,6 +44,7 @@ DeviceBatch to_device(const data::Batch& batch, std::int64_t first_index, c10::D
 at::Tensor target_losses(const LanguageModel& model, const DeviceBatch& batch,
                          const ForwardContext& context) {
   const at::Tensor hidden_ND = model.hidden(batch.tokens_BT, context).flatten(0, 1);
+  RECORD_USER_SCOPE(profile_scope::kHead);
   const at::Tensor logits_KV = model.logits(hidden_ND.index_select(0, batch.target_positions_K));
   return at::cross_entropy_loss(logits_KV, batch.targets_K, /*weight=*/{}, at::Reduction::None);
 }

@@ -34,6 +34,8 @@ class LanguageModel {
   const std::vector<MoeLayer>& layers() const { return layers_; }
 
  private:
+  at::Tensor embed(const at::Tensor& tokens_BT, const ForwardContext& context) const;
+
   ModelConfig config_;
   CouplerExecution execution_;
   ParameterStore store_;

@@ -22,6 +22,9 @@ class MoeLayer {
   const Coupler* coupler() const { return coupler_.get(); }  // null for CouplerType::none
 
  private:
+  // [B, T, E, D], the experts' outputs side by side.
+  at::Tensor run_experts(const at::Tensor& x_BTD, const ForwardContext& context) const;
+
   std::vector<Expert> experts_;
   std::unique_ptr<Coupler> coupler_;
 };
