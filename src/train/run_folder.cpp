@@ -17,8 +17,9 @@ constexpr char kSummaryFile[] = "run_summary.json";
 
 // What a run writes, in the order in which overwriting removes it. The three that mark a folder
 // as occupied come last: a process killed half-way leaves a folder that is still refused.
-constexpr std::array<const char*, 7> kRunEntries = {
-    "plots", "tensorboard", kSummaryFile, "train.log", "metrics.jsonl", "checkpoints", kConfigFile};
+constexpr std::array<const char*, 8> kRunEntries = {"plots",       "tensorboard", "profile",
+                                                    kSummaryFile,  "train.log",   "metrics.jsonl",
+                                                    "checkpoints", kConfigFile};
 constexpr std::array<const char*, 3> kOccupiedBy = {kConfigFile, "metrics.jsonl", "checkpoints"};
 
 void refuse_occupied(const fs::path& folder) {

@@ -6,10 +6,13 @@
 #include <iostream>
 
 #include <ATen/ATen.h>
+#include <ATen/record_function.h>
 
 #include "coupler_events.h"
+#include "profile.h"
 
 #include "hgnn_moe/base/error.h"
+#include "hgnn_moe/model/profile_scopes.h"
 #include "hgnn_moe/train/checkpoint.h"
 #include "hgnn_moe/train/checkpoint_folder.h"
 #include "hgnn_moe/train/device.h"
@@ -49,6 +52,12 @@ ProgressOptions progress_options(const TrainConfig& config, const TrainPlan& pla
   return options;
 }
 
+// Of the targets of one micro-batch among all of the step.
+at::Tensor mean_loss(const at::Tensor& losses_K, std::int64_t targets) {
+  RECORD_USER_SCOPE(profile_scope::kHead);
+  return losses_K.sum() / static_cast<double>(targets);
+}
+
 }  // namespace
 
 std::vector<std::int64_t> training_rows(const TrainConfig& config, const data::SampleSet& set) {
@@ -67,11 +76,23 @@ Trainer::Trainer(TrainerParts parts, TrainingState state)
       train_rows_(training_rows(parts.config, *parts.dataset.train)),
       eval_rows_(evaluation_rows(parts.config, *parts.dataset.eval)),
       plan_(make_plan(parts.config, static_cast<std::int64_t>(train_rows_.size()))),
-      progress_(progress_options(parts.config, plan_, state_.step), std::cerr) {}
+      progress_(progress_options(parts.config, plan_, state_.step), std::cerr),
+      profile_(std::make_unique<StepProfile>(parts.config.profile, parts.folder.profile_folder(),
+                                             parts.device, parts.log)) {}
+
+Trainer::~Trainer() = default;
 
 bool Trainer::run(const StopSignal& stop) {
+  profile_->begin(plan_.total_steps - state_.step);
   started_ = seconds_now();
   if (state_.step == 0) record_couplers();
+  const bool complete = train(stop);
+  progress_.clear();
+  profile_->write();
+  return complete;
+}
+
+bool Trainer::train(const StopSignal& stop) {
   while (state_.step < plan_.total_steps) {
     if (!run_epoch(stop)) return false;
   }
@@ -90,18 +111,14 @@ bool Trainer::run_epoch(const StopSignal& stop) {
                                 plan_.batch_samples(first + i));
       });
   while (state_.step < plan_.total_steps) {
-    StepTimes times;
-    double mark = seconds_now();
     const std::int64_t end = plan_.last_batch(state_.position / plan_.accumulation);
-    std::vector<data::Batch> batches;
-    for (std::int64_t i = state_.position; i < end; ++i) {
-      auto batch = prefetcher.next();
-      HGNN_MOE_ASSERT(batch.has_value(), "no batch {} of epoch {}", i, state_.epoch);
-      batches.push_back(std::move(*batch));
-    }
-    lap(mark, times.data, parts_.device);
-    train_step(batches, times);
+    profile_->begin_step();
+    profile_->end_step(next_step(prefetcher, end));
     const bool saved = finish_step(end);
+    if (profile_->is_due()) {
+      progress_.clear();
+      profile_->write();
+    }
     const bool complete = state_.step == plan_.total_steps;
     if (stop.received() != 0 && !complete) {
       if (!saved) save();
@@ -112,8 +129,26 @@ bool Trainer::run_epoch(const StopSignal& stop) {
   return true;
 }
 
-// One update from the micro-batches of a step.
-void Trainer::train_step(const std::vector<data::Batch>& batches, StepTimes times) {
+// The step of the micro-batches before `end`. Returns whether it updated anything.
+bool Trainer::next_step(data::Prefetcher& prefetcher, std::int64_t end) {
+  RECORD_USER_SCOPE(profile_scope::kStep);
+  StepTimes times;
+  double mark = seconds_now();
+  std::vector<data::Batch> batches;
+  {
+    RECORD_USER_SCOPE(profile_scope::kData);
+    for (std::int64_t i = state_.position; i < end; ++i) {
+      auto batch = prefetcher.next();
+      HGNN_MOE_ASSERT(batch.has_value(), "no batch {} of epoch {}", i, state_.epoch);
+      batches.push_back(std::move(*batch));
+    }
+  }
+  lap(mark, times.data, parts_.device);
+  return train_step(batches, times);
+}
+
+// One update from the micro-batches of a step. False where none of them has a target.
+bool Trainer::train_step(const std::vector<data::Batch>& batches, StepTimes times) {
   const double begin = seconds_now();
   std::int64_t real_targets = 0, tokens = 0;
   for (const data::Batch& batch : batches) {
@@ -125,25 +160,11 @@ void Trainer::train_step(const std::vector<data::Batch>& batches, StepTimes time
                       state_.step + 1);
     }
   }
-  if (real_targets == 0) return;
+  if (real_targets == 0) return false;
 
   const double loss = accumulate_gradients(batches, real_targets, times);
-  double mark = seconds_now();
-  const double grad_norm =
-      clip_gradients(parts_.optimizer.parameters(), parts_.config.grad_clip).item<double>();
-  if (!std::isfinite(grad_norm)) {
-    fail(ExitCode::diverged,
-         "step {}: the gradient's norm is {} at loss {}; lower learning_rate or resume from the "
-         "last checkpoint with other settings",
-         state_.step + 1, grad_norm, loss);
-  }
   const double rate = learning_rate_at(state_.step, schedule_of(parts_.config, plan_));
-  parts_.optimizer.step(rate);
-  for (const NamedParameter& parameter : parts_.optimizer.parameters()) {
-    at::Tensor tensor = parameter.tensor;
-    tensor.mutable_grad().reset();
-  }
-  lap(mark, times.optimizer, parts_.device);
+  const double grad_norm = optimize(loss, rate, times);
 
   const double seconds = seconds_now() - begin + times.data;
   state_.tokens += tokens;
@@ -154,6 +175,28 @@ void Trainer::train_step(const std::vector<data::Batch>& batches, StepTimes time
                                  1e3 * times.backward, 1e3 * times.optimizer,
                                  memory_bytes(parts_.device)});
   show_progress(loss, tokens_per_s);
+  return true;
+}
+
+// Clips the gradients, updates the parameters and drops the gradients. Returns the norm before.
+double Trainer::optimize(double loss, double rate, StepTimes& times) {
+  RECORD_USER_SCOPE(profile_scope::kOptimizer);
+  double mark = seconds_now();
+  const double grad_norm =
+      clip_gradients(parts_.optimizer.parameters(), parts_.config.grad_clip).item<double>();
+  if (!std::isfinite(grad_norm)) {
+    fail(ExitCode::diverged,
+         "step {}: the gradient's norm is {} at loss {}; lower learning_rate or resume from the "
+         "last checkpoint with other settings",
+         state_.step + 1, grad_norm, loss);
+  }
+  parts_.optimizer.step(rate);
+  for (const NamedParameter& parameter : parts_.optimizer.parameters()) {
+    at::Tensor tensor = parameter.tensor;
+    tensor.mutable_grad().reset();
+  }
+  lap(mark, times.optimizer, parts_.device);
+  return grad_norm;
 }
 
 // Gradients of the mean loss over all real targets of the step, so that micro-batches give what
@@ -174,8 +217,7 @@ double Trainer::accumulate_gradients(const std::vector<data::Batch>& batches,
     double mark = seconds_now();
     const DeviceBatch tensors = to_device(batch, index, parts_.device);
     context.sample_indices_B = tensors.sample_indices_B;
-    const at::Tensor share =
-        target_losses(parts_.model, tensors, context).sum() / static_cast<double>(real_targets);
+    const at::Tensor share = mean_loss(target_losses(parts_.model, tensors, context), real_targets);
     const double value = share.item<double>();
     loss += value;
     lap(mark, times.forward, parts_.device);

@@ -35,10 +35,13 @@ struct TrainerParts {
   c10::Device device;
 };
 
+class StepProfile;
+
 class Trainer {
  public:
   // `state` is that of a fresh run (its fingerprint alone filled in) or of a loaded checkpoint.
   Trainer(TrainerParts parts, TrainingState state);
+  ~Trainer();
 
   // Trains up to the plan's last step, or until `stop` has received a signal, after which a
   // checkpoint is saved. Returns whether the run is complete. Throws Error(diverged) before an
@@ -53,10 +56,13 @@ class Trainer {
     double data = 0.0, forward = 0.0, backward = 0.0, optimizer = 0.0;  // seconds
   };
 
+  bool train(const StopSignal& stop);
   bool run_epoch(const StopSignal& stop);
-  void train_step(const std::vector<data::Batch>& batches, StepTimes times);
+  bool next_step(data::Prefetcher& prefetcher, std::int64_t end);
+  bool train_step(const std::vector<data::Batch>& batches, StepTimes times);
   double accumulate_gradients(const std::vector<data::Batch>& batches, std::int64_t real_targets,
                               StepTimes& times);
+  double optimize(double loss, double rate, StepTimes& times);
   bool finish_step(std::int64_t next_batch);
   void evaluate_now(bool last);
   void record_couplers();
@@ -70,6 +76,7 @@ class Trainer {
   std::vector<std::int64_t> eval_rows_;
   TrainPlan plan_;
   Progress progress_;
+  std::unique_ptr<StepProfile> profile_;
   TokenLosses token_losses_;  // of the last evaluation, where they are asked for
   double started_ = 0.0;      // seconds of a steady clock
   bool warned_of_degrees_ = false;
