@@ -82,7 +82,8 @@ def check_include(source: Source, header: str, quoted: bool) -> Iterator[str]:
             yield f'include "{header}" by its full name, "hgnn_moe/MODULE/NAME.h"'
     if source.module in WITHOUT_TORCH and TORCH_HEADER.match(header):
         yield f"{source.module} builds without LibTorch, but includes {header}"
-    if source.is_vector_kernel and not quoted and header not in FOR_VECTOR_KERNELS:
+    is_neighbour = quoted and "/" not in header
+    if source.is_vector_kernel and not is_neighbour and header not in FOR_VECTOR_KERNELS:
         yield f"inline code of {header} would be compiled for CPUs that may be missing"
     if source.is_interface and CUDA_HEADER.match(header):
         yield f"interfaces include no CUDA header, but this one includes {header}"

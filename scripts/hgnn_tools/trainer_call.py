@@ -9,8 +9,17 @@ from typing import Any
 
 from hgnn_tools.errors import EXIT_USAGE, UserError
 
-# Keys of the run that would start it again instead of only reading it, or write files of its own.
-NOT_FOR_SAMPLING = ("run_name", "resume_checkpoint", "overwrite", "dry_run", "dump_token_losses")
+# Keys of the run that would start it again instead of only reading it, write files of its own, or
+# check what its training has checked.
+NOT_FOR_SAMPLING = (
+    "run_name",
+    "resume_checkpoint",
+    "overwrite",
+    "dry_run",
+    "dump_token_losses",
+    "verify_coupler",
+    "profile",
+)
 
 
 @dataclass(frozen=True)

@@ -149,7 +149,7 @@ std::vector<std::string> hypergraph_notes(const ModelConfig& config) {
         "is {}",
         repeated.size(), repeated.front()));
   }
-  if (!isolated.empty()) {
+  if (!isolated.empty() && !config.residual) {
     notes.push_back(fmt::format(
         "experts {} are in no hyperedge: what they compute never reaches the next layer",
         fmt::join(isolated, ", ")));

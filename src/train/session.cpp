@@ -43,6 +43,7 @@ struct Session {
   RunFolder folder;
   Log log;
   LanguageModel model;
+  std::string verification;  // what was found before the run folder was touched
 
   const TrainConfig& config() const { return parsed.config; }
 };
@@ -50,6 +51,39 @@ struct Session {
 RunStart run_start(const TrainConfig& config) {
   if (!config.resume_checkpoint.empty()) return RunStart::resume;
   return config.overwrite ? RunStart::overwrite : RunStart::fresh;
+}
+
+// With verify_coupler: on the first rows of the first epoch, as a training step sees them. What is
+// to be said of it, or "" where nothing was asked for.
+std::string verify_first_batch(const TrainConfig& config, const data::Dataset& dataset,
+                               const LanguageModel& model, c10::Device device) {
+  if (!config.verify_coupler || config.coupler_type == CouplerType::none) return "";
+  const bool training = dataset.train != nullptr && !config.eval_only;
+  const data::SampleSet& set = training ? *dataset.train : *dataset.eval;
+  const auto seed = static_cast<std::uint64_t>(config.seed);
+  const std::vector<std::int64_t> rows =
+      training ? data::epoch_order(training_rows(config, set), config.shuffle, seed, 0)
+               : evaluation_rows(config, set);
+  const auto count = std::min(config.batch_size, static_cast<std::int64_t>(rows.size()));
+  const data::Batch batch = data::make_batch(set, rows, 0, count);
+  if (batch.real_targets == 0) return "verify_coupler is skipped: the first batch has no target";
+  const DeviceBatch tensors = to_device(batch, 0, device);
+  ForwardContext context;
+  context.training = training;
+  context.dropout_rate = config.dropout_rate;
+  context.seed = seed;
+  context.sample_indices_B = tensors.sample_indices_B;
+  verify_coupler(model, tensors, context);
+  return fmt::format("verify_coupler: coupler_path {} agrees with sequential on {} tokens",
+                     to_string(model.coupler_path()), batch.real_tokens);
+}
+
+// A resumed run has its weights only after its checkpoint is loaded.
+void verify_resumed(const Session& session) {
+  if (session.config().resume_checkpoint.empty()) return;
+  const std::string said =
+      verify_first_batch(session.config(), session.dataset, session.model, session.device.device);
+  if (!said.empty()) session.log->info("{}", said);
 }
 
 // Loads, checks and opens everything before the run folder is touched, see preflight.h.
@@ -70,10 +104,13 @@ Session open_session(const ParsedConfig& parsed) {
                  weight_metadata(config.hyperedge_weight_param));
   }
   check_token_losses_path(config, location);
+  const std::string verification = config.resume_checkpoint.empty()
+                                       ? verify_first_batch(config, dataset, model, device.device)
+                                       : "";
   RunFolder folder = RunFolder::open(location.checkpoint_dir, location.run_name, run_start(config));
   Log log = make_logger(config.quiet, folder.log_file());
-  return {parsed,   std::move(dataset), device, model_config,
-          location, std::move(folder),  log,    std::move(model)};
+  return {parsed, std::move(dataset), device,      model_config, location, std::move(folder),
+          log,    std::move(model),   verification};
 }
 
 bool has_own_kernels(const Session& session) {
@@ -158,6 +195,7 @@ int evaluate_only(Session& session) {
   } else if (config.init_from.empty()) {
     session.log->warn("these are untrained weights: give init_from or resume_checkpoint");
   }
+  verify_resumed(session);
   TokenLosses token_losses;
   const bool dump = !config.dump_token_losses.empty();
   const EvaluationResult result =
@@ -205,33 +243,6 @@ TrainingState begin(Session& session, AdamW& optimizer, MetricsWriter& metrics) 
   return state;
 }
 
-// On the first rows of the first epoch, as a training step sees them.
-void verify_first_batch(const Session& session) {
-  const TrainConfig& config = session.config();
-  const bool training = session.dataset.train != nullptr && !config.eval_only;
-  const data::SampleSet& set = training ? *session.dataset.train : *session.dataset.eval;
-  const auto seed = static_cast<std::uint64_t>(config.seed);
-  const std::vector<std::int64_t> rows =
-      training ? data::epoch_order(training_rows(config, set), config.shuffle, seed, 0)
-               : evaluation_rows(config, set);
-  const auto count = std::min(config.batch_size, static_cast<std::int64_t>(rows.size()));
-  const data::Batch batch = data::make_batch(set, rows, 0, count);
-  if (batch.real_targets == 0) {
-    session.log->warn("verify_coupler is skipped: the first batch has no target");
-    return;
-  }
-  session.log->info("verify_coupler: computing {} tokens one by one", batch.real_tokens);
-  const DeviceBatch tensors = to_device(batch, 0, session.device.device);
-  ForwardContext context;
-  context.training = training;
-  context.dropout_rate = config.dropout_rate;
-  context.seed = seed;
-  context.sample_indices_B = tensors.sample_indices_B;
-  verify_coupler(session.model, tensors, context);
-  session.log->info("verify_coupler: coupler_path {} agrees with sequential",
-                    to_string(session.model.coupler_path()));
-}
-
 int train(Session& session) {
   const TrainConfig& config = session.config();
   const StopSignal stop;
@@ -251,6 +262,7 @@ int train(Session& session) {
   if (trainer.state().step >= trainer.plan().total_steps && !config.dump_token_losses.empty()) {
     session.log->warn("the run is finished, so dump_token_losses is not written; use eval_only");
   }
+  if (trainer.state().step < trainer.plan().total_steps) verify_resumed(session);
   bool complete = false;
   try {
     complete = trainer.run(stop);
@@ -281,8 +293,7 @@ int run_opened(Session& session) {
   log_start(session);
   const TrainConfig& config = session.config();
   if (!config.init_from.empty()) session.log->info("weights of {}", config.init_from);
-  const bool has_coupler = config.coupler_type != CouplerType::none;
-  if (config.verify_coupler && has_coupler) verify_first_batch(session);
+  if (!session.verification.empty()) session.log->info("{}", session.verification);
   if (config.eval_only) {
     // An evaluation inside an existing run leaves that run's configuration as it is.
     if (config.resume_checkpoint.empty()) {
