@@ -6,6 +6,7 @@
 #include "profile_report.h"
 #include "profile_table.h"
 
+#include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/files.h"
 
 namespace hgnn_moe {
@@ -49,7 +50,7 @@ void StepProfile::end_step(bool updated) {
 }
 
 void StepProfile::write() {
-  if (recorder_ == nullptr) return;
+  HGNN_MOE_ASSERT(is_recording(), "no profile to write");
   const std::unique_ptr<ProfileRecorder> recorder = std::move(recorder_);
   const std::vector<ProfiledEvent> events = recorder->finish(folder_ / kTraceFile);
   const ProfileTable table = make_profile_table(events);

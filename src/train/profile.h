@@ -29,10 +29,11 @@ class StepProfile {
   void begin_step();
   void end_step(bool updated);
 
-  // All steps are recorded, and not written yet.
-  bool is_due() const { return recorder_ != nullptr && recorded_ == steps_; }
+  // There are steps to write, all of them or some.
+  bool is_recording() const { return recorder_ != nullptr; }
+  bool is_complete() const { return is_recording() && recorded_ == steps_; }
 
-  // Writes what is recorded, if anything is. Throws Error(disk).
+  // Writes what is recorded and ends the recording. Throws Error(disk).
   void write();
 
  private:

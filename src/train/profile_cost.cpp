@@ -51,7 +51,7 @@ bool is_product(const std::string& name) {
   return names.count(name) > 0;
 }
 
-bool is_coupling(const std::string& name) { return starts_with(name, "hgnn_moe::"); }
+bool is_ours(const std::string& name) { return starts_with(name, "hgnn_moe::"); }
 
 bool is_attention(const std::string& name) {
   return starts_with(name, "aten::_scaled_dot_product_");
@@ -77,9 +77,8 @@ ProfiledCost product_cost(const ProfiledEvent& event) {
   return cost;
 }
 
-// The experts E (or rows R) that a coupling operation's output has, N D of its input and so on;
-// formulas in docs/usage.md.
-ProfiledCost coupling_cost(const ProfiledEvent& event) {
+// The formulas of docs/usage.md, for x [N, E, D].
+ProfiledCost cost_of_ours(const ProfiledEvent& event) {
   ProfiledCost cost;
   for (const ProfiledInput& input : event.inputs) cost.bytes += bytes_of(input);
   const auto output = [&](std::size_t like) { cost.bytes += bytes_at(event, like); };
@@ -88,6 +87,7 @@ ProfiledCost coupling_cost(const ProfiledEvent& event) {
   const auto experts = [](const ProfiledTensor* x) {
     return x->sizes.size() == 3 ? static_cast<double>(x->sizes[1]) : 0.0;
   };
+  if (event.name == "hgnn_moe::counter_dropout") output(0);
   if (first == nullptr || second == nullptr) return cost;
   if (event.name == "hgnn_moe::expert_mix") {  // mixing [R, E] or [N, R, E], x [N, E, D]
     if (first->sizes.size() < 2 || experts(second) == 0.0) return cost;
@@ -265,13 +265,13 @@ ProfiledRole role_of(const ProfiledEvent& event) {
   const std::string& name = event.name;
   if (free.count(name) > 0) return ProfiledRole::none;
   if (name == "aten::fill_" || name == "aten::zero_") return ProfiledRole::fill;
-  if (is_product(name) || is_coupling(name) || is_attention(name)) return ProfiledRole::kernel;
+  if (is_product(name) || is_ours(name) || is_attention(name)) return ProfiledRole::kernel;
   return ProfiledRole::regular;
 }
 
 ProfiledCost cost_of(const ProfiledEvent& event) {
   if (is_product(event.name)) return product_cost(event);
-  if (is_coupling(event.name)) return coupling_cost(event);
+  if (is_ours(event.name)) return cost_of_ours(event);
   if (is_attention(event.name)) return attention_cost(event);
   if (role_of(event) == ProfiledRole::fill) return {0.0, bytes_at(event, 0)};
   return {0.0, regular_bytes(event)};

@@ -20,7 +20,7 @@ struct ProfiledCost {
 enum class ProfiledRole {
   none,     // moves no data: a view, an allocation, an operation that calls others
   fill,     // writes a constant: a part of what is around it
-  kernel,   // a matrix product or a coupling operation: works although others run inside
+  kernel,   // a matrix product or an operation of ours: works although others run inside
   regular,  // works where no other that works is inside
 };
 

@@ -69,10 +69,11 @@ std::string coupler_text(const ProfileTable& table) {
 
 std::string profile_text(const ProfileTable& table, const std::string& device) {
   std::string text = fmt::format(
-      "{} steps on {}; {} milliseconds, calls and costs of one step, share of the step in %\n\n"
+      "{} {} on {}; {} milliseconds, calls and costs of one step, share of the step in %\n\n"
       "{:<20}{:>12}{:>12}{:>11}{:>8}{:>10}{:>9}\n",
-      table.steps, device, table.of_device ? "the GPU's" : "the host's", "section", "forward ms",
-      "backward ms", "ms", "share", "GFLOP/s", "GB/s");
+      table.steps, table.steps == 1 ? "step" : "steps", device,
+      table.of_device ? "the GPU's" : "the host's", "section", "forward ms", "backward ms", "ms",
+      "share", "GFLOP/s", "GB/s");
   double share = 0.0;
   for (const ProfiledSection& section : table.sections) {
     const double time = section.milliseconds();

@@ -14,10 +14,11 @@ namespace fs = std::filesystem;
 
 constexpr char kConfigFile[] = "config.json";
 constexpr char kSummaryFile[] = "run_summary.json";
+constexpr char kProfileFolder[] = "profile";
 
 // What a run writes, in the order in which overwriting removes it. The three that mark a folder
 // as occupied come last: a process killed half-way leaves a folder that is still refused.
-constexpr std::array<const char*, 8> kRunEntries = {"plots",       "tensorboard", "profile",
+constexpr std::array<const char*, 8> kRunEntries = {"plots",       "tensorboard", kProfileFolder,
                                                     kSummaryFile,  "train.log",   "metrics.jsonl",
                                                     "checkpoints", kConfigFile};
 constexpr std::array<const char*, 3> kOccupiedBy = {kConfigFile, "metrics.jsonl", "checkpoints"};
@@ -40,6 +41,9 @@ void remove_leftover_files(const fs::path& folder) {
     if (is_leftover_of(name, kConfigFile) || is_leftover_of(name, kSummaryFile)) {
       remove_tree(path);
     }
+  }
+  for (const fs::path& path : list_folder(folder / kProfileFolder)) {
+    if (path.extension() == ".tmp") remove_tree(path);
   }
   remove_leftovers(folder);
 }
@@ -65,6 +69,8 @@ RunFolder RunFolder::open(const fs::path& checkpoint_dir, const std::string& run
   remove_leftover_files(folder);
   return run;
 }
+
+fs::path RunFolder::profile_folder() const { return path_ / kProfileFolder; }
 
 void RunFolder::write_config(const Json& config) const {
   write_file_atomically(path_ / kConfigFile, config.dump(2) + "\n");

@@ -87,8 +87,7 @@ bool Trainer::run(const StopSignal& stop) {
   started_ = seconds_now();
   if (state_.step == 0) record_couplers();
   const bool complete = train(stop);
-  progress_.clear();
-  profile_->write();
+  write_profile();
   return complete;
 }
 
@@ -115,10 +114,7 @@ bool Trainer::run_epoch(const StopSignal& stop) {
     profile_->begin_step();
     profile_->end_step(next_step(prefetcher, end));
     const bool saved = finish_step(end);
-    if (profile_->is_due()) {
-      progress_.clear();
-      profile_->write();
-    }
+    if (profile_->is_complete()) write_profile();
     const bool complete = state_.step == plan_.total_steps;
     if (stop.received() != 0 && !complete) {
       if (!saved) save();
@@ -311,6 +307,12 @@ void Trainer::save() {
   save_checkpoint(parts_.folder.path(), parts_.optimizer, state_,
                   weight_metadata(parts_.config.hyperedge_weight_param));
   prune_checkpoints(parts_.folder.path(), parts_.config.keep_checkpoints);
+}
+
+void Trainer::write_profile() {
+  if (!profile_->is_recording()) return;
+  progress_.clear();
+  profile_->write();
 }
 
 void Trainer::show_progress(double loss, double tokens_per_s) {

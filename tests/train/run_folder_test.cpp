@@ -16,6 +16,7 @@ void put_run(const fs::path& folder) {
   fs::create_directories(folder / "checkpoints" / "step-00000020");
   fs::create_directories(folder / "plots");
   fs::create_directories(folder / "tensorboard");
+  fs::create_directories(folder / "profile");
   for (const char* name : {"config.json", "metrics.jsonl", "run_summary.json", "train.log",
                            "notes.txt", "checkpoints/step-00000020/state.json"}) {
     put_file(folder / name, "content\n");
@@ -60,6 +61,18 @@ TEST(RunFolder, ResumeKeepsEverything) {
   expected.insert(expected.begin(), ".lock");
   const RunFolder run = RunFolder::open(temporary.path(), "run", RunStart::resume);
   EXPECT_EQ(names_in(run.path()), expected);
+}
+
+TEST(RunFolder, AnInterruptedProfileIsRemoved) {
+  const TemporaryFolder temporary;
+  put_run(temporary / "run");
+  const fs::path profile = temporary / "run/profile";
+  for (const char* name : {"table.txt", "trace.json", "trace.json.12.tmp"}) {
+    put_file(profile / name, "{}");
+  }
+  const RunFolder run = RunFolder::open(temporary.path(), "run", RunStart::resume);
+  EXPECT_EQ(run.profile_folder(), profile);
+  EXPECT_EQ(names_in(profile), (std::vector<std::string>{"table.txt", "trace.json"}));
 }
 
 TEST(RunFolder, OverwriteRemovesTheRunsOwnFilesOnly) {

@@ -28,7 +28,7 @@ class RunFolder {
   std::filesystem::path metrics_file() const { return path_ / "metrics.jsonl"; }
   std::filesystem::path log_file() const { return path_ / "train.log"; }
 
-  std::filesystem::path profile_folder() const { return path_ / "profile"; }
+  std::filesystem::path profile_folder() const;
 
   // Both atomic. Throw Error(disk).
   void write_config(const Json& config) const;

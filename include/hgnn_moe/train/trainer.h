@@ -68,6 +68,7 @@ class Trainer {
   void record_couplers();
   void warn_of_cancelled_degrees();
   void save();
+  void write_profile();
   void show_progress(double loss, double tokens_per_s);
 
   TrainerParts parts_;

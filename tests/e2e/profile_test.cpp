@@ -1,0 +1,179 @@
+// --profile: the files it leaves, and that it changes nothing else.
+#include <algorithm>
+#include <numeric>
+
+#include "tests/e2e/program_fixture.h"
+
+namespace hgnn_moe::e2e {
+namespace {
+
+const std::vector<std::string> kSections = {"data",    "embedding",     "experts",
+                                            "coupler", "head and loss", "optimizer"};
+
+class ProfileTest : public ProgramTest {
+ protected:
+  Json table(const std::string& run = "run") const {
+    return read_json(path("runs/" + run + "/profile/table.json"));
+  }
+
+  // How often a part of a step is in the trace.
+  std::int64_t count_in_trace(const std::string& name) const {
+    const Json trace = read_json(run_ / "profile/trace.json");
+    const Json& events = trace.at("traceEvents");
+    return std::count_if(events.begin(), events.end(), [&](const Json& event) {
+      return event.at("name") == name && event.value("cat", "") == "user_annotation";
+    });
+  }
+
+  static double sum_of(const Json& rows, const std::string& section = "") {
+    double sum = 0.0;
+    for (const Json& row : rows) {
+      if (section.empty() || row.at("section") == section) sum += row.at("share").get<double>();
+    }
+    return sum;
+  }
+
+  const Flags flags_ = tiny_synthetic().with({{"coupler_type", "HGNN"},
+                                              {"num_experts", "3"},
+                                              {"coupler_path", "batched"},
+                                              {"hgnn_activation", "gelu"},
+                                              {"max_steps", "5"},
+                                              {"eval_every", "2"},
+                                              {"gradient_accumulation_steps", "2"}});
+  const fs::path run_ = path("runs/run");
+};
+
+TEST_F(ProfileTest, LeavesATraceAndATableAndChangesNoNumber) {
+  const ProcessResult result = run(flags_.with({{"profile", "3"}}));
+  expect_success(result);
+  EXPECT_EQ(names_in(run_ / "profile"),
+            (std::vector<std::string>{"table.json", "table.txt", "trace.json"}));
+  // Steps 2 to 4 of two micro-batches; the evaluations after 2 and 4 are not in it.
+  EXPECT_EQ(count_in_trace("step"), 3);
+  EXPECT_EQ(count_in_trace("embedding"), 6);
+  for (const std::string& name : kSections) EXPECT_GE(count_in_trace(name), 3) << name;
+
+  const Json record = table();
+  EXPECT_EQ(record.at("steps"), 3);
+  EXPECT_EQ(record.at("times"), "host");
+  EXPECT_NEAR(sum_of(record.at("sections")), 100.0, 0.5);
+  for (const Json& section : record.at("sections")) {
+    const std::string name = section.at("section");
+    EXPECT_GT(section.at("forward_ms").get<double>(), 0.0) << name;
+    const bool has_gradient = name != "data" && name != "optimizer" && name != "other";
+    EXPECT_EQ(section.at("backward_ms").get<double>() > 0.0, has_gradient) << name;
+    if (name == "other") continue;
+    EXPECT_NEAR(sum_of(record.at("kernels"), name), section.at("share").get<double>(), 0.01);
+    EXPECT_GT(section.at("gb_per_s").get<double>(), 0.0) << name;
+  }
+  int found = 0, dropouts = 0;
+  for (const Json& kernel : record.at("kernels")) {
+    if (!contains(kernel.at("name"), "hgnn_moe::")) continue;
+    if (kernel.at("name") == "hgnn_moe::counter_dropout") {
+      EXPECT_NE(kernel.at("section"), "coupler");
+      EXPECT_GT(kernel.at("bytes").get<double>(), 0.0);
+      ++dropouts;
+      continue;
+    }
+    const bool backward = kernel.at("direction") == "backward";
+    EXPECT_EQ(kernel.at("name"),
+              backward ? "hgnn_moe::hypergraph_mix_gradient" : "hgnn_moe::hypergraph_mix");
+    EXPECT_EQ(kernel.at("section"), "coupler");
+    EXPECT_EQ(kernel.at("calls"), 4.0);  // two layers of the coupler, two micro-batches
+    EXPECT_GT(kernel.at("flops").get<double>(), 0.0);
+    ++found;
+  }
+  EXPECT_EQ(found, 2);
+  EXPECT_EQ(dropouts, 4);  // of the embedding and the experts, forward and backward
+
+  const std::string text = data::testing::read_bytes(run_ / "profile/table.txt");
+  EXPECT_TRUE(contains(text, "hgnn_moe::hypergraph_mix forward")) << text;
+  EXPECT_TRUE(contains(result.err, text)) << result.err;
+  EXPECT_FALSE(contains(result.err, "ERROR")) << result.err;
+
+  expect_success(run(flags_.with({{"run_name", "plain"}})));
+  EXPECT_FALSE(fs::exists(path("runs/plain/profile")));
+  expect_same_metrics(path("runs/plain"), run_);
+  fs::remove_all(run_ / "profile");  // to compare all else
+  Json summary = read_json(run_ / "run_summary.json");
+  summary["run_name"] = "plain";
+  data::testing::write_bytes(run_ / "run_summary.json", summary.dump());
+  expect_same_run(path("runs/plain"), run_);
+}
+
+TEST_F(ProfileTest, EveryCouplersSharesAddUpToAll) {
+  const std::vector<Flags> variants = {{{"coupler_type", "GNN"}},
+                                       {{"coupler_path", "auto"}, {"hgnn_activation", "none"}},
+                                       {{"hyperedge_weight_source", "token"}},
+                                       {{"coupler_path", "sequential"}},
+                                       {{"precision", "bf16"}},
+                                       {{"coupler_type", "MEAN"}, {"dropout_rate", "0"}},
+                                       {{"coupler_type", "NONE"}}};
+  for (const Flags& variant : variants) {
+    const Flags once = flags_.with({{"max_steps", "2"}, {"overwrite", ""}, {"profile", "1"}});
+    const ProcessResult result = run(once.with(variant).with({{"quiet", ""}}));
+    expect_success(result);
+    EXPECT_FALSE(contains(result.err, "GFLOP/s")) << result.err;
+    const Json record = table();
+    EXPECT_NEAR(sum_of(record.at("sections")), 100.0, 0.5) << result.err;
+    for (const Json& section : record.at("sections")) {
+      EXPECT_GE(section.at("share").get<double>(), 0.0);
+      if (section.at("section") == "experts" || section.at("section") == "coupler") {
+        EXPECT_GT(section.at("backward_ms").get<double>(), 0.0);
+      }
+    }
+  }
+}
+
+TEST_F(ProfileTest, TooFewStepsAreSaid) {
+  const ProcessResult few = run(flags_.with({{"profile", "9"}, {"max_steps", "3"}}));
+  expect_success(few);
+  EXPECT_TRUE(contains(few.err, "profile 9: 3 more steps are to train")) << few.err;
+  EXPECT_EQ(table().at("steps"), 2);
+
+  const ProcessResult one =
+      run(flags_.with({{"profile", "9"}, {"max_steps", "1"}, {"run_name", "one"}}));
+  expect_success(one);
+  EXPECT_TRUE(contains(one.err, "0 are profiled")) << one.err;
+  EXPECT_FALSE(fs::exists(path("runs/one/profile")));
+
+  const ProcessResult enough =
+      run(flags_.with({{"profile", "1"}, {"max_steps", "2"}, {"run_name", "enough"}}));
+  EXPECT_FALSE(contains(enough.err, "more steps")) << enough.err;
+  EXPECT_EQ(table("enough").at("steps"), 1);
+}
+
+TEST_F(ProfileTest, AResumedRunIsProfiledAndGoesOnTheSame) {
+  const Flags resumed = flags_.with({{"max_steps", "7"}, {"resume_checkpoint", "auto"}});
+  const Flags twin = {{"checkpoint_dir", "twin"}};
+  for (const Flags& start : {flags_, flags_.with(twin)}) expect_success(run(start));
+  expect_success(run(resumed.with({{"profile", "1"}})));
+  expect_success(run(resumed.with(twin)));
+  EXPECT_EQ(count_in_trace("step"), 1);
+  fs::remove_all(run_ / "profile");
+  expect_same_run(path("twin/run"), run_);
+}
+
+TEST_F(ProfileTest, WhatCannotBeWrittenIsADiskError) {
+  fs::create_directories(run_);
+  data::testing::write_bytes(run_ / "profile", "in the way");
+  expect_failure(run(flags_.with({{"profile", "1"}})), ExitCode::disk, {"runs/run/profile"});
+  EXPECT_TRUE(read_events(run_, "step").empty());
+
+  ProcessOptions options;
+  options.file_size_limit = 400000;  // less than the trace, more than all else
+  const Flags other = flags_.with({{"profile", "2"}, {"run_name", "other"}, {"quiet", ""}});
+  expect_failure(run(other, options), ExitCode::disk, {"cannot write", "profile/trace.json"});
+  EXPECT_TRUE(names_in(path("runs/other/profile")).empty());
+  EXPECT_EQ(read_json(path("runs/other/run_summary.json")).at("status"), "failed");
+}
+
+TEST_F(ProfileTest, WithoutTrainingItHasNoEffectAndThatIsNoted) {
+  const ProcessResult result = run(flags_.with({{"profile", "2"}, {"eval_only", ""}}));
+  expect_success(result);
+  EXPECT_EQ(count_of(result.err, "this has no effect: profile"), 1u) << result.err;
+  EXPECT_FALSE(fs::exists(run_ / "profile"));
+}
+
+}  // namespace
+}  // namespace hgnn_moe::e2e
