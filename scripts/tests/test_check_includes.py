@@ -81,6 +81,8 @@ class CheckIncludesTest(unittest.TestCase):
     def test_inline_code_in_a_vector_kernel(self) -> None:
         for header in ("ATen/ATen.h", "vector", "cmath"):
             self.assert_caught("src/ops/cpu/mix_kernel.cpp", f"#include <{header}>\n", 1, header)
+        ours = "hgnn_moe/base/text.h"
+        self.assert_caught("src/ops/cpu/mix_kernel.cpp", f'#include "{ours}"\n', 1, ours)
 
     def test_our_header_in_angle_brackets(self) -> None:
         self.assert_caught("src/ops/a.cpp", "#include <hgnn_moe/base/text.h>\n", 1, "in quotes")
