@@ -34,26 +34,16 @@ void gradient(const ExpertMixArguments& a, const void* d_out, const void* x, voi
 
 void mix_any(const ExpertMixArguments& a, const void* mixing, std::int64_t mixing_stride,
              const void* x, void* out, std::int64_t begin, std::int64_t end) {
-  switch (a.type) {
-    case KernelType::float64:
-      return mix<double>(a, mixing, mixing_stride, x, out, begin, end);
-    case KernelType::float32:
-      return mix<float>(a, mixing, mixing_stride, x, out, begin, end);
-    case KernelType::bfloat16:
-      return mix<Bf16>(a, mixing, mixing_stride, x, out, begin, end);
-  }
+  with_scalar(a.type, [&](auto scalar) {
+    mix<decltype(scalar)>(a, mixing, mixing_stride, x, out, begin, end);
+  });
 }
 
 void gradient_any(const ExpertMixArguments& a, const void* d_out, const void* x, void* d_mixing,
                   std::int64_t d_mixing_stride, std::int64_t begin, std::int64_t end) {
-  switch (a.type) {
-    case KernelType::float64:
-      return gradient<double>(a, d_out, x, d_mixing, d_mixing_stride, begin, end);
-    case KernelType::float32:
-      return gradient<float>(a, d_out, x, d_mixing, d_mixing_stride, begin, end);
-    case KernelType::bfloat16:
-      return gradient<Bf16>(a, d_out, x, d_mixing, d_mixing_stride, begin, end);
-  }
+  with_scalar(a.type, [&](auto scalar) {
+    gradient<decltype(scalar)>(a, d_out, x, d_mixing, d_mixing_stride, begin, end);
+  });
 }
 
 }  // namespace

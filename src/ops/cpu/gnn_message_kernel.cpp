@@ -158,27 +158,16 @@ void backward(const GnnMessageArguments& a, const void* d_out, void* d_x,
 
 void forward_any(const GnnMessageArguments& a, void* out, void* workspace, std::int64_t begin,
                  std::int64_t end) {
-  switch (a.type) {
-    case KernelType::float64:
-      return forward<double>(a, out, workspace, begin, end);
-    case KernelType::float32:
-      return forward<float>(a, out, workspace, begin, end);
-    case KernelType::bfloat16:
-      return forward<Bf16>(a, out, workspace, begin, end);
-  }
+  with_scalar(a.type,
+              [&](auto scalar) { forward<decltype(scalar)>(a, out, workspace, begin, end); });
 }
 
 void backward_any(const GnnMessageArguments& a, const void* d_out, void* d_x,
                   const GnnMessageSums& sums, void* workspace, std::int64_t begin,
                   std::int64_t end) {
-  switch (a.type) {
-    case KernelType::float64:
-      return backward<double>(a, d_out, d_x, sums, workspace, begin, end);
-    case KernelType::float32:
-      return backward<float>(a, d_out, d_x, sums, workspace, begin, end);
-    case KernelType::bfloat16:
-      return backward<Bf16>(a, d_out, d_x, sums, workspace, begin, end);
-  }
+  with_scalar(a.type, [&](auto scalar) {
+    backward<decltype(scalar)>(a, d_out, d_x, sums, workspace, begin, end);
+  });
 }
 
 }  // namespace

@@ -1,9 +1,23 @@
 // Products of one token's small matrices with its rows of D elements.
 #pragma once
 
+#include "kernel_type.h"
 #include "vector.h"
 
 namespace hgnn_moe::ops::HGNN_MOE_ISA {
+
+// Calls f with a value of the element type in memory.
+template <typename F>
+void with_scalar(KernelType type, F f) {
+  switch (type) {
+    case KernelType::float64:
+      return f(double{});
+    case KernelType::float32:
+      return f(float{});
+    case KernelType::bfloat16:
+      return f(Bf16{});
+  }
+}
 
 template <typename Compute>
 void fill_zero(Compute* p, std::int64_t count) {
