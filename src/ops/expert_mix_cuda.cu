@@ -21,8 +21,7 @@ void expert_mix_cuda(const at::Tensor& mixing, const at::Tensor& x, const Expert
         static_cast<const Compute*>(mixing.const_data_ptr()),
         shape.per_token ? shape.rows * shape.experts : 0,
         static_cast<const Scalar*>(x.const_data_ptr()),
-        static_cast<Scalar*>(out.mutable_data_ptr()),
-        /*transposed=*/false};
+        static_cast<Scalar*>(out.mutable_data_ptr())};
     const bool aligned = cuda::is_aligned(arguments.x) && cuda::is_aligned(arguments.out);
     const auto blocks = cuda::blocks_of(shape.tokens, tokens_at_once(shape.experts, shape.dim));
     cuda::with_tile<Scalar>(shape.experts, shape.dim, aligned, [&](auto tile, auto lanes) {

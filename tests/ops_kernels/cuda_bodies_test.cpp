@@ -149,6 +149,13 @@ TYPED_TEST(CudaBodies, ExpertMix) {
           Buffer<Compute> mixing(random_values(per_token ? n * rows * e : rows * e, 1), shifted);
           Buffer<Scalar> x(random_values(n * e * d, 2), shifted), out(n * rows * d, shifted);
           Buffer<Scalar> d_out(random_values(n * rows * d, 3), shifted), d_x(n * e * d, shifted);
+          const Values k = mixing.values();
+          Values transposed(k.size());
+          for (std::size_t p = 0; p < k.size(); ++p) {
+            const std::size_t token = p / (rows * e), i = p % (rows * e) / e, j = p % e;
+            transposed[token * rows * e + j * rows + i] = k[p];
+          }
+          Buffer<Compute> transposed_mixing(transposed, shifted);
           const std::int64_t chunk = 3, blocks = (n + chunk - 1) / chunk;
           Buffer<Compute> d_mixing((per_token ? n : blocks) * rows * e, shifted);
           this->with_tile(e, d, shifted, [&](auto tile, auto lanes) {
@@ -158,8 +165,7 @@ TYPED_TEST(CudaBodies, ExpertMix) {
                                                mixing.data(),
                                                stride,
                                                x.data(),
-                                               out.data(),
-                                               false};
+                                               out.data()};
             run_both_orders<ExpertMixBody<Scalar, tile(), lanes()>, Scalar>(
                 a, n, chunk, 64, {{out.data(), n * rows * d * sizeof(Scalar)}});
           });
@@ -167,11 +173,10 @@ TYPED_TEST(CudaBodies, ExpertMix) {
             const ExpertMixArguments<Scalar> a{static_cast<int>(e),
                                                static_cast<int>(rows),
                                                d,
-                                               mixing.data(),
+                                               transposed_mixing.data(),
                                                stride,
                                                d_out.data(),
-                                               d_x.data(),
-                                               true};
+                                               d_x.data()};
             run_both_orders<ExpertMixBody<Scalar, tile(), lanes()>, Scalar>(
                 a, n, chunk, 96, {{d_x.data(), n * e * d * sizeof(Scalar)}});
           });
@@ -185,14 +190,9 @@ TYPED_TEST(CudaBodies, ExpertMix) {
           run_both_orders<ExpertMixGradientBody<Scalar>, Scalar>(
               g, n, chunk, 128, {{d_mixing.data(), d_mixing.values().size() * sizeof(Compute)}});
 
-          const Values k = mixing.values(), xs = x.values(), dys = d_out.values();
+          const Values xs = x.values(), dys = d_out.values();
           expect_close<Scalar>(out.values(), mix(k, stride, xs, n, rows, e, d),
                                this->once(static_cast<double>(e)), "out");
-          Values transposed(k.size());
-          for (std::size_t p = 0; p < k.size(); ++p) {
-            const std::size_t token = p / (rows * e), i = p % (rows * e) / e, j = p % e;
-            transposed[token * rows * e + j * rows + i] = k[p];
-          }
           expect_close<Scalar>(d_x.values(), mix(transposed, stride, dys, n, e, rows, d),
                                this->once(static_cast<double>(rows)), "d_x");
           const Values products = outer(dys, xs, n, rows, e, d);

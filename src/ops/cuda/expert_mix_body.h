@@ -13,8 +13,6 @@ struct ExpertMixArguments {
   std::int64_t mixing_stride;
   const Scalar* x;
   Scalar* out;
-  // Whether the mixing is read transposed: [E, R] in memory.
-  bool transposed;
 };
 
 // out_n = mixing_n x_n.
@@ -44,7 +42,7 @@ struct ExpertMixBody {
       for (int p = t.index; p < a.rows * a.experts; p += t.count) mixing[p] = from[p];
       return;
     }
-    const SmallMatrix<Compute> k{mixing, a.transposed ? 1 : a.experts, a.transposed ? a.rows : 1};
+    const SmallMatrix<Compute> k{mixing, a.experts, 1};
     multiply<Tile, Lanes>(
         k, a.rows, a.experts, a.x + n * a.experts * a.dim, a.out + n * a.rows * a.dim, a.dim,
         [](int, std::int64_t) { return Compute(0); }, t);
