@@ -163,7 +163,7 @@ def check_agreement(operations: Operations, x_NED: Tensor, precision: str, ours:
     candidates |= operations.ours() if ours else {}
     for name, (operation, needs, same_as) in candidates.items():
         actual = run(name, operation, needs, x_NED.dtype)
-        agreement.check(name, actual, expected[same_as], precision)
+        agreement.check(name, actual, expected[same_as], precision, cotangent.numel())
 
 
 def measure_operations(

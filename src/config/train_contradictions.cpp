@@ -68,22 +68,31 @@ void check_resume(const TrainConfig& config, const Settings& settings, ErrorList
   }
 }
 
-// The option that keeps a coupler from being computed as one weighted mean, or null.
-const char* obstacle_to_collapse(const TrainConfig& config) {
-  return config.coupler_type != CouplerType::hgnn         ? "coupler_type"
-         : config.hgnn_activation != HgnnActivation::none ? "hgnn_activation"
-         : config.hgnn_residual                           ? "hgnn_residual"
-                                                          : nullptr;
+bool has_coupler_layers(const TrainConfig& config) {
+  return config.coupler_type == CouplerType::gnn || config.coupler_type == CouplerType::hgnn;
+}
+
+// The options that keep a coupler's layers from being computed as one weighted mean.
+std::vector<const char*> obstacles_to_collapse(const TrainConfig& config) {
+  if (config.coupler_type != CouplerType::hgnn) return {"coupler_type"};
+  std::vector<const char*> obstacles;
+  if (config.hgnn_activation != HgnnActivation::none) obstacles.push_back("hgnn_activation");
+  if (config.hgnn_residual) obstacles.push_back("hgnn_residual");
+  return obstacles;
 }
 
 void check_coupler_path(const TrainConfig& config, const Settings& settings, ErrorList& errors) {
-  if (config.coupler_path != CouplerPath::collapsed) return;
-  const char* obstacle = obstacle_to_collapse(config);
-  if (obstacle == nullptr) return;
+  if (config.coupler_path != CouplerPath::collapsed || !has_coupler_layers(config)) return;
+  std::vector<std::string> obstacles;
+  for (const char* name : obstacles_to_collapse(config)) {
+    obstacles.push_back(with_source(settings, name));
+  }
+  if (obstacles.empty()) return;
   errors.add(fmt::format(
-      "{} is collapsed, which only an HGNN without activation and residual allows, and {} says "
+      "{} is collapsed, which only an HGNN without activation and residual allows, and {} {} "
       "otherwise; take auto",
-      with_source(settings, "coupler_path"), with_source(settings, obstacle)));
+      with_source(settings, "coupler_path"), join(obstacles, " and "),
+      obstacles.size() == 1 ? "says" : "say"));
 }
 
 void check_coupler_chunk(const TrainConfig& config, const Settings& settings, ErrorList& errors) {
@@ -131,24 +140,26 @@ std::vector<std::string> configuration_notes(const TrainConfig& config, const Se
     }
   };
   const bool is_hgnn = config.coupler_type == CouplerType::hgnn;
-  const bool has_layers = is_hgnn || config.coupler_type == CouplerType::gnn;
-  expect(has_layers, {"gnn_layers", "coupler_chunk"});
+  const bool has_layers = has_coupler_layers(config);
+  expect(has_layers, {"gnn_layers", "coupler_path", "coupler_chunk", "verify_coupler"});
   expect(is_hgnn, {"hgnn_conv_type", "static_hyperedge_strategy", "hyperedges_file",
                    "hgnn_learnable_edge_weights", "hyperedge_weighting", "hyperedge_weight_param",
                    "hyperedge_weight_source", "hgnn_activation", "hgnn_residual", "compat"});
-  expect(config.coupler_type != CouplerType::none, {"coupler_path", "verify_coupler"});
   std::vector<std::string> notes;
   if (!unused.empty()) {
     notes.push_back(fmt::format("coupler_type is {}, so these have no effect: {}",
                                 to_string(config.coupler_type), join(unused, ", ")));
   }
   const bool is_collapsed =
-      config.coupler_path == CouplerPath::automatic && obstacle_to_collapse(config) == nullptr;
+      config.coupler_path == CouplerPath::automatic && obstacles_to_collapse(config).empty();
   const bool is_batched = config.coupler_path == CouplerPath::batched ||
                           (config.coupler_path == CouplerPath::automatic && !is_collapsed);
   if (config.coupler_chunk > 0 && has_layers && !is_batched) {
     notes.push_back(fmt::format("coupler_chunk has no effect: couplers are computed on the {} path",
                                 is_collapsed ? "collapsed" : to_string(config.coupler_path)));
+  }
+  if (config.verify_coupler && has_layers && config.coupler_path == CouplerPath::sequential) {
+    notes.push_back("coupler_path sequential is what verify_coupler compares with: no effect");
   }
   if (config.profile > 0 && (config.eval_only || config.dry_run)) {
     notes.push_back(fmt::format("{} trains nothing, so this has no effect: profile",

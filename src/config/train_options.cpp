@@ -138,7 +138,7 @@ OptionTable<TrainConfig> build_table() {
   t.text("device", &C::device, {"NAME", "auto, cpu, cuda or cuda:INDEX", is_device},
          "where to compute; auto is a GPU where there is one");
   t.choice("precision", &C::precision,
-           "of the matrix products of linear layers and HGNN convolutions; all else stays fp32");
+           "of matrix products and of what passes between an HGNN's layers; all else stays fp32");
   t.choice(
       "coupler_path", &C::coupler_path,
       "how couplers are computed: as one weighted mean (HGNN without activation and residual), "

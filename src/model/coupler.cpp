@@ -30,6 +30,7 @@ class MeanCoupler : public Coupler {
 }  // namespace
 
 CouplerPath resolve_path(const ModelConfig& config, CouplerPath path) {
+  if (!config.has_coupler_layers()) return CouplerPath::batched;
   if (path == CouplerPath::automatic) {
     return config.can_collapse() ? CouplerPath::collapsed : CouplerPath::batched;
   }

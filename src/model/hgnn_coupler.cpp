@@ -100,7 +100,7 @@ at::Tensor HgnnCoupler::end_layer(const at::Tensor& convolved_NED, const at::Ten
 template <typename Convolution>
 at::Tensor HgnnCoupler::run_layers(const at::Tensor& experts_NED, const std::vector<Layer>& layers,
                                    std::size_t count, Convolution convolve) const {
-  at::Tensor x_NED = precision_ == Precision::bf16 ? experts_NED.to(at::kBFloat16) : experts_NED;
+  at::Tensor x_NED = experts_NED.to(product_type(precision_, experts_NED.scalar_type()));
   for (std::size_t g = 0; g < count; ++g) {
     const at::Tensor theta_DD = layers[g].theta_DD.to(x_NED.scalar_type());
     const at::Tensor bias_D = layers[g].bias_D.to(x_NED.scalar_type());
@@ -163,8 +163,7 @@ at::Tensor HgnnCoupler::collapsed(const at::Tensor& experts_NED, const at::Tenso
   layers.out_weight_DD = combiner_.weight();
   layers.out_bias_D = combiner_.bias();
   return combiner_.finish(ops::collapsed_hypergraph(
-      experts_NED, mixing(weights), layers,
-      precision_ == Precision::bf16 ? at::kBFloat16 : experts_NED.scalar_type()));
+      experts_NED, mixing(weights), layers, product_type(precision_, experts_NED.scalar_type())));
 }
 
 CouplerState HgnnCoupler::state() const {

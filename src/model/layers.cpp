@@ -2,14 +2,17 @@
 
 #include <ATen/ATen.h>
 
+#include "hgnn_moe/ops/linear.h"
+
 namespace hgnn_moe {
+
+at::ScalarType product_type(Precision precision, at::ScalarType type) {
+  return precision == Precision::bf16 ? at::kBFloat16 : type;
+}
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                   Precision precision) {
-  if (precision == Precision::fp32) return at::linear(x, weight, bias);
-  const at::Tensor product =
-      at::linear(x.to(at::kBFloat16), weight.to(at::kBFloat16)).to(x.scalar_type());
-  return bias.defined() ? product + bias : product;
+  return ops::linear(x, weight, bias, product_type(precision, x.scalar_type()));
 }
 
 Linear Linear::create(ParameterStore& store, const std::string& name, std::int64_t in,

@@ -4,20 +4,9 @@
 
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/ops/expert_mix.h"
+#include "hgnn_moe/ops/linear.h"
 
 namespace hgnn_moe::ops {
-
-namespace {
-
-// x W^T + b with the product in `type`.
-at::Tensor linear_in(at::ScalarType type, const at::Tensor& x, const at::Tensor& weight,
-                     const at::Tensor& bias) {
-  if (type == x.scalar_type()) return at::linear(x, weight, bias);
-  const at::Tensor product = at::linear(x.to(type), weight.to(type)).to(x.scalar_type());
-  return bias.defined() ? product + bias : product;
-}
-
-}  // namespace
 
 CollapsedMixing collapse_mixing(const at::Tensor& mixing, std::int64_t num_layers) {
   const auto num_experts = mixing.size(-1);
@@ -46,10 +35,10 @@ at::Tensor collapsed_hypergraph(const at::Tensor& x_NED, const at::Tensor& mixin
   if (!layers.out_weight_DD.defined() || m_ND.size(0) <= m_ND.size(1)) {
     for (std::int64_t g = 0; g < num_layers; ++g) {
       const at::Tensor bias = (scale(g) * layers.biases_D[g]).to(m_ND.scalar_type());
-      m_ND = linear_in(product_type, m_ND, layers.thetas_DD[g], {}) + bias;
+      m_ND = linear(m_ND, layers.thetas_DD[g], {}, product_type) + bias;
     }
     if (!layers.out_weight_DD.defined()) return m_ND;
-    return linear_in(product_type, m_ND, layers.out_weight_DD, layers.out_bias_D);
+    return linear(m_ND, layers.out_weight_DD, layers.out_bias_D, product_type);
   }
   at::Tensor product_DD = layers.out_weight_DD;
   at::Tensor bias = layers.out_bias_D;  // [D] or [N, D]
@@ -58,8 +47,8 @@ at::Tensor collapsed_hypergraph(const at::Tensor& x_NED, const at::Tensor& mixin
     product_DD = at::mm(product_DD, layers.thetas_DD[g]);
   }
   bias = bias.to(m_ND.scalar_type());  // its scales are float32 beside bfloat16
-  if (bias.dim() == 1) return linear_in(product_type, m_ND, product_DD, bias);
-  return linear_in(product_type, m_ND, product_DD, {}) + bias;
+  if (bias.dim() == 1) return linear(m_ND, product_DD, bias, product_type);
+  return linear(m_ND, product_DD, {}, product_type) + bias;
 }
 
 }  // namespace hgnn_moe::ops

@@ -10,20 +10,6 @@ namespace hgnn_moe::ops {
 
 namespace {
 
-const char* name_of(CpuIsa isa) {
-  switch (isa) {
-    case CpuIsa::baseline:
-      return "baseline";
-    case CpuIsa::avx2:
-      return "avx2";
-    case CpuIsa::avx512:
-      return "avx512";
-    case CpuIsa::avx512_bf16:
-      return "avx512_bf16";
-  }
-  return "baseline";
-}
-
 CpuIsa choose() {
   const std::vector<CpuIsa> available = available_cpu_isas();
   const char* forced = std::getenv("HGNN_MOE_CPU");
@@ -37,6 +23,20 @@ CpuIsa choose() {
 }
 
 }  // namespace
+
+const char* name_of(CpuIsa isa) {
+  switch (isa) {
+    case CpuIsa::baseline:
+      return "baseline";
+    case CpuIsa::avx2:
+      return "avx2";
+    case CpuIsa::avx512:
+      return "avx512";
+    case CpuIsa::avx512_bf16:
+      return "avx512_bf16";
+  }
+  return "baseline";
+}
 
 std::vector<CpuIsa> available_cpu_isas() {
   std::vector<CpuIsa> isas{CpuIsa::baseline};

@@ -24,10 +24,7 @@ void expert_mix_cuda(const at::Tensor& mixing, const at::Tensor& x, const Expert
         static_cast<Scalar*>(out.mutable_data_ptr())};
     const bool aligned = cuda::is_aligned(arguments.x) && cuda::is_aligned(arguments.out);
     const auto blocks = cuda::blocks_of(shape.tokens, tokens_at_once(shape.experts, shape.dim));
-    cuda::with_tile<Scalar>(shape.experts, shape.dim, aligned, [&](auto tile, auto lanes) {
-      cuda::launch<cuda::ExpertMixBody<Scalar, tile(), lanes()>>(
-          arguments, shape.tokens, blocks, cuda::threads_for(shape.dim, lanes()));
-    });
+    cuda::launch_tiled<cuda::ExpertMixBody, Scalar>(arguments, shape.tokens, blocks, aligned);
   });
 }
 

@@ -36,10 +36,7 @@ void gnn_message_cuda(const GnnMessageInputs& in, at::Tensor& out) {
     auto a = arguments_of<Scalar>(in);
     a.out = static_cast<Scalar*>(out.mutable_data_ptr());
     const bool aligned = cuda::is_aligned(a.x) && cuda::is_aligned(a.out);
-    cuda::with_tile<Scalar>(a.experts, a.dim, aligned, [&](auto tile, auto lanes) {
-      cuda::launch<cuda::GnnMessageBody<Scalar, tile(), lanes()>>(
-          a, in.x_NED.size(0), blocks_of(in), cuda::threads_for(a.dim, lanes()));
-    });
+    cuda::launch_tiled<cuda::GnnMessageBody, Scalar>(a, in.x_NED.size(0), blocks_of(in), aligned);
   });
 }
 
@@ -62,11 +59,9 @@ GnnMessageInputs gnn_message_gradient_cuda(const GnnMessageInputs& in, const at:
     a.d_message_weight = static_cast<Compute*>(weight.mutable_data_ptr());
     a.d_message_bias = static_cast<Compute*>(bias.mutable_data_ptr());
     a.d_adjacency = static_cast<Compute*>(adjacency.mutable_data_ptr());
-    const bool aligned = cuda::is_aligned(a.d_out) && cuda::is_aligned(a.d_x);
-    cuda::with_tile<Scalar>(experts, dim, aligned, [&](auto tile, auto lanes) {
-      cuda::launch<cuda::GnnMessageGradientBody<Scalar, tile(), lanes()>>(
-          a, in.x_NED.size(0), blocks, cuda::threads_for(dim, lanes()));
-    });
+    const bool aligned =
+        cuda::is_aligned(a.x) && cuda::is_aligned(a.d_out) && cuda::is_aligned(a.d_x);
+    cuda::launch_tiled<cuda::GnnMessageGradientBody, Scalar>(a, in.x_NED.size(0), blocks, aligned);
   });
   return {d_x, sum_of_blocks(weight), sum_of_blocks(bias), sum_of_blocks(adjacency)};
 }

@@ -42,10 +42,8 @@ void hypergraph_mix_cuda(const HypergraphMixInputs& in, at::Tensor& out) {
     auto a = arguments_of<Scalar>(in);
     a.out = static_cast<Scalar*>(out.mutable_data_ptr());
     const bool aligned = cuda::is_aligned(a.x) && cuda::is_aligned(a.out);
-    cuda::with_tile<Scalar>(a.experts, a.dim, aligned, [&](auto tile, auto lanes) {
-      cuda::launch<cuda::HypergraphMixBody<Scalar, tile(), lanes()>>(
-          a, in.x_NED.size(0), blocks_of(in), cuda::threads_for(a.dim, lanes()));
-    });
+    cuda::launch_tiled<cuda::HypergraphMixBody, Scalar>(a, in.x_NED.size(0), blocks_of(in),
+                                                        aligned);
   });
 }
 
@@ -68,11 +66,10 @@ HypergraphMixGradients hypergraph_mix_gradient_cuda(const HypergraphMixInputs& i
     a.d_x = static_cast<Scalar*>(d_x.mutable_data_ptr());
     a.d_weights = static_cast<Compute*>(weights.mutable_data_ptr());
     a.d_bias = with_bias ? static_cast<Compute*>(bias.mutable_data_ptr()) : nullptr;
-    const bool aligned = cuda::is_aligned(a.d_out) && cuda::is_aligned(a.d_x);
-    cuda::with_tile<Scalar>(a.experts, a.dim, aligned, [&](auto tile, auto lanes) {
-      cuda::launch<cuda::HypergraphMixGradientBody<Scalar, tile(), lanes()>>(
-          a, in.x_NED.size(0), blocks, cuda::threads_for(a.dim, lanes()));
-    });
+    const bool aligned =
+        cuda::is_aligned(a.x) && cuda::is_aligned(a.d_out) && cuda::is_aligned(a.d_x);
+    cuda::launch_tiled<cuda::HypergraphMixGradientBody, Scalar>(a, in.x_NED.size(0), blocks,
+                                                                aligned);
   });
   return {d_x, shared ? sum_of_blocks(weights) : weights,
           with_bias ? sum_of_blocks(bias) : at::Tensor()};

@@ -15,8 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-using Metadata = std::map<std::string, std::string>;
-
 // Removes the folder unless it has been published: a failed save gives its space back.
 class StagingFolder {
  public:
@@ -93,44 +91,14 @@ void throw_mismatches(const fs::path& path, const std::vector<std::string>& mism
   }
 }
 
-bool has_hyperedge_weights(const ParameterList& parameters) {
-  const std::string suffix = ".hyperedge_weights";
-  for (const NamedParameter& parameter : parameters) {
-    const std::string& name = parameter.name;
-    if (name.size() > suffix.size() &&
-        name.compare(name.size() - suffix.size(), suffix.size(), suffix) == 0) {
-      return true;
-    }
-  }
-  return false;
-}
-
-void check_hyperedge_weight_param(const SafetensorsFile& file, const Metadata& metadata) {
-  const auto noted = file.metadata().find(kHyperedgeWeightParamKey);
-  const std::string in_file = noted == file.metadata().end() ? "raw" : noted->second;
-  const std::string& in_force = metadata.at(kHyperedgeWeightParamKey);
-  if (in_file != in_force) {
-    fail(ExitCode::checkpoint,
-         "'{}' holds hyperedge weights with hyperedge_weight_param {}{}, but {} is in force: pass "
-         "--hyperedge_weight_param {}",
-         file.path().string(), in_file,
-         noted == file.metadata().end() ? " (it has no note, which means raw)" : "", in_force,
-         in_file);
-  }
-}
-
 }  // namespace
 
-std::map<std::string, std::string> weight_metadata(HyperedgeWeightParam param) {
-  return {{kHyperedgeWeightParamKey, to_string(param)}};
-}
-
 fs::path save_checkpoint(const fs::path& run_folder, const AdamW& optimizer,
-                         const TrainingState& state, const Metadata& metadata) {
+                         const TrainingState& state, const WeightNotes& notes) {
   remove_leftovers(run_folder);
   StagingFolder staging(run_folder, state.step);
 
-  Metadata model_metadata = metadata;
+  std::map<std::string, std::string> model_metadata = notes;
   model_metadata["format"] = "pt";  // what PyTorch's readers of safetensors look for
   SavedState saved{state, {}};
   saved.checksums[kModelFile] =
@@ -188,7 +156,7 @@ CheckpointSearch find_newest_valid(const fs::path& run_folder) {
 }
 
 void load_weights(const fs::path& source, const ParameterList& parameters,
-                  const Metadata& metadata) {
+                  const WeightNotes& notes) {
   const fs::path path = follow_pointer(source);
   const bool folder = fs::is_directory(path);
   if (folder && !fs::exists(path / kStateFile)) {
@@ -202,10 +170,11 @@ void load_weights(const fs::path& source, const ParameterList& parameters,
     verify_checkpoint(model_path.parent_path());
   }
   const SafetensorsFile file(model_path, ExitCode::checkpoint);
-  if (has_hyperedge_weights(parameters)) {
-    check_hyperedge_weight_param(file, metadata);
+  std::vector<std::string> mismatches = note_differences(file.metadata(), notes);
+  for (const std::string& line : tensor_mismatches(file, parameters, TypeRule::any_float)) {
+    mismatches.push_back(line);
   }
-  throw_mismatches(model_path, tensor_mismatches(file, parameters, TypeRule::any_float));
+  throw_mismatches(model_path, mismatches);
   copy_tensors(file, parameters);
   for (const NamedParameter& parameter : parameters) {
     if (parameter.tensor.isfinite().all().item<bool>()) continue;

@@ -8,11 +8,12 @@
 #include <torch/version.h>
 
 #include "hgnn_moe/base/error.h"
-#include "hgnn_moe/base/hash.h"
 #include "hgnn_moe/base/text.h"
 #include "hgnn_moe/base/version.h"
+#include "hgnn_moe/ops/cpu_isa.h"
 #include "hgnn_moe/ops/cuda_device.h"
 #include "hgnn_moe/train/fingerprint.h"
+#include "hgnn_moe/train/weight_notes.h"
 
 namespace hgnn_moe {
 
@@ -24,11 +25,6 @@ Json number_or_null(const std::optional<double>& value) {
 
 Json perplexity_or_null(const std::optional<double>& loss) {
   return loss.has_value() ? number_or_null(std::exp(*loss)) : Json(nullptr);
-}
-
-std::string hash_of_hyperedges(const ops::Hypergraph& graph) {
-  const std::string text = Json(graph.hyperedges).dump();
-  return xxh3_hex(text.data(), text.size());
 }
 
 const char* status_name(RunStatus status) {
@@ -78,6 +74,7 @@ Json config_record(const ParsedConfig& parsed, const data::Dataset& dataset, c10
   record["torch"] = TORCH_VERSION;
   record["cuda"] = cuda_text();
   record["device"] = device.str();
+  record["cpu_isa"] = ops::name_of(ops::cpu_isa());
   record["threads"] = at::get_num_threads();
   return record;
 }
@@ -97,7 +94,7 @@ Json resume_fingerprint(const TrainConfig& config, const ModelConfig& model,
           "hyperedge_weight_source", "hgnn_activation", "hgnn_residual"}) {
       fingerprint[key] = all.at(key);
     }
-    fingerprint["hyperedges (hash)"] = hash_of_hyperedges(model.hypergraph);
+    fingerprint["hyperedges (hash)"] = hyperedges_hash(model.hypergraph);
   }
   fingerprint["data (content hash)"] = dataset.content_hash;
   if (config.sample_mode == SampleMode::packed) {
@@ -155,17 +152,22 @@ Json summary_record(const RunSummary& summary) {
   record["tokens_per_s"] = summary.seconds > 0.0
                                ? Json(static_cast<double>(summary.tokens) / summary.seconds)
                                : Json(nullptr);
-  record["coupler_path"] = to_string(summary.coupler_path);
-  record["coupler_kernels"] = summary.coupler_kernels ? "own" : "aten";
+  record["coupler_path"] =
+      summary.coupler_path.has_value() ? Json(to_string(*summary.coupler_path)) : Json(nullptr);
+  record["coupler_kernels"] = summary.coupler_kernels.has_value()
+                                  ? Json(*summary.coupler_kernels ? "own" : "aten")
+                                  : Json(nullptr);
   record["peak_memory_bytes"] = summary.peak_memory_bytes;
   record["status"] = status_name(summary.status);
   return record;
 }
 
 std::string version_text() {
-  return fmt::format("hgnn_moe_train {} (commit {})\nLibTorch {}\nCUDA {}\nCPU {}\n",
-                     project_version(), project_commit(), TORCH_VERSION, cuda_text(),
-                     at::get_cpu_capability());
+  return fmt::format(
+      "hgnn_moe_train {} (commit {})\nLibTorch {}\nCUDA {}\nCPU {}, coupling kernels "
+      "for {}\n",
+      project_version(), project_commit(), TORCH_VERSION, cuda_text(), at::get_cpu_capability(),
+      ops::name_of(ops::cpu_isa()));
 }
 
 }  // namespace hgnn_moe

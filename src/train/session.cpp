@@ -57,7 +57,8 @@ RunStart run_start(const TrainConfig& config) {
 // to be said of it, or "" where nothing was asked for.
 std::string verify_first_batch(const TrainConfig& config, const data::Dataset& dataset,
                                const LanguageModel& model, c10::Device device) {
-  if (!config.verify_coupler || config.coupler_type == CouplerType::none) return "";
+  if (!config.verify_coupler || !model.config().has_coupler_layers()) return "";
+  if (model.coupler_path() == CouplerPath::sequential) return "";
   const bool training = dataset.train != nullptr && !config.eval_only;
   const data::SampleSet& set = training ? *dataset.train : *dataset.eval;
   const auto seed = static_cast<std::uint64_t>(config.seed);
@@ -100,8 +101,7 @@ Session open_session(const ParsedConfig& parsed) {
   LanguageModel model(model_config, static_cast<std::uint64_t>(config.seed), at::kFloat,
                       device.device, {config.coupler_path, config.coupler_chunk});
   if (!config.init_from.empty()) {
-    load_weights(config.init_from, model.parameters(),
-                 weight_metadata(config.hyperedge_weight_param));
+    load_weights(config.init_from, model.parameters(), weight_notes(model_config));
   }
   check_token_losses_path(config, location);
   const std::string verification = config.resume_checkpoint.empty()
@@ -115,8 +115,7 @@ Session open_session(const ParsedConfig& parsed) {
 
 bool has_own_kernels(const Session& session) {
   const ModelConfig& model = session.model_config;
-  return ops::has_coupling_kernels(session.device.device,
-                                   model.precision == Precision::bf16 ? at::kBFloat16 : at::kFloat,
+  return ops::has_coupling_kernels(session.device.device, product_type(model.precision, at::kFloat),
                                    model.num_experts, model.embed_dim);
 }
 
@@ -159,8 +158,9 @@ RunSummary summarise(const Session& session, const TrainingState& state, RunStat
   summary.tokens = state.tokens;
   summary.parameters = count_parameters(session.model_config).total();
   summary.seconds = state.seconds;
-  summary.coupler_path = session.model.coupler_path();
-  summary.coupler_kernels = has_own_kernels(session);
+  const ModelConfig& model = session.model_config;
+  if (model.has_coupler_layers()) summary.coupler_path = session.model.coupler_path();
+  if (model.coupler_type != CouplerType::none) summary.coupler_kernels = has_own_kernels(session);
   summary.peak_memory_bytes = peak_memory_bytes(session.device.device);
   summary.status = status;
   return summary;
@@ -184,8 +184,7 @@ int evaluate_only(Session& session) {
   TrainingState state;
   if (const auto resume = find_resume_checkpoint(config, session.location, *session.log)) {
     state = verify_checkpoint(*resume);  // its steps, tokens and seconds stay in the summary
-    load_weights(*resume, session.model.parameters(),
-                 weight_metadata(config.hyperedge_weight_param));
+    load_weights(*resume, session.model.parameters(), weight_notes(session.model_config));
     session.log->info("weights of {}", resume->string());
   } else if (!config.resume_checkpoint.empty()) {
     fail(ExitCode::checkpoint,

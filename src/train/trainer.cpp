@@ -305,7 +305,7 @@ void Trainer::save() {
   parts_.metrics.sync();
   state_.metrics_length = parts_.metrics.length();
   save_checkpoint(parts_.folder.path(), parts_.optimizer, state_,
-                  weight_metadata(parts_.config.hyperedge_weight_param));
+                  weight_notes(parts_.model.config()));
   prune_checkpoints(parts_.folder.path(), parts_.config.keep_checkpoints);
 }
 

@@ -101,6 +101,54 @@ TEST_F(CouplerPathsTest, VerificationSaysWhatItComparedAndChangesNothing) {
   }
 }
 
+// One operation is replaced by one that is wrong; only the batched path calls it.
+TEST_F(CouplerPathsTest, AWrongOperationIsFoundBeforeAnythingIsTouched) {
+  const Flags gnn = flags_.with(
+      {{"coupler_type", "GNN"}, {"num_experts", "4"}, {"max_steps", "3"}, {"verify_coupler", ""}});
+  ProcessOptions faulty;
+  faulty.environment["LD_PRELOAD"] = HGNN_MOE_FAULTY_GNN_MESSAGE;
+  expect_failure(run(gnn, faulty), ExitCode::self_check,
+                 {"verify_coupler", "coupler_path batched", "does not compute what"});
+  EXPECT_FALSE(fs::exists(path("runs/run")));
+  expect_success(run(gnn.with({{"coupler_path", "sequential"}}), faulty));
+  // A resume is checked with the weights it resumes with.
+  expect_failure(run(gnn.with({{"resume_checkpoint", "auto"}, {"max_steps", "4"}}), faulty),
+                 ExitCode::self_check, {"verify_coupler"});
+  EXPECT_EQ(read_json(path("runs/run/run_summary.json")).at("steps"), 3);
+}
+
+TEST_F(CouplerPathsTest, WithoutCouplerLayersThereIsNothingToChoose) {
+  const Flags short_run = flags_.with({{"max_steps", "1"},
+                                       {"coupler_path", "collapsed"},
+                                       {"verify_coupler", ""},
+                                       {"overwrite", ""}});
+  for (const char* type : {"MEAN", "NONE"}) {
+    const ProcessResult result = run(short_run.with({{"coupler_type", type}}));
+    expect_success(result);
+    EXPECT_TRUE(contains(result.err, "have no effect")) << result.err;
+    const Json summary = read_json(path("runs/run/run_summary.json"));
+    EXPECT_TRUE(summary.at("coupler_path").is_null());
+    EXPECT_EQ(summary.at("coupler_kernels").is_null(), std::string(type) == "NONE");
+  }
+}
+
+// The tensors of these models are the same; what they compute is not.
+TEST_F(CouplerPathsTest, WeightsOfAnotherModelAreRefused) {
+  const Flags trained =
+      flags_.with({{"max_steps", "2"}, {"num_experts", "5"}, {"hgnn_residual", ""}});
+  expect_success(run(trained));
+  const Flags start = trained.with({{"init_from", "runs/run/checkpoints/best"}, {"run_name", "b"}});
+  expect_failure(run(start.without("hgnn_residual")
+                         .with({{"hyperedge_weighting", "paper"},
+                                {"static_hyperedge_strategy", "all_triplets"},
+                                {"num_heads", "1"}})),
+                 ExitCode::checkpoint,
+                 {"hgnn_residual: true in the file, false in force; pass --hgnn_residual",
+                  "hyperedge_weighting: pyg in the file", "hyperedges_hash", "num_heads"});
+  EXPECT_FALSE(fs::exists(path("runs/b")));
+  expect_success(run(start));
+}
+
 TEST_F(CouplerPathsTest, TheInstructionSetCanBeForced) {
   const Flags short_run = flags_.with({{"max_steps", "3"}, {"num_experts", "4"}});
   ProcessOptions options;
@@ -109,14 +157,16 @@ TEST_F(CouplerPathsTest, TheInstructionSetCanBeForced) {
   EXPECT_FALSE(fs::exists(path("runs/run"))) << "said before the run folder is made";
   options.environment["HGNN_MOE_CPU"] = "baseline";
   expect_success(run(short_run.with({{"verify_coupler", ""}}), options));
+  EXPECT_EQ(read_json(path("runs/run/config.json")).at("cpu_isa"), "baseline");
 }
 
 TEST_F(CouplerPathsTest, CollapsedIsRefusedWhereTheCouplerIsNotLinear) {
   const Flags collapsed = flags_.with({{"coupler_path", "collapsed"}});
   expect_failure(run(collapsed.with({{"hgnn_activation", "gelu"}})), ExitCode::usage,
                  {"coupler_path (flag)", "hgnn_activation (flag)", "take auto"});
-  expect_failure(run(collapsed.with({{"hgnn_residual", ""}})), ExitCode::usage,
-                 {"hgnn_residual (flag)"});
+  expect_failure(run(collapsed.with({{"hgnn_residual", ""}, {"hgnn_activation", "gelu"}})),
+                 ExitCode::usage,
+                 {"hgnn_activation (flag) and hgnn_residual (flag) say otherwise"});
   expect_failure(run(collapsed.with({{"coupler_type", "GNN"}})), ExitCode::usage,
                  {"coupler_type (flag)"});
 }

@@ -195,18 +195,27 @@ TEST(LanguageModel, InitialValuesDependOnSeedAndNameAlone) {
 
 TEST(LanguageModel, Bfloat16StaysNearFloat32) {
   for (const CouplerType type : {CouplerType::gnn, CouplerType::hgnn}) {
-    ModelConfig config = small_config(type, 4);
-    config.weight_param = HyperedgeWeightParam::positive;
-    config.hypergraph = ops::complete_uniform_hypergraph(4, 2);
-    const LanguageModel exact(config, 5, at::kFloat, at::kCPU);
-    config.precision = Precision::bf16;
-    const LanguageModel rounded(config, 5, at::kFloat, at::kCPU);
-    const at::Tensor tokens_BT = at::arange(24, at::kLong).view({2, 12});
-    const at::Tensor a = exact.hidden(tokens_BT, {}), b = rounded.hidden(tokens_BT, {});
-    EXPECT_EQ(b.scalar_type(), at::kFloat);
-    const double difference = (a - b).abs().max().item<double>();
-    EXPECT_GT(difference, 1e-5) << "bf16 must have an effect";
-    EXPECT_LT(difference, 0.3) << "outputs are normalised to 1";
+    for (const CouplerPath path :
+         {CouplerPath::collapsed, CouplerPath::batched, CouplerPath::sequential}) {
+      for (const bool curved : {false, true}) {
+        ModelConfig config = small_config(type, 4);
+        config.weight_param = HyperedgeWeightParam::positive;
+        config.hypergraph = ops::complete_uniform_hypergraph(4, 2);
+        config.activation = curved ? HgnnActivation::gelu : HgnnActivation::none;
+        config.residual = curved;
+        if (path == CouplerPath::collapsed && !config.can_collapse()) continue;
+        SCOPED_TRACE(fmt::format("{}, {}, curved {}", to_string(type), to_string(path), curved));
+        const LanguageModel exact(config, 5, at::kFloat, at::kCPU, {path});
+        config.precision = Precision::bf16;
+        const LanguageModel rounded(config, 5, at::kFloat, at::kCPU, {path});
+        const at::Tensor tokens_BT = at::arange(24, at::kLong).view({2, 12});
+        const at::Tensor a = exact.hidden(tokens_BT, {}), b = rounded.hidden(tokens_BT, {});
+        EXPECT_EQ(b.scalar_type(), at::kFloat);
+        const double difference = (a - b).abs().max().item<double>();
+        EXPECT_GT(difference, 1e-5) << "bf16 must have an effect";
+        EXPECT_LT(difference, 0.3) << "outputs are normalised to 1";
+      }
+    }
   }
 }
 

@@ -4,6 +4,7 @@
 #include <random>
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include "tests/support/pairwise.h"
@@ -235,6 +236,39 @@ INSTANTIATE_TEST_SUITE_P(Types, CouplingCases, ::testing::ValuesIn(kTypes),
                          [](const auto& info) { return std::string(c10::toString(info.param)); });
 
 // Every pair of values that the limits allow is in some case.
+// Gradients that are sums over tokens are added in an order that the shape alone decides.
+TEST(CouplingOperations, TheNumberOfThreadsChangesNoBit) {
+  const std::int64_t n = 3001, e = 4, d = 40;
+  const Hypergraph graph = complete_uniform_hypergraph(e, 2);
+  const at::Tensor x_NED = random_tensor({n, e, d}, 1).to(at::kFloat);
+  const std::pair<Operation, std::vector<at::Tensor>> calls[] = {
+      {[](const std::vector<at::Tensor>& v) { return expert_mix(v[1], v[0]); },
+       {x_NED, random_tensor({e, e}, 2).to(at::kFloat)}},
+      {[&](const std::vector<at::Tensor>& v) {
+         return hypergraph_mix(v[0], incidence_csr(graph, at::kCPU), v[1], Weighting::pyg, v[2]);
+       },
+       {x_NED, random_tensor({6}, 2).to(at::kFloat).abs() + 0.2,
+        random_tensor({d}, 3).to(at::kFloat)}},
+      {[](const std::vector<at::Tensor>& v) { return gnn_message(v[0], v[1], v[2], v[3]); },
+       {x_NED, random_tensor({1, 2 * d}, 2).to(at::kFloat), random_tensor({1}, 3).to(at::kFloat),
+        random_tensor({e, e}, 4).to(at::kFloat)}}};
+  const int threads_before = at::get_num_threads();
+  const at::Tensor cotangent = random_tensor({n, e, d}, 9).to(at::kFloat);
+  for (const auto& [operation, inputs] : calls) {
+    std::vector<at::Tensor> expected;
+    for (const int threads : {1, 2, 3, 5}) {
+      at::set_num_threads(threads);
+      std::vector<at::Tensor> found = gradients(operation, inputs, cotangent);
+      found.push_back(operation(inputs));
+      if (expected.empty()) expected = found;
+      for (std::size_t i = 0; i < found.size(); ++i) {
+        EXPECT_TRUE(at::equal(found[i], expected[i])) << threads << " threads, tensor " << i;
+      }
+    }
+  }
+  at::set_num_threads(threads_before);
+}
+
 TEST(PairwiseCases, MeetEveryAllowedPair) {
   const std::vector<std::size_t> levels{4, 3, 2, 5};
   const auto allowed = [](const Levels& l) {

@@ -82,7 +82,10 @@ def model_metadata(case: ModelCase) -> dict[str, str]:
         "strategy": case.strategy or ("file" if case.hyperedges_file else "none"),
         "weighting": case.weighting,
         "weight_param": case.weight_param,
+        "weight_source": case.weight_source,
         "learnable": json.dumps(case.learnable),
+        "activation": case.activation,
+        "residual": json.dumps(case.residual),
         "hyperedges": json.dumps(case.hyperedges()),
     }
 

@@ -28,7 +28,10 @@ class ModelCase:
     hyperedges_file: Hyperedges | None = None
     weighting: str = "pyg"
     weight_param: str = "positive"
+    weight_source: str = "shared"
     learnable: bool = True
+    activation: str = "none"
+    residual: bool = False
     hyperedge_values: str = "normal"  # or positive, negative
 
     def hyperedges(self) -> Hyperedges:
@@ -50,7 +53,10 @@ class ModelCase:
             hyperedges=self.hyperedges(),
             hyperedge_weighting=self.weighting,
             hyperedge_weight_param=self.weight_param,
+            hyperedge_weight_source=self.weight_source,
             hgnn_learnable_edge_weights=self.learnable,
+            hgnn_activation=self.activation,
+            hgnn_residual=self.residual,
         )
 
 
@@ -77,6 +83,17 @@ MODEL_CASES = [
     ),
     _hgnn("isolated-e4", 4, hyperedges_file=[[0, 1], [1, 2]]),
     _hgnn("no-hyperedges-e2", 2, "all_triplets"),
+    _hgnn("gelu-e2", 2, hyperedges_file=[[0, 1], [0]], activation="gelu"),
+    _hgnn("residual-e2", 2, hyperedges_file=[[0, 1], [1]], residual=True),
+    _hgnn(
+        "token-paper-gelu-residual-e3",
+        3,
+        "all_pairs",
+        weighting="paper",
+        weight_source="token",
+        activation="gelu",
+        residual=True,
+    ),
     ModelCase("model-mean-e2", "MEAN", 2),
     ModelCase("model-none-e1", "NONE", 1, num_layers=2),
     ModelCase("model-none-e3", "NONE", 3),

@@ -37,7 +37,10 @@ class ModelConfig:
     hyperedges: Hyperedges = field(default_factory=list)
     hyperedge_weighting: str = "pyg"  # or paper
     hyperedge_weight_param: str = "positive"  # or raw
+    hyperedge_weight_source: str = "shared"  # or token
     hgnn_learnable_edge_weights: bool = True
+    hgnn_activation: str = "none"  # or gelu
+    hgnn_residual: bool = False
     dropout_rate: float = 0.0
     # one token's graph at a time, or all of them in one block-diagonal incidence
     conv_calls: str = "per_token"  # or block_diagonal
@@ -53,13 +56,25 @@ class ModelConfig:
             )
         same_name = (
             "embed_dim num_heads num_layers max_seq_length num_experts gnn_layers coupler_type "
-            "hyperedge_weighting hyperedge_weight_param hgnn_learnable_edge_weights dropout_rate"
+            "hyperedge_weighting hyperedge_weight_param hyperedge_weight_source "
+            "hgnn_learnable_edge_weights hgnn_activation hgnn_residual dropout_rate"
         )
         return ModelConfig(
             vocab_size=vocab_size,
             hyperedges=hyperedges,
             **{name: options[name] for name in same_name.split()},
         )
+
+    def weight_notes(self) -> dict[str, str]:
+        """Metadata of a model.safetensors: what its tensors do not show."""
+        return {
+            "format": "pt",
+            "num_heads": str(self.num_heads),
+            "hyperedge_weighting": self.hyperedge_weighting,
+            "hyperedge_weight_param": self.hyperedge_weight_param,
+            "hgnn_activation": self.hgnn_activation,
+            "hgnn_residual": str(self.hgnn_residual).lower(),
+        }
 
 
 class ExpertBlock(nn.Module):
@@ -197,25 +212,35 @@ class Coupler(nn.Module):
                 positive = config.hyperedge_weight_param == "positive"
                 start = torch.full((edges,), RAW_OF_ONE) if positive else torch.randn(edges)
                 self.hyperedge_weights = nn.Parameter(start)
+                if config.hyperedge_weight_source == "token":
+                    # Its bias is hyperedge_weights.
+                    self.hyperedge_weight_proj = nn.Linear(width, edges, bias=False)
         self.combiner = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width))
 
-    def effective_weights(self) -> Tensor | None:
-        """w [M], or None where it is fixed at one."""
+    def effective_weights(self, input_ND: Tensor) -> Tensor | None:
+        """w [M], or [N, M] where each token of the layer's input has its own, or None: all one."""
         if not self.config.hgnn_learnable_edge_weights:
             return None
+        if self.config.hyperedge_weight_source == "token":
+            projected = self.hyperedge_weight_proj(input_ND)
+            return nn.functional.softplus(projected + self.hyperedge_weights)
         if self.config.hyperedge_weight_param == "positive":
             return nn.functional.softplus(self.hyperedge_weights)
         return self.hyperedge_weights
 
-    def forward(self, x_NED: Tensor) -> Tensor:
+    def forward(self, x_NED: Tensor, input_ND: Tensor) -> Tensor:
+        """`x_NED` is what the experts made of `input_ND`."""
         if self.config.coupler_type == "GNN":
             for layer in self.gnn_layers_module:
                 x_NED = layer(x_NED) + x_NED
         # Without hyperedges the convolution layers exist but the coupler is the plain mean.
         if self.config.coupler_type == "HGNN" and self.config.hyperedges:
-            weights = self.effective_weights()
+            weights = self.effective_weights(input_ND)
             for layer in self.hgnn_layers_module:
-                x_NED = layer(x_NED, weights)
+                convolved = layer(x_NED, weights)
+                if self.config.hgnn_activation == "gelu":
+                    convolved = nn.functional.gelu(convolved)
+                x_NED = convolved + x_NED if self.config.hgnn_residual else convolved
         return self.combiner(x_NED.mean(dim=1))
 
 
@@ -232,7 +257,7 @@ class MoeLayer(nn.Module):
         experts_BTED = torch.stack([expert(x_BTD) for expert in self.experts], dim=2)
         if not hasattr(self, "coupler"):
             return experts_BTED.mean(dim=2)
-        coupled_ND = self.coupler(experts_BTED.flatten(0, 1))
+        coupled_ND = self.coupler(experts_BTED.flatten(0, 1), x_BTD.flatten(0, 1))
         return x_BTD + coupled_ND.reshape(x_BTD.shape)
 
 
@@ -261,8 +286,10 @@ def _draw_initial_values(module: nn.Module) -> None:
     # LayerNorm, MultiheadAttention's in_proj and HypergraphConv already start as documented.
     if isinstance(module, (nn.Linear, nn.Embedding)):
         nn.init.normal_(module.weight, 0.0, 0.02)
-    if isinstance(module, nn.Linear):
+    if isinstance(module, nn.Linear) and module.bias is not None:
         nn.init.zeros_(module.bias)
+    if isinstance(module, Coupler) and hasattr(module, "hyperedge_weight_proj"):
+        nn.init.zeros_(module.hyperedge_weight_proj.weight)
 
 
 def next_token_loss(logits_BTV: Tensor, tokens_BT: Tensor, lengths: list[int]) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from generate import GOLDEN, all_golden
 
 FILE_LIMIT = 40_000
-FOLDER_LIMIT = 500_000
+FOLDER_LIMIT = 600_000
 
 
 def _in_no_hyperedge(key: str, metadata: dict[str, str]) -> bool:

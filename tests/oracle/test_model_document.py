@@ -36,6 +36,9 @@ def write_run(folder: Path, case: ModelCase, state: dict[str, torch.Tensor]) -> 
         "hyperedges_file": "",
         "hyperedge_weighting": case.weighting,
         "hyperedge_weight_param": case.weight_param,
+        "hyperedge_weight_source": case.weight_source,
+        "hgnn_activation": case.activation,
+        "hgnn_residual": case.residual,
         "hgnn_learnable_edge_weights": case.learnable,
         "dropout_rate": 0.1,
         "learning_rate": 5e-4,
@@ -49,8 +52,7 @@ def write_run(folder: Path, case: ModelCase, state: dict[str, torch.Tensor]) -> 
     checkpoint = folder / "checkpoints" / "step-00000007"
     checkpoint.mkdir(parents=True)
     (folder / "checkpoints" / "best").write_text(checkpoint.name + "\n", encoding="utf-8")
-    notes = {"hyperedge_weight_param": case.weight_param}
-    save_file(state, checkpoint / "model.safetensors", notes)
+    save_file(state, checkpoint / "model.safetensors")
 
 
 class LoadingTest(unittest.TestCase):

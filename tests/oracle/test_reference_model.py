@@ -112,6 +112,8 @@ def formula_total(config: ModelConfig) -> int:
     combiner = width * width + 3 * width
     gnn_layer = 2 * (width * width + width) + 2 * width + 1 + experts * experts
     learnable = len(config.hyperedges) if config.hgnn_learnable_edge_weights else 0
+    if config.hyperedge_weight_source == "token":
+        learnable += learnable * width
     coupler = {
         "GNN": config.gnn_layers * gnn_layer + combiner,
         "HGNN": config.gnn_layers * (width * width + width) + learnable + combiner,
@@ -234,6 +236,20 @@ class ForwardTest(unittest.TestCase):
         mean.load_state_dict(empty.state_dict(), strict=False)
         with torch.no_grad():
             self.assertTrue(torch.equal(empty(self.tokens), mean(self.tokens)))
+
+    def test_weights_per_token_begin_as_shared_ones(self) -> None:
+        shared, token = (
+            LanguageModel(replace(SMALL, hyperedge_weight_source=source)).double()
+            for source in ("shared", "token")
+        )
+        token.load_state_dict(shared.state_dict(), strict=False)
+        with torch.no_grad():
+            torch.testing.assert_close(token(self.tokens), shared(self.tokens))
+            for name, parameter in token.named_parameters():
+                if "hyperedge_weight_proj" in name:
+                    parameter.normal_()
+            difference = (token(self.tokens) - shared(self.tokens)).abs().max().item()
+        self.assertGreater(difference, 1e-6)
 
     def test_message_weight_splits_into_two_halves(self) -> None:
         """w.[x_i; x_j] + c = a_i + b_j: what lets one E x E matrix a token replace E^2 vectors."""

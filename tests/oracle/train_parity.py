@@ -74,7 +74,12 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         choices=["positive", "raw"],
         default="positive",
     )
+    model.add_argument(
+        "--hyperedge_weight_source", choices=["shared", "token"], default="shared"
+    )
     model.add_argument("--no_hgnn_learnable_edge_weights", action="store_true")
+    model.add_argument("--hgnn_activation", choices=["none", "gelu"], default="none")
+    model.add_argument("--hgnn_residual", action="store_true")
 
     training = parser.add_argument_group("training")
     training.add_argument("--learning_rate", type=float, default=5e-4)
@@ -115,7 +120,10 @@ def model_config(arguments: argparse.Namespace) -> ModelConfig:
         hyperedges=hyperedges,
         hyperedge_weighting=arguments.hyperedge_weighting,
         hyperedge_weight_param=arguments.hyperedge_weight_param,
+        hyperedge_weight_source=arguments.hyperedge_weight_source,
         hgnn_learnable_edge_weights=not arguments.no_hgnn_learnable_edge_weights,
+        hgnn_activation=arguments.hgnn_activation,
+        hgnn_residual=arguments.hgnn_residual,
         # One call a token would take hours here; a test holds the two equal.
         conv_calls="block_diagonal",
     )
@@ -123,10 +131,10 @@ def model_config(arguments: argparse.Namespace) -> ModelConfig:
 
 def initial_model(arguments: argparse.Namespace) -> LanguageModel:
     torch.manual_seed(arguments.seed)
-    model = LanguageModel(model_config(arguments))
+    config = model_config(arguments)
+    model = LanguageModel(config)
     if arguments.new_init:
-        notes = {"format": "pt", "hyperedge_weight_param": arguments.hyperedge_weight_param}
-        save_file(model.state_dict(), arguments.new_init, notes)
+        save_file(model.state_dict(), arguments.new_init, config.weight_notes())
     else:
         model.load_state_dict(load_file(arguments.init))
     return model.double() if arguments.float64 else model

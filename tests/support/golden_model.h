@@ -34,6 +34,10 @@ inline ModelConfig golden_config(const GoldenFile& golden) {
   config.weighting = note.at("weighting") == "paper" ? ops::Weighting::paper : ops::Weighting::pyg;
   config.weight_param =
       note.at("weight_param") == "raw" ? HyperedgeWeightParam::raw : HyperedgeWeightParam::positive;
+  config.weight_source = note.at("weight_source") == "token" ? HyperedgeWeightSource::token
+                                                             : HyperedgeWeightSource::shared;
+  config.activation = note.at("activation") == "gelu" ? HgnnActivation::gelu : HgnnActivation::none;
+  config.residual = note.at("residual") == "true";
   config.learnable_weights = note.at("learnable") == "true";
   config.hypergraph = {config.num_experts,
                        parse_json(note.at("hyperedges"), "golden", ExitCode::data)

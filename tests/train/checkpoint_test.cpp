@@ -13,9 +13,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-using Metadata = std::map<std::string, std::string>;
-const Metadata kPositive = {{kHyperedgeWeightParamKey, "positive"}};
-const Metadata kRaw = {{kHyperedgeWeightParamKey, "raw"}};
+const WeightNotes kPositive = {{"hyperedge_weight_param", "positive"}};
+const WeightNotes kRaw = {{"hyperedge_weight_param", "raw"}};
 
 // A small model with its optimizer, trained with made-up gradients.
 struct Model {
@@ -104,11 +103,12 @@ TEST(Checkpoint, TensorFilesAreByteEqualWhateverTheRunIsCalled) {
   }
 }
 
-TEST(Checkpoint, ModelMetadataAreTheCallersAndTheFormat) {
+TEST(Checkpoint, ModelMetadataAreTheNotesAndTheFormat) {
   const TemporaryFolder run;
   Model model;
   const SafetensorsFile file(save_at(run.path(), model, 1) / kModelFile, ExitCode::internal);
-  EXPECT_EQ(file.metadata(), (Metadata{{"format", "pt"}, {kHyperedgeWeightParamKey, "positive"}}));
+  EXPECT_EQ(file.metadata(),
+            (WeightNotes{{"format", "pt"}, {"hyperedge_weight_param", "positive"}}));
 }
 
 TEST(Checkpoint, LatestFollowsEverySaveAndBestTheBest) {
@@ -326,16 +326,6 @@ TEST(LoadWeights, AFileWithoutNoteCountsAsRaw) {
   EXPECT_TRUE(contains(message, "--hyperedge_weight_param raw")) << message;
   load_weights(folder / "a.safetensors", parameters, kRaw);
   expect_same_values(parameters, source);
-}
-
-TEST(LoadWeights, WithoutHyperedgeWeightsTheNoteDoesNotMatter) {
-  const TemporaryFolder folder;
-  const at::Tensor bias = at::full({2}, 3.0);
-  write_safetensors(folder / "a", {{"lm_head.bias", ScalarType::f32, {2}, bias.const_data_ptr()}},
-                    {});
-  const ParameterList parameters = {{"lm_head.bias", at::zeros({2})}};
-  load_weights(folder / "a", parameters, kPositive);
-  EXPECT_TRUE(at::equal(parameters[0].tensor, bias));
 }
 
 TEST(LoadWeights, ABrokenOrMissingFileIsACheckpointError) {

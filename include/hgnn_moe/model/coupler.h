@@ -21,7 +21,8 @@ struct CouplerExecution {
 };
 
 // What CouplerPath::automatic stands for: collapsed where the model allows it, else batched. The
-// others stand for themselves; collapsed where it does not apply is an assertion.
+// others stand for themselves; collapsed where it does not apply is an assertion. Batched where the
+// model has no coupler layers, and so nothing to choose.
 CouplerPath resolve_path(const ModelConfig& config, CouplerPath path);
 
 // What a coupler can say of its graph without data; matrices [E, E] and vectors [M] in float64

@@ -14,6 +14,9 @@ namespace hgnn_moe {
 inline constexpr double kLayerNormEpsilon = 1e-5;
 inline constexpr double kWeightDeviation = 0.02;  // of every normal(0, 0.02) initial value
 
+// Of matrix products whose factors are of `type`.
+at::ScalarType product_type(Precision precision, at::ScalarType type);
+
 // y = x W^T + b; in bf16 the product alone is bf16, input and output keep x's type.
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                   Precision precision);

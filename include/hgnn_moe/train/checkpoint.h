@@ -3,15 +3,14 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "hgnn_moe/config/train_config.h"
 #include "hgnn_moe/model/parameter_list.h"
 #include "hgnn_moe/train/optimizer.h"
 #include "hgnn_moe/train/training_state.h"
+#include "hgnn_moe/train/weight_notes.h"
 
 namespace hgnn_moe {
 
@@ -19,18 +18,14 @@ inline constexpr char kModelFile[] = "model.safetensors";
 inline constexpr char kOptimizerFile[] = "optimizer.safetensors";
 inline constexpr char kStateFile[] = "state.json";
 
-// The key of model.safetensors' metadata that says how hyperedge_weights are to be read.
-inline constexpr char kHyperedgeWeightParamKey[] = "hyperedge_weight_param";
-std::map<std::string, std::string> weight_metadata(HyperedgeWeightParam param);
-
 // Writes the optimizer's parameters and state and `state` as checkpoint `state.step`, durably;
-// then makes `latest` name it, and `best` too where state.best_step is this step. `metadata` go
-// into model.safetensors beside {"format": "pt"}. Equal tensors and metadata give byte-equal
+// then makes `latest` name it, and `best` too where state.best_step is this step. `notes` are the
+// metadata of model.safetensors, beside {"format": "pt"}. Equal tensors and notes give byte-equal
 // tensor files. Returns the checkpoint's folder. Throws Error(disk); earlier checkpoints are then
 // as they were and nothing is left of the new one.
 std::filesystem::path save_checkpoint(const std::filesystem::path& run_folder,
                                       const AdamW& optimizer, const TrainingState& state,
-                                      const std::map<std::string, std::string>& metadata);
+                                      const WeightNotes& notes);
 
 // Checks every byte of a checkpoint against its checksums and returns its state. Throws
 // Error(checkpoint) naming the damaged file and the newest earlier checkpoint that is intact.
@@ -50,11 +45,10 @@ struct CheckpointSearch {
 CheckpointSearch find_newest_valid(const std::filesystem::path& run_folder);
 
 // Copies the weights of a model.safetensors file, of a checkpoint folder or of the checkpoint that
-// a file `latest` or `best` names into `parameters`,
-// converted to their type; the moments of a checkpoint are not read. Names and shapes must match
-// exactly. A model with hyperedge weights is refused where `metadata` and the file disagree on
-// kHyperedgeWeightParamKey; a file without that note counts as "raw". Throws Error(checkpoint).
+// a file `latest` or `best` names into `parameters`, converted to their type; the moments of a
+// checkpoint are not read. Names and shapes must match exactly, and the file's notes must not
+// contradict `notes`, see note_differences. Throws Error(checkpoint) with a line a difference.
 void load_weights(const std::filesystem::path& source, const ParameterList& parameters,
-                  const std::map<std::string, std::string>& metadata);
+                  const WeightNotes& notes);
 
 }  // namespace hgnn_moe

@@ -37,9 +37,9 @@ struct RunSummary {
   std::int64_t steps = 0;
   std::int64_t tokens = 0;  // real inputs, over all resumes
   std::int64_t parameters = 0;
-  double seconds = 0.0;                               // training, over all resumes
-  CouplerPath coupler_path = CouplerPath::automatic;  // the resolved one
-  bool coupler_kernels = true;                        // ours, else plain ATen operations
+  double seconds = 0.0;                     // training, over all resumes
+  std::optional<CouplerPath> coupler_path;  // the resolved one, where the couplers have layers
+  std::optional<bool> coupler_kernels;      // whether ours, else plain ATen; none without couplers
   std::int64_t peak_memory_bytes = 0;
   RunStatus status = RunStatus::failed;
 };

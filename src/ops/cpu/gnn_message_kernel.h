@@ -26,8 +26,9 @@ struct GnnMessageSums {
   void* adjacency;       // [E, E]
 };
 
-// Elements of the workspace that one thread needs.
-inline constexpr std::int64_t gnn_message_workspace(std::int64_t experts) {
+// Elements of the workspace that one thread needs. Static, so that the linker cannot give callers
+// the copy that was compiled for AVX-512.
+static constexpr std::int64_t gnn_message_workspace(std::int64_t experts) {
   return 4 * experts * experts + 4 * experts;
 }
 

@@ -29,8 +29,9 @@ struct HypergraphMixGradientPointers {
   void* bias;     // [D] of this chunk, added to; or null
 };
 
-// Elements of the workspace that one thread needs.
-inline constexpr std::int64_t hypergraph_mix_workspace(std::int64_t experts) {
+// Elements of the workspace that one thread needs. Static, so that the linker cannot give callers
+// the copy that was compiled for AVX-512.
+static constexpr std::int64_t hypergraph_mix_workspace(std::int64_t experts) {
   return 4 * experts * experts + 2 * experts;
 }
 

@@ -95,6 +95,16 @@ void with_tile(std::int64_t experts, std::int64_t dim, bool aligned, Launch laun
   launch_tile(integral_constant<int, 0>{}, integral_constant<int, kLanes>{});
 }
 
+// Body<Scalar, tile, lanes> as with_tile chooses them for the arguments' experts and dim.
+template <template <typename, int, int> class Body, typename Scalar, typename Arguments>
+void launch_tiled(const Arguments& arguments, std::int64_t tokens, const Blocks& blocks,
+                  bool aligned) {
+  with_tile<Scalar>(arguments.experts, arguments.dim, aligned, [&](auto tile, auto lanes) {
+    launch<Body<Scalar, tile(), lanes()>>(arguments, tokens, blocks,
+                                          threads_for(arguments.dim, lanes()));
+  });
+}
+
 // Calls f with a value of the element type in memory.
 template <typename F>
 void with_scalar(c10::ScalarType type, F f) {

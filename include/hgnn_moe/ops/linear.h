@@ -1,0 +1,14 @@
+// A linear layer whose matrix product may be of a narrower type than its input and output.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace hgnn_moe::ops {
+
+// x W^T + b; x [..., in], weight [out, in], bias [out] or undefined. The product is computed in
+// `products`, which is x's type or narrower, from rounded x and W; b is added in x's type, which
+// the result has.
+at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                  at::ScalarType products);
+
+}  // namespace hgnn_moe::ops
