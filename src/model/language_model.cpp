@@ -45,4 +45,21 @@ at::Tensor LanguageModel::hidden(const at::Tensor& tokens_BT, const ForwardConte
 
 at::Tensor LanguageModel::logits(const at::Tensor& hidden) const { return lm_head_(hidden); }
 
+ops::LinearCrossEntropyInputs LanguageModel::head(const at::Tensor& hidden_KD,
+                                                  const at::Tensor& targets_K) const {
+  return {hidden_KD, lm_head_.weight, lm_head_.bias, targets_K,
+          product_type(config_.precision, hidden_KD.scalar_type())};
+}
+
+at::Tensor LanguageModel::loss(const at::Tensor& hidden_KD, const at::Tensor& targets_K,
+                               double scale) const {
+  RECORD_USER_SCOPE(profile_scope::kHead);
+  return ops::linear_cross_entropy(head(hidden_KD, targets_K), scale);
+}
+
+at::Tensor LanguageModel::losses(const at::Tensor& hidden_KD, const at::Tensor& targets_K) const {
+  RECORD_USER_SCOPE(profile_scope::kHead);
+  return ops::linear_cross_entropy_losses(head(hidden_KD, targets_K));
+}
+
 }  // namespace hgnn_moe

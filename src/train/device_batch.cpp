@@ -18,6 +18,12 @@ at::Tensor copy_to(const std::vector<std::int64_t>& values, at::IntArrayRef shap
       .to(device);
 }
 
+at::Tensor hidden_at_targets(const LanguageModel& model, const DeviceBatch& batch,
+                             const ForwardContext& context) {
+  const at::Tensor hidden_ND = model.hidden(batch.tokens_BT, context).flatten(0, 1);
+  return hidden_ND.index_select(0, batch.target_positions_K);
+}
+
 }  // namespace
 
 DeviceBatch to_device(const data::Batch& batch, std::int64_t first_index, c10::Device device) {
@@ -41,12 +47,14 @@ DeviceBatch to_device(const data::Batch& batch, std::int64_t first_index, c10::D
   return tensors;
 }
 
+at::Tensor target_loss(const LanguageModel& model, const DeviceBatch& batch,
+                       const ForwardContext& context, double scale) {
+  return model.loss(hidden_at_targets(model, batch, context), batch.targets_K, scale);
+}
+
 at::Tensor target_losses(const LanguageModel& model, const DeviceBatch& batch,
                          const ForwardContext& context) {
-  const at::Tensor hidden_ND = model.hidden(batch.tokens_BT, context).flatten(0, 1);
-  RECORD_USER_SCOPE(profile_scope::kHead);
-  const at::Tensor logits_KV = model.logits(hidden_ND.index_select(0, batch.target_positions_K));
-  return at::cross_entropy_loss(logits_KV, batch.targets_K, /*weight=*/{}, at::Reduction::None);
+  return model.losses(hidden_at_targets(model, batch, context), batch.targets_K);
 }
 
 }  // namespace hgnn_moe

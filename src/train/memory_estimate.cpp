@@ -4,6 +4,7 @@
 
 #include "hgnn_moe/model/coupler.h"
 #include "hgnn_moe/ops/cuda_device.h"
+#include "hgnn_moe/ops/linear_cross_entropy.h"
 
 namespace hgnn_moe {
 
@@ -63,9 +64,11 @@ MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t batch_siz
     // softmax and its dropped copy, [B, A, T, T] an expert
     layer += 2 * n * config.num_heads * config.max_seq_length * e;
   }
-  // The loss's backward pass holds the log-softmax and two gradients of its size, while all
-  // layers' activations are still there.
-  const std::int64_t head = 3 * n * config.vocab_size;
+  // The loss keeps the logits of some rows twice and makes the head's gradients while all layers'
+  // activations are still there.
+  const std::int64_t row = config.vocab_size * kFloat;
+  const std::int64_t logits = 2 * ops::logit_rows(n, row, ops::kLogitBytes) * row;
+  const std::int64_t head = logits + (config.embed_dim + 1) * row;
 
   MemoryEstimate estimate;
   estimate.parameters = counts.total() * kFloat;
@@ -74,10 +77,10 @@ MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t batch_siz
   // In chunks, only one layer's coupler has anything at a time.
   const std::int64_t chunk = in_chunks ? execution.chunk * coupler : 0;
   const std::int64_t layers = (config.num_layers * layer + chunk) * kFloat;
-  estimate.activations = layers + head * kFloat;
+  estimate.activations = layers + logits;
   estimate.runtime = runtime_bytes();
   estimate.total = estimate.parameters + estimate.optimizer + estimate.runtime + layers +
-                   std::max(head * kFloat, estimate.gradients);
+                   std::max(head, estimate.gradients);
   return estimate;
 }
 

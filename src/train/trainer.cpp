@@ -52,12 +52,6 @@ ProgressOptions progress_options(const TrainConfig& config, const TrainPlan& pla
   return options;
 }
 
-// Of the targets of one micro-batch among all of the step.
-at::Tensor mean_loss(const at::Tensor& losses_K, std::int64_t targets) {
-  RECORD_USER_SCOPE(profile_scope::kHead);
-  return losses_K.sum() / static_cast<double>(targets);
-}
-
 }  // namespace
 
 std::vector<std::int64_t> training_rows(const TrainConfig& config, const data::SampleSet& set) {
@@ -213,7 +207,9 @@ double Trainer::accumulate_gradients(const std::vector<data::Batch>& batches,
     double mark = seconds_now();
     const DeviceBatch tensors = to_device(batch, index, parts_.device);
     context.sample_indices_B = tensors.sample_indices_B;
-    const at::Tensor share = mean_loss(target_losses(parts_.model, tensors, context), real_targets);
+    // Of the mean over the targets of all micro-batches of the step.
+    const at::Tensor share =
+        target_loss(parts_.model, tensors, context, 1.0 / static_cast<double>(real_targets));
     const double value = share.item<double>();
     loss += value;
     lap(mark, times.forward, parts_.device);

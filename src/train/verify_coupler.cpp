@@ -54,7 +54,8 @@ LossAndGradients run_sequentially(const LanguageModel& model, at::ScalarType typ
 
 LossAndGradients loss_and_gradients(const LanguageModel& model, const DeviceBatch& batch,
                                     const ForwardContext& context) {
-  const at::Tensor loss = target_losses(model, batch, context).mean();
+  const auto targets = static_cast<double>(batch.targets_K.size(0));
+  const at::Tensor loss = target_loss(model, batch, context, 1.0 / targets);
   loss.backward();
   LossAndGradients result;
   result.loss = loss.item<double>();

@@ -176,7 +176,7 @@ TEST_F(CliCheckpointTest, WeightsOfAnotherParameterisationAreRefused) {
                  {"hyperedge_weight_param", "raw"},
                  {"init_from", "runs/positive/checkpoints/step-00000001/model.safetensors"}});
   expect_failure(run(from_positive), ExitCode::checkpoint,
-                 {"hyperedge_weight_param positive", "but raw is in force"});
+                 {"hyperedge_weight_param: positive in the file, raw in force"});
   expect_success(run(from_positive.with({{"hyperedge_weight_param", "positive"}})));
 }
 

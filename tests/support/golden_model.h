@@ -61,11 +61,14 @@ inline void copy_golden_parameters(const GoldenFile& golden, const LanguageModel
 // Mean cross entropy of the next token over the real targets of padded rows [B, T].
 inline at::Tensor next_token_loss(const LanguageModel& model, const at::Tensor& tokens_BT,
                                   const at::Tensor& lengths_B, const ForwardContext& context) {
-  const at::Tensor logits_BTV = model.logits(model.hidden(tokens_BT, context));
   const auto last = tokens_BT.size(1) - 1;
+  const at::Tensor hidden_BTD = model.hidden(tokens_BT, context).narrow(1, 0, last);
   const at::Tensor real_BT = at::arange(1, last + 1, at::kLong).lt(lengths_B.view({-1, 1}));
-  const at::Tensor targets = tokens_BT.narrow(1, 1, last).masked_fill(real_BT.logical_not(), -100);
-  return at::cross_entropy_loss(logits_BTV.narrow(1, 0, last).flatten(0, 1), targets.flatten());
+  const at::Tensor real_K = real_BT.flatten().nonzero().squeeze(1);
+  const at::Tensor targets_BT = tokens_BT.narrow(1, 1, last);
+  return model.loss(hidden_BTD.flatten(0, 1).index_select(0, real_K),
+                    targets_BT.flatten().index_select(0, real_K),
+                    1.0 / static_cast<double>(real_K.size(0)));
 }
 
 }  // namespace hgnn_moe::testing

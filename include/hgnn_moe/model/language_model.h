@@ -10,6 +10,7 @@
 #include "hgnn_moe/model/model_config.h"
 #include "hgnn_moe/model/moe_layer.h"
 #include "hgnn_moe/model/parameter_store.h"
+#include "hgnn_moe/ops/linear_cross_entropy.h"
 
 namespace hgnn_moe {
 
@@ -27,6 +28,12 @@ class LanguageModel {
   // hidden [..., D] to logits [..., V].
   at::Tensor logits(const at::Tensor& hidden) const;
 
+  // The sum of -log softmax(logits)[target] of K rows hidden_KD [K, D] with targets_K [K] int64,
+  // times `scale`; a scalar. Logits never exist whole, see ops::linear_cross_entropy.
+  at::Tensor loss(const at::Tensor& hidden_KD, const at::Tensor& targets_K, double scale) const;
+  // Each of those, [K], without a gradient.
+  at::Tensor losses(const at::Tensor& hidden_KD, const at::Tensor& targets_K) const;
+
   const ModelConfig& config() const { return config_; }
   // How its couplers are computed, automatic resolved.
   CouplerPath coupler_path() const { return execution_.path; }
@@ -35,6 +42,8 @@ class LanguageModel {
 
  private:
   at::Tensor embed(const at::Tensor& tokens_BT, const ForwardContext& context) const;
+  ops::LinearCrossEntropyInputs head(const at::Tensor& hidden_KD,
+                                     const at::Tensor& targets_K) const;
 
   ModelConfig config_;
   CouplerExecution execution_;

@@ -22,7 +22,12 @@ struct DeviceBatch {
 // `first_index` is the index of the batch's first row in the global step.
 DeviceBatch to_device(const data::Batch& batch, std::int64_t first_index, c10::Device device);
 
-// Cross entropy of each of the K real targets, [K]. Logits are made at real targets alone.
+// The sum of the cross entropies of the K real targets times `scale`. Logits are made at real
+// targets alone, and never all at once.
+at::Tensor target_loss(const LanguageModel& model, const DeviceBatch& batch,
+                       const ForwardContext& context, double scale);
+
+// Each of those, [K], without a gradient.
 at::Tensor target_losses(const LanguageModel& model, const DeviceBatch& batch,
                          const ForwardContext& context);
 

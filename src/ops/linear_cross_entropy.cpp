@@ -1,0 +1,161 @@
+#include "hgnn_moe/ops/linear_cross_entropy.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <ATen/ATen.h>
+#include <ATen/core/ivalue.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include "hgnn_moe/base/error.h"
+
+namespace hgnn_moe::ops {
+
+namespace {
+
+// What one pass over the rows leaves; the gradients are those of the scaled sum.
+struct Pass : torch::CustomClassHolder {
+  at::Tensor losses_K;
+  at::Tensor d_hidden_KD, d_weight_VD, d_bias_V;  // undefined without gradients
+};
+
+// The log-probabilities of one chunk of rows [k, V], in buffers that all chunks share.
+class LogProbabilities {
+ public:
+  LogProbabilities(const LinearCrossEntropyInputs& in, std::int64_t rows)
+      : bias_V_(in.bias_V),
+        weight_VD_(in.weight_VD.to(in.products)),
+        logits_(at::empty({rows, in.weight_VD.size(0)}, weight_VD_.options())),
+        log_probabilities_(at::empty({rows, in.weight_VD.size(0)}, in.hidden_KD.options())) {}
+
+  // x_kD is of the products' type.
+  at::Tensor compute(const at::Tensor& x_kD) {
+    at::Tensor logits_kV = logits_.narrow(0, 0, x_kD.size(0));
+    at::Tensor result_kV = log_probabilities_.narrow(0, 0, x_kD.size(0));
+    if (logits_kV.scalar_type() == result_kV.scalar_type()) {
+      at::addmm_out(logits_kV, bias_V_, x_kD, weight_VD_.t());
+      return at::_log_softmax_out(result_kV, logits_kV, 1, /*half_to_float=*/false);
+    }
+    at::mm_out(logits_kV, x_kD, weight_VD_.t());
+    at::add_out(result_kV, logits_kV, bias_V_);
+    return at::_log_softmax_out(result_kV, result_kV, 1, /*half_to_float=*/false);
+  }
+
+  const at::Tensor& weight() const { return weight_VD_; }
+  // For the chunk's gradient, once its logits are no longer needed.
+  at::Tensor scratch(std::int64_t rows) const { return logits_.narrow(0, 0, rows); }
+
+ private:
+  at::Tensor bias_V_, weight_VD_;
+  at::Tensor logits_, log_probabilities_;
+};
+
+c10::intrusive_ptr<Pass> run(const LinearCrossEntropyInputs& in, double scale, bool gradients) {
+  const std::int64_t rows = in.hidden_KD.size(0);
+  const std::int64_t chunk =
+      logit_rows(rows, in.weight_VD.size(0) * in.hidden_KD.element_size(), in.logit_bytes);
+  auto pass = c10::make_intrusive<Pass>();
+  pass->losses_K = at::empty({rows}, in.hidden_KD.options());
+  if (gradients) {
+    pass->d_hidden_KD = at::empty_like(in.hidden_KD);
+    pass->d_weight_VD = at::zeros_like(in.weight_VD);
+    pass->d_bias_V = at::zeros_like(in.bias_V);
+  }
+  LogProbabilities log_probabilities(in, chunk);
+  for (std::int64_t first = 0; first < rows; first += chunk) {
+    const std::int64_t count = std::min(chunk, rows - first);
+    const at::Tensor x_kD = in.hidden_KD.narrow(0, first, count).to(in.products);
+    const at::Tensor targets_k1 = in.targets_K.narrow(0, first, count).unsqueeze(1);
+    at::Tensor chunk_kV = log_probabilities.compute(x_kD);
+    at::Tensor losses_k = pass->losses_K.narrow(0, first, count);
+    at::neg_out(losses_k, chunk_kV.gather(1, targets_k1).squeeze(1));
+    if (!gradients) continue;
+    // d loss / d logits = softmax - one at the target.
+    chunk_kV.exp_().scatter_add_(1, targets_k1,
+                                 at::full({1, 1}, -1.0, chunk_kV.options()).expand({count, 1}));
+    pass->d_bias_V.add_(chunk_kV.sum(0), scale);
+    at::Tensor d_logits_kV = chunk_kV;
+    if (in.products != chunk_kV.scalar_type()) {
+      d_logits_kV = log_probabilities.scratch(count).copy_(chunk_kV);
+    }
+    at::Tensor d_hidden_kD = pass->d_hidden_KD.narrow(0, first, count);
+    if (in.products == d_hidden_kD.scalar_type()) {
+      at::mm_out(d_hidden_kD, d_logits_kV, log_probabilities.weight());
+      pass->d_weight_VD.addmm_(d_logits_kV.t(), x_kD, 1.0, scale);
+    } else {
+      d_hidden_kD.copy_(at::mm(d_logits_kV, log_probabilities.weight()));
+      pass->d_weight_VD.add_(at::mm(d_logits_kV.t(), x_kD), scale);
+    }
+    d_hidden_kD.mul_(scale);
+  }
+  return pass;
+}
+
+class LinearCrossEntropy : public torch::autograd::Function<LinearCrossEntropy> {
+ public:
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& hidden_KD,
+                            const at::Tensor& weight_VD, const at::Tensor& bias_V,
+                            const at::Tensor& targets_K, std::int64_t products,
+                            std::int64_t logit_bytes, double scale) {
+    const LinearCrossEntropyInputs in{
+        hidden_KD,  weight_VD, bias_V, targets_K, static_cast<at::ScalarType>(products),
+        logit_bytes};
+    const auto pass = run(in, scale, /*gradients=*/true);
+    const at::Tensor loss = pass->losses_K.sum() * scale;
+    context->saved_data["pass"] = c10::IValue::make_capsule(pass);
+    return loss;
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list gradients) {
+    const auto capsule = context->saved_data["pass"].toCapsule();
+    auto* pass = static_cast<Pass*>(capsule.get());
+    HGNN_MOE_ASSERT(pass->d_hidden_KD.defined(), "{}", "the loss is differentiated twice");
+    // Moved out, so that the parameters take them as they are instead of a copy.
+    torch::autograd::variable_list result{std::move(pass->d_hidden_KD),
+                                          std::move(pass->d_weight_VD), std::move(pass->d_bias_V)};
+    const at::Tensor& d_loss = gradients[0];
+    // On a GPU asking for the value would wait for it.
+    if (!d_loss.is_cpu() || d_loss.item<double>() != 1.0) {
+      for (at::Tensor& gradient : result) gradient.mul_(d_loss);
+    }
+    result.resize(7);
+    return result;
+  }
+};
+
+void check(const LinearCrossEntropyInputs& in) {
+  HGNN_MOE_ASSERT(in.hidden_KD.dim() == 2 && in.weight_VD.dim() == 2 && in.bias_V.dim() == 1 &&
+                      in.hidden_KD.size(1) == in.weight_VD.size(1) &&
+                      in.bias_V.size(0) == in.weight_VD.size(0) &&
+                      in.targets_K.sizes() == in.hidden_KD.sizes().slice(0, 1),
+                  "{} rows, {} targets, V {}", in.hidden_KD.size(0), in.targets_K.numel(),
+                  in.weight_VD.size(0));
+}
+
+}  // namespace
+
+std::int64_t logit_rows(std::int64_t rows, std::int64_t row_bytes, std::int64_t logit_bytes) {
+  const std::int64_t most =
+      std::max<std::int64_t>(1, logit_bytes / std::max<std::int64_t>(1, row_bytes));
+  const std::int64_t chunks = std::max<std::int64_t>(1, (rows + most - 1) / most);
+  return std::max<std::int64_t>(1, (rows + chunks - 1) / chunks);
+}
+
+at::Tensor linear_cross_entropy_losses(const LinearCrossEntropyInputs& in) {
+  check(in);
+  const at::NoGradGuard no_grad;
+  return run(in, 1.0, /*gradients=*/false)->losses_K;
+}
+
+at::Tensor linear_cross_entropy(const LinearCrossEntropyInputs& in, double scale) {
+  check(in);
+  const bool needs_gradient =
+      at::GradMode::is_enabled() &&
+      (in.hidden_KD.requires_grad() || in.weight_VD.requires_grad() || in.bias_V.requires_grad());
+  if (!needs_gradient) return linear_cross_entropy_losses(in).sum() * scale;
+  return LinearCrossEntropy::apply(in.hidden_KD, in.weight_VD, in.bias_V, in.targets_K,
+                                   static_cast<std::int64_t>(in.products), in.logit_bytes, scale);
+}
+
+}  // namespace hgnn_moe::ops
