@@ -64,8 +64,10 @@ function(hgnn_moe_vector_kernels module)
     add_library(${module}_kernels_${set} OBJECT ${sources})
     target_link_libraries(${module}_kernels_${set} PRIVATE hgnn_moe_flags)
     target_compile_definitions(${module}_kernels_${set} PRIVATE HGNN_MOE_ISA=${set})
-    # -Wno-psabi: vectors are passed between inlined functions of one file only.
-    target_compile_options(${module}_kernels_${set} PRIVATE ${flags_${set}} -Wno-psabi)
+    # -Wno-psabi: vectors are passed between inlined functions of one file only. GCC 12 takes the
+    # undefined operands in its own header of intrinsics for a mistake.
+    target_compile_options(${module}_kernels_${set} PRIVATE ${flags_${set}} -Wno-psabi
+      $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
     target_sources(${module}_module PRIVATE $<TARGET_OBJECTS:${module}_kernels_${set}>)
   endforeach()
 endfunction()

@@ -1,6 +1,7 @@
 // Launchers of counter_dropout: plain pointers and sizes, contiguous [B, A, T, F].
 #pragma once
 
+#include <array>
 #include <cmath>
 #include <cstdint>
 
@@ -18,6 +19,10 @@ struct DropoutShape {
 inline std::uint32_t dropout_threshold(double rate) {
   return static_cast<std::uint32_t>(std::floor(rate * 4294967296.0));
 }
+
+// [..., 4] int64: the words of philox(key, counter) in plain ATen, for counters of int64 tensors
+// that broadcast against each other.
+at::Tensor philox_words(std::uint64_t key, const std::array<at::Tensor, 4>& counter);
 
 // out = x masked and scaled; x and out may be the same tensor.
 void counter_dropout_cpu(const at::Tensor& x, const DropoutStream& stream,

@@ -5,6 +5,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Dispatch.h>
+#include <ATen/Parallel.h>
 
 #include "hgnn_moe/base/error.h"
 
@@ -46,11 +47,15 @@ at::Tensor sum_in_order(const at::Tensor& chunks) {
   const std::int64_t size = out.numel();
   AT_DISPATCH_FLOATING_TYPES(chunks.scalar_type(), "sum_in_order", [&] {
     const scalar_t* in = chunks.const_data_ptr<scalar_t>();
-    std::vector<double> sum(static_cast<std::size_t>(size), 0.0);
-    for (std::int64_t c = 0; c < count; ++c) {
-      for (std::int64_t i = 0; i < size; ++i) sum[i] += in[c * size + i];
-    }
-    std::copy(sum.begin(), sum.end(), out.mutable_data_ptr<scalar_t>());
+    scalar_t* result = out.mutable_data_ptr<scalar_t>();
+    const std::int64_t grain = std::max<std::int64_t>(1, kElementsAtOnce / (count + 1));
+    at::parallel_for(0, size, grain, [&](std::int64_t begin, std::int64_t end) {
+      std::vector<double> sum(static_cast<std::size_t>(end - begin), 0.0);
+      for (std::int64_t c = 0; c < count; ++c) {
+        for (std::int64_t i = begin; i < end; ++i) sum[i - begin] += in[c * size + i];
+      }
+      std::copy(sum.begin(), sum.end(), result + begin);
+    });
   });
   return out;
 }

@@ -1,0 +1,119 @@
+// What src/ops/cpu/expert_block_kernel.cpp offers, once for each instruction set.
+#pragma once
+
+#include <cstdint>
+
+#include "kernel_type.h"
+
+namespace hgnn_moe::ops {
+
+// Plain pointers into contiguous tensors. `type` is that of the matrix products, P; the rest is
+// state, of the type that is computed with (float beside bfloat16).
+
+struct ResidualNormArguments {
+  KernelType type;
+  std::int64_t experts, dim;
+  const void* x;                    // [N, D]
+  const void* y;                    // [N, E, D], P
+  const void *bias, *gamma, *beta;  // [E, D]
+  void* h;                          // [N, E, D]
+  void* z;                          // [N, E, D], P
+  void *mean, *reciprocal;          // [N, E]
+};
+
+struct ResidualNormGradientArguments {
+  KernelType type;
+  std::int64_t experts, dim;
+  const void* d_h;                // [N, E, D]
+  const void* d_z;                // [N, E, D], P
+  const void* h;                  // [N, E, D]
+  const void *mean, *reciprocal;  // [N, E]
+  const void* gamma;              // [E, D]
+  void* d_y;                      // [N, E, D], P; may be d_z or, of the same type, d_h
+  void* d_x;                      // [N, D], added to
+};
+
+struct NormArguments {
+  KernelType type;
+  std::int64_t dim;
+  const void* x;            // [N, D]
+  void* xhat;               // [N, D], P
+  void *mean, *reciprocal;  // [N]
+};
+
+struct NormGradientArguments {
+  KernelType type;
+  std::int64_t dim;
+  const void* d_xhat;             // [N, D], P
+  const void* x;                  // [N, D]
+  const void *mean, *reciprocal;  // [N]
+  void* d_x;                      // [N, D], added to
+};
+
+// The mask of rows [N, E, F]: word f % 4 of philox(keys[e], {f / 4, positions[n], samples[n], 0}).
+struct RowDropout {
+  const std::uint64_t* keys;                // [E], or null: nothing is dropped
+  const std::int64_t *positions, *samples;  // [N]
+  std::uint32_t threshold;                  // words below it are dropped
+  double scale;                             // of what is kept
+};
+
+struct GeluDropoutArguments {
+  KernelType type;
+  std::int64_t experts, dim;
+  const void* u;     // [N, E, F], P
+  const void* bias;  // [E, F]
+  RowDropout dropout;
+};
+
+struct DropoutResidualArguments {
+  KernelType type;
+  std::int64_t experts, dim;
+  const void* h;     // [N, E, D]
+  const void* y;     // [N, E, D], P
+  const void* bias;  // [E, D]
+  void* out;         // [N, E, D]; may be h
+  RowDropout dropout;
+};
+
+struct DropoutResidualGradientArguments {
+  KernelType type;
+  std::int64_t experts, dim;
+  const void* d_out;  // [N, E, D]
+  void* d_y;          // [N, E, D], P; may be d_out where P is its type
+  RowDropout dropout;
+};
+
+// Each for the tokens begin to end. Sums over these tokens are added to `sums`.
+struct ExpertBlockKernels {
+  void (*residual_norm)(const ResidualNormArguments&, std::int64_t begin, std::int64_t end);
+  // sums [3, E, D]: of the bias, gamma, beta.
+  void (*residual_norm_gradient)(const ResidualNormGradientArguments&, void* sums,
+                                 std::int64_t begin, std::int64_t end);
+  void (*norm)(const NormArguments&, std::int64_t begin, std::int64_t end);
+  void (*norm_gradient)(const NormGradientArguments&, std::int64_t begin, std::int64_t end);
+  // g [N, E, F], P; may be u.
+  void (*gelu_dropout)(const GeluDropoutArguments&, void* g, std::int64_t begin, std::int64_t end);
+  // d_u [N, E, F], P; may be d_g. sums [E, F]: of the bias.
+  void (*gelu_dropout_gradient)(const GeluDropoutArguments&, const void* d_g, void* d_u, void* sums,
+                                std::int64_t begin, std::int64_t end);
+  void (*dropout_residual)(const DropoutResidualArguments&, std::int64_t begin, std::int64_t end);
+  // sums [E, D]: of the bias.
+  void (*dropout_residual_gradient)(const DropoutResidualGradientArguments&, void* sums,
+                                    std::int64_t begin, std::int64_t end);
+};
+
+namespace baseline {
+extern const ExpertBlockKernels kExpertBlockKernels;
+}
+namespace avx2 {
+extern const ExpertBlockKernels kExpertBlockKernels;
+}
+namespace avx512_bf16 {
+extern const ExpertBlockKernels kExpertBlockKernels;
+}
+namespace avx512 {
+extern const ExpertBlockKernels kExpertBlockKernels;
+}
+
+}  // namespace hgnn_moe::ops
