@@ -37,6 +37,7 @@ struct Traits<Bf16> {
 typedef float Floats __attribute__((vector_size(kVectorBytes)));
 typedef double Doubles __attribute__((vector_size(kVectorBytes)));
 typedef std::uint32_t Words __attribute__((vector_size(kVectorBytes)));
+typedef std::uint64_t LongWords __attribute__((vector_size(kVectorBytes)));
 typedef std::uint16_t HalfWords __attribute__((vector_size(kVectorBytes / 2)));
 
 template <typename Compute>
@@ -44,16 +45,35 @@ struct VectorOf;
 template <>
 struct VectorOf<float> {
   typedef Floats Type;
+  typedef Words Integers;
 };
 template <>
 struct VectorOf<double> {
   typedef Doubles Type;
+  typedef LongWords Integers;
 };
 template <typename Compute>
 using Vector = typename VectorOf<Compute>::Type;
+// One integer beside each lane.
+template <typename Compute>
+using Integers = typename VectorOf<Compute>::Integers;
 
 template <typename Compute>
 inline constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(Compute));
+
+// 0, 1, 2 ...; masks computed from it are constants to the compiler.
+template <typename Compute>
+inline Integers<Compute> lane_numbers() {
+  constexpr std::uint32_t kNumbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  constexpr std::uint64_t kLongNumbers[8] = {0, 1, 2, 3, 4, 5, 6, 7};
+  Integers<Compute> numbers;
+  if (sizeof(Compute) == sizeof(kNumbers[0])) {
+    std::memcpy(&numbers, kNumbers, sizeof numbers);
+  } else {
+    std::memcpy(&numbers, kLongNumbers, sizeof numbers);
+  }
+  return numbers;
+}
 
 inline float load(const Bf16* p) {
   const std::uint32_t bits = static_cast<std::uint32_t>(p->bits) << 16;
