@@ -55,7 +55,8 @@ def collapsed_hgnn(problem: Problem) -> Forward:
 
 def loop_gnn(problem: Problem) -> Forward:
     """One pair (i, j) of experts at a time, all tokens at once, as the original does."""
-    return lambda: problem.module(problem.x_NED)
+    # The second input is the layer's, which a GNN does not read.
+    return lambda: problem.module(problem.x_NED, problem.x_NED[:, 0])
 
 
 def gnn_with(problem: Problem, message, mean=lambda x_NED: x_NED.mean(1)) -> Forward:

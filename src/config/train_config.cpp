@@ -121,6 +121,11 @@ const std::vector<std::string>& names_of(CouplerPath) {
   return names;
 }
 
+const std::vector<std::string>& names_of(ExpertPath) {
+  static const std::vector<std::string> names = {"auto", "fused", "reference"};
+  return names;
+}
+
 const std::vector<std::string>& names_of(SampleMode) {
   static const std::vector<std::string> names = {"lines", "packed"};
   return names;

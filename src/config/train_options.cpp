@@ -140,12 +140,16 @@ OptionTable<TrainConfig> build_table() {
   t.choice("precision", &C::precision,
            "of matrix products and of what passes between an HGNN's layers; all else stays fp32");
   t.choice(
+      "expert_path", &C::expert_path,
+      "how experts are computed: all of a layer in fused operations on real tokens alone, or one "
+      "after the other on padded samples; auto is fused on a CPU");
+  t.choice(
       "coupler_path", &C::coupler_path,
       "how couplers are computed: as one weighted mean (HGNN without activation and residual), "
       "all tokens at once, or token by token; auto is the first that applies");
   t.integer("coupler_chunk", &C::coupler_chunk, any_count,
             "tokens that the batched path couples at a time, computing them again in the backward "
-            "pass: less memory, more time; 0 is all");
+            "pass: less memory, more time; 0 is all, else at least 32");
   t.boolean("verify_coupler", &C::verify_coupler,
             "compare the coupler_path with sequential on the first batch before training");
   t.integer("threads", &C::threads, {0, 4096}, "CPU threads; 0 is all cores");

@@ -29,19 +29,9 @@ class MeanCoupler : public Coupler {
 
 }  // namespace
 
-CouplerPath resolve_path(const ModelConfig& config, CouplerPath path) {
-  if (!config.has_coupler_layers()) return CouplerPath::batched;
-  if (path == CouplerPath::automatic) {
-    return config.can_collapse() ? CouplerPath::collapsed : CouplerPath::batched;
-  }
-  HGNN_MOE_ASSERT(path != CouplerPath::collapsed || config.can_collapse(),
-                  "a coupler of type {} cannot collapse", to_string(config.coupler_type));
-  return path;
-}
-
 std::unique_ptr<Coupler> make_coupler(ParameterStore& store, const std::string& name,
                                       const ModelConfig& config, std::int64_t layer,
-                                      const CouplerExecution& execution) {
+                                      const Execution& execution) {
   switch (config.coupler_type) {
     case CouplerType::gnn:
       return std::make_unique<GnnCoupler>(store, name, config, layer, execution);

@@ -22,29 +22,32 @@ Expert::Expert(ParameterStore& store, const std::string& name, const ModelConfig
   contract_ = Linear::create(store, name + ".ffn.3", 4 * d, d, config.precision);
 }
 
-at::Tensor Expert::forward(const at::Tensor& x_BTD, const ForwardContext& context) const {
-  const at::Tensor h_BTD = x_BTD + attend(norm1_(x_BTD), context);
-  return h_BTD + feed_forward(norm2_(h_BTD), context);
+at::Tensor Expert::forward(const at::Tensor& x_BTD, const at::Tensor& sample_indices_B,
+                           const ForwardContext& context) const {
+  const at::Tensor h_BTD = x_BTD + attend(norm1_(x_BTD), sample_indices_B, context);
+  return h_BTD + feed_forward(norm2_(h_BTD), sample_indices_B, context);
 }
 
-at::Tensor Expert::attend(const at::Tensor& x_BTD, const ForwardContext& context) const {
+at::Tensor Expert::attend(const at::Tensor& x_BTD, const at::Tensor& sample_indices_B,
+                          const ForwardContext& context) const {
   const auto batch = x_BTD.size(0), length = x_BTD.size(1), dim = x_BTD.size(2);
   const at::Tensor qkv_3BATd = in_projection_(x_BTD)
                                    .view({batch, length, 3, num_heads_, dim / num_heads_})
                                    .permute({2, 0, 3, 1, 4});
   const at::Tensor heads_BATd = ops::causal_attention(
       qkv_3BATd[0], qkv_3BATd[1], qkv_3BATd[2],
-      context.dropout(layer_, index_, DropoutPlace::attention), context.sample_indices_B);
+      context.dropout(layer_, index_, DropoutPlace::attention), sample_indices_B);
   return out_projection_(heads_BATd.transpose(1, 2).reshape({batch, length, dim}));
 }
 
-at::Tensor Expert::feed_forward(const at::Tensor& x_BTD, const ForwardContext& context) const {
+at::Tensor Expert::feed_forward(const at::Tensor& x_BTD, const at::Tensor& sample_indices_B,
+                                const ForwardContext& context) const {
   const at::Tensor hidden = ops::counter_dropout(
       at::gelu(expand_(x_BTD)), context.dropout(layer_, index_, DropoutPlace::ffn_hidden),
-      context.sample_indices_B);
+      sample_indices_B);
   return ops::counter_dropout(contract_(hidden),
                               context.dropout(layer_, index_, DropoutPlace::ffn_output),
-                              context.sample_indices_B);
+                              sample_indices_B);
 }
 
 }  // namespace hgnn_moe

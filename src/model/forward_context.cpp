@@ -17,11 +17,17 @@ ops::DropoutStream ForwardContext::dropout(std::int64_t layer, std::int64_t expe
           philox_stream_key(seed, RandomPurpose::dropout, static_cast<std::uint64_t>(step), site)};
 }
 
-at::Tensor GraphProbe::sum(const at::Tensor& values, std::int64_t first) const {
-  std::vector<std::int64_t> shape(static_cast<std::size_t>(values.dim()), 1);
-  shape[0] = -1;
-  const at::Tensor real = real_tokens_N.narrow(0, first, values.size(0)).view(shape);
-  return (values.to(at::kDouble) * real.to(at::kDouble)).sum(0).to(at::kCPU);
+ops::ExpertStreams ForwardContext::expert_dropout(std::int64_t layer,
+                                                  std::int64_t num_experts) const {
+  ops::ExpertStreams streams;
+  for (std::int64_t e = 0; e < num_experts; ++e) {
+    const ops::DropoutStream attention = dropout(layer, e, DropoutPlace::attention);
+    streams.rate = attention.rate;
+    streams.attention.push_back(attention.key);
+    streams.hidden.push_back(dropout(layer, e, DropoutPlace::ffn_hidden).key);
+    streams.output.push_back(dropout(layer, e, DropoutPlace::ffn_output).key);
+  }
+  return streams;
 }
 
 void GraphProbe::add_mixing(std::int64_t index, std::size_t coupler_layer,

@@ -11,7 +11,7 @@
 namespace hgnn_moe {
 
 GnnCoupler::GnnCoupler(ParameterStore& store, const std::string& name, const ModelConfig& config,
-                       std::int64_t layer, const CouplerExecution& execution)
+                       std::int64_t layer, const Execution& execution)
     : layer_(layer),
       num_experts_(config.num_experts),
       execution_(execution),
@@ -39,8 +39,9 @@ GnnCoupler::GnnCoupler(ParameterStore& store, const std::string& name, const Mod
       combiner_(store, name, config) {}
 
 at::Tensor GnnCoupler::messages(const Layer& layer, const at::Tensor& x_NED) const {
-  const auto compute =
-      execution_.path == CouplerPath::batched ? ops::gnn_message : ops::gnn_message_reference;
+  const auto compute = execution_.coupler_path == CouplerPath::sequential
+                           ? ops::gnn_message_reference
+                           : ops::gnn_message;
   return compute(x_NED, layer.message_weight, layer.message_bias, layer.adjacency_logits_EE);
 }
 
@@ -48,7 +49,7 @@ at::Tensor GnnCoupler::update(const Layer& layer, const at::Tensor& x_NED) const
   const Linear &self = layer.self_transform, &neighbor = layer.neighbor_transform;
   if (num_experts_ == 1) return at::gelu(self(x_NED)) + x_NED;
   const at::Tensor message_NED = messages(layer, x_NED);
-  if (execution_.path == CouplerPath::batched && self.precision == Precision::fp32) {
+  if (execution_.coupler_path != CouplerPath::sequential && self.precision == Precision::fp32) {
     return ops::gnn_update(x_NED, message_NED, self.weight, self.bias, neighbor.weight,
                            neighbor.bias);
   }
@@ -58,15 +59,14 @@ at::Tensor GnnCoupler::update(const Layer& layer, const at::Tensor& x_NED) const
 // x_NED through all layers, and the mean over experts. `parameters` are those of
 // flat_parameters().
 at::Tensor GnnCoupler::mean(const at::Tensor& experts_NED,
-                            const std::vector<at::Tensor>& parameters, GraphProbe* probe,
-                            std::int64_t first_token) const {
+                            const std::vector<at::Tensor>& parameters, GraphProbe* probe) const {
   at::Tensor x_NED = experts_NED;
   for (std::size_t g = 0; g < layers_.size(); ++g) {
     const Layer layer = layer_of(g, parameters);
     if (probe != nullptr) {
       const at::Tensor k_NEE = ops::gnn_message_matrix(
           x_NED, layer.message_weight, layer.message_bias, layer.adjacency_logits_EE);
-      probe->add_mixing(layer_, g, probe->sum(k_NEE, first_token));
+      probe->add_mixing(layer_, g, k_NEE.sum(0, /*keepdim=*/false, at::kDouble).cpu());
     }
     x_NED = update(layer, x_NED);
   }
@@ -75,12 +75,13 @@ at::Tensor GnnCoupler::mean(const at::Tensor& experts_NED,
 
 at::Tensor GnnCoupler::forward(const at::Tensor& experts_NED, const at::Tensor&,
                                const ForwardContext& context) const {
-  const auto all_layers = [this, probe = context.graph_probe](const std::vector<at::Tensor>& tokens,
-                                                              const std::vector<at::Tensor>& shared,
-                                                              std::int64_t first_token) {
-    return mean(tokens.front(), shared, probe, first_token);
+  const auto all_layers = [this, probe = context.graph_probe](
+                              const std::vector<at::Tensor>& tokens,
+                              const std::vector<at::Tensor>& shared) {
+    return mean(tokens.front(), shared, probe);
   };
-  const std::int64_t chunk = execution_.path == CouplerPath::batched ? execution_.chunk : 0;
+  const std::int64_t chunk =
+      execution_.coupler_path == CouplerPath::sequential ? 0 : execution_.coupler_chunk;
   return combiner_.forward_mean(run_in_chunks(all_layers, {experts_NED}, flat_parameters(), chunk));
 }
 

@@ -16,7 +16,7 @@ namespace hgnn_moe {
 class GnnCoupler : public Coupler {
  public:
   GnnCoupler(ParameterStore& store, const std::string& name, const ModelConfig& config,
-             std::int64_t layer, const CouplerExecution& execution);
+             std::int64_t layer, const Execution& execution);
 
   at::Tensor forward(const at::Tensor& experts_NED, const at::Tensor& input_ND,
                      const ForwardContext& context) const override;
@@ -31,13 +31,13 @@ class GnnCoupler : public Coupler {
   at::Tensor messages(const Layer& layer, const at::Tensor& x_NED) const;
   at::Tensor update(const Layer& layer, const at::Tensor& x_NED) const;
   at::Tensor mean(const at::Tensor& experts_NED, const std::vector<at::Tensor>& parameters,
-                  GraphProbe* probe, std::int64_t first_token) const;
+                  GraphProbe* probe) const;
   // All layers' parameters one after the other, and a layer made of such a list.
   std::vector<at::Tensor> flat_parameters() const;
   Layer layer_of(std::size_t index, const std::vector<at::Tensor>& flat) const;
 
   std::int64_t layer_, num_experts_;
-  CouplerExecution execution_;
+  Execution execution_;
   std::vector<Layer> layers_;
   Combiner combiner_;
 };

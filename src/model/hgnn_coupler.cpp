@@ -20,7 +20,7 @@ constexpr double kUnitSoftplus = 0.541324854612918;
 }  // namespace
 
 HgnnCoupler::HgnnCoupler(ParameterStore& store, const std::string& name, const ModelConfig& config,
-                         std::int64_t layer, const CouplerExecution& execution)
+                         std::int64_t layer, const Execution& execution)
     : layer_(layer),
       execution_(execution),
       activation_(config.activation),
@@ -77,10 +77,11 @@ at::Tensor HgnnCoupler::forward(const at::Tensor& experts_NED, const at::Tensor&
   if (incidence_EM_.size(1) == 0) return combiner_.forward(experts_NED);
   const at::Tensor w = weights(input_ND);
   if (context.graph_probe != nullptr && !are_shared()) {
-    context.graph_probe->layer(layer_).hyperedge_weights_M = context.graph_probe->sum(w);
-    context.graph_probe->add_mixing(layer_, 0, context.graph_probe->sum(mixing(w)));
+    const auto sum = [](const at::Tensor& x) { return x.sum(0, false, at::kDouble).cpu(); };
+    context.graph_probe->layer(layer_).hyperedge_weights_M = sum(w);
+    context.graph_probe->add_mixing(layer_, 0, sum(mixing(w)));
   }
-  switch (execution_.path) {
+  switch (execution_.coupler_path) {
     case CouplerPath::collapsed:
       return collapsed(experts_NED, w);
     case CouplerPath::sequential:
@@ -103,8 +104,7 @@ at::Tensor HgnnCoupler::run_layers(const at::Tensor& experts_NED, const std::vec
   at::Tensor x_NED = experts_NED.to(product_type(precision_, experts_NED.scalar_type()));
   for (std::size_t g = 0; g < count; ++g) {
     const at::Tensor theta_DD = layers[g].theta_DD.to(x_NED.scalar_type());
-    const at::Tensor bias_D = layers[g].bias_D.to(x_NED.scalar_type());
-    x_NED = end_layer(convolve(x_NED, theta_DD, bias_D), x_NED);
+    x_NED = end_layer(convolve(x_NED, theta_DD, layers[g].bias_D), x_NED);
   }
   return x_NED.to(experts_NED.scalar_type());
 }
@@ -114,7 +114,7 @@ at::Tensor HgnnCoupler::sequential(const at::Tensor& experts_NED, const at::Tens
   const auto convolve = [&](const at::Tensor& x_NED, const at::Tensor& theta_DD,
                             const at::Tensor& bias_D) {
     return ops::hypergraph_conv_reference(x_NED, incidence_EM_, weights, weighting_, theta_DD,
-                                          bias_D);
+                                          bias_D.to(x_NED.scalar_type()));
   };
   return combiner_.forward(run_layers(experts_NED, layers_, layers_.size(), convolve));
 }
@@ -143,7 +143,7 @@ at::Tensor HgnnCoupler::batched(const at::Tensor& experts_NED, const at::Tensor&
   }
   (are_shared() ? shared : tokens).push_back(weights);
   const auto all_layers = [this](const std::vector<at::Tensor>& some_tokens,
-                                 const std::vector<at::Tensor>& parameters, std::int64_t) {
+                                 const std::vector<at::Tensor>& parameters) {
     std::vector<Layer> layers;
     for (std::size_t g = 0; g < layers_.size(); ++g) {
       layers.push_back({parameters[2 * g], parameters[2 * g + 1]});
@@ -151,7 +151,8 @@ at::Tensor HgnnCoupler::batched(const at::Tensor& experts_NED, const at::Tensor&
     const at::Tensor& w = are_shared() ? parameters.back() : some_tokens.back();
     return batched_mean(some_tokens.front(), w, layers);
   };
-  return combiner_.forward_mean(run_in_chunks(all_layers, tokens, shared, execution_.chunk));
+  return combiner_.forward_mean(
+      run_in_chunks(all_layers, tokens, shared, execution_.coupler_chunk));
 }
 
 at::Tensor HgnnCoupler::collapsed(const at::Tensor& experts_NED, const at::Tensor& weights) const {

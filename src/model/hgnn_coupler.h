@@ -16,7 +16,7 @@ namespace hgnn_moe {
 class HgnnCoupler : public Coupler {
  public:
   HgnnCoupler(ParameterStore& store, const std::string& name, const ModelConfig& config,
-              std::int64_t layer, const CouplerExecution& execution);
+              std::int64_t layer, const Execution& execution);
 
   at::Tensor forward(const at::Tensor& experts_NED, const at::Tensor& input_ND,
                      const ForwardContext& context) const override;
@@ -43,7 +43,7 @@ class HgnnCoupler : public Coupler {
   at::Tensor end_layer(const at::Tensor& convolved_NED, const at::Tensor& x_NED) const;
 
   std::int64_t layer_;
-  CouplerExecution execution_;
+  Execution execution_;
   HgnnActivation activation_;
   bool residual_, can_read_out_;
   ops::Weighting weighting_;

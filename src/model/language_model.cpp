@@ -1,5 +1,7 @@
 #include "hgnn_moe/model/language_model.h"
 
+#include <numeric>
+
 #include <ATen/ATen.h>
 #include <ATen/record_function.h>
 
@@ -9,9 +11,10 @@
 namespace hgnn_moe {
 
 LanguageModel::LanguageModel(const ModelConfig& config, std::uint64_t seed, at::ScalarType type,
-                             at::Device device, const CouplerExecution& execution)
+                             at::Device device, const Execution& execution)
     : config_(config),
-      execution_{resolve_path(config, execution.path), execution.chunk},
+      execution_{resolve_path(config, execution.coupler_path), execution.coupler_chunk,
+                 resolve_path(execution.expert_path, device)},
       store_(seed, type, device) {
   HGNN_MOE_ASSERT(config.embed_dim % config.num_heads == 0, "D {} and {} heads", config.embed_dim,
                   config.num_heads);
@@ -25,22 +28,34 @@ LanguageModel::LanguageModel(const ModelConfig& config, std::uint64_t seed, at::
   lm_head_ = Linear::create(store_, "lm_head", d, config.vocab_size, config.precision);
 }
 
-at::Tensor LanguageModel::embed(const at::Tensor& tokens_BT, const ForwardContext& context) const {
+at::Tensor LanguageModel::embed(const at::Tensor& tokens_N, const ops::PackedSamples& samples,
+                                const ForwardContext& context) const {
   RECORD_USER_SCOPE(profile_scope::kEmbedding);
-  const at::Tensor x_BTD =
-      at::embedding(token_emb_VD_, tokens_BT) + pos_emb_TD_.narrow(0, 0, tokens_BT.size(1));
-  return ops::counter_dropout(x_BTD, context.dropout(0, 0, DropoutPlace::embedding),
-                              context.sample_indices_B);
+  const at::Tensor x_ND =
+      at::embedding(token_emb_VD_, tokens_N) + at::embedding(pos_emb_TD_, samples.positions_N);
+  const ops::DropoutStream stream = context.dropout(0, 0, DropoutPlace::embedding);
+  if (stream.rate == 0.0) return x_ND;
+  const at::Tensor x_BTD = ops::pad_packed(x_ND, samples);
+  return ops::pack_padded(ops::counter_dropout(x_BTD, stream, samples.sample_indices_B), samples);
+}
+
+at::Tensor LanguageModel::hidden(const at::Tensor& tokens_N, const ops::PackedSamples& samples,
+                                 const ForwardContext& context) const {
+  HGNN_MOE_ASSERT(samples.max_length <= config_.max_seq_length, "{} tokens, T = {}",
+                  samples.max_length, config_.max_seq_length);
+  at::Tensor x_ND = embed(tokens_N, samples, context);
+  for (const MoeLayer& layer : layers_) x_ND = layer.forward(x_ND, samples, context);
+  RECORD_USER_SCOPE(profile_scope::kHead);
+  return output_norm_(x_ND);
 }
 
 at::Tensor LanguageModel::hidden(const at::Tensor& tokens_BT, const ForwardContext& context) const {
-  const auto length = tokens_BT.size(1);
-  HGNN_MOE_ASSERT(length <= config_.max_seq_length, "{} tokens, T = {}", length,
-                  config_.max_seq_length);
-  at::Tensor x_BTD = embed(tokens_BT, context);
-  for (const MoeLayer& layer : layers_) x_BTD = layer.forward(x_BTD, context);
-  RECORD_USER_SCOPE(profile_scope::kHead);
-  return output_norm_(x_BTD);
+  const std::int64_t batch = tokens_BT.size(0), length = tokens_BT.size(1);
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(batch));
+  std::iota(indices.begin(), indices.end(), 0);
+  const std::vector<std::int64_t> lengths(indices.size(), length);
+  const auto samples = ops::make_packed_samples(lengths, indices, tokens_BT.device());
+  return hidden(tokens_BT.flatten(), samples, context).view({batch, length, config_.embed_dim});
 }
 
 at::Tensor LanguageModel::logits(const at::Tensor& hidden) const { return lm_head_(hidden); }

@@ -7,7 +7,7 @@
 namespace hgnn_moe {
 
 at::ScalarType product_type(Precision precision, at::ScalarType type) {
-  return precision == Precision::bf16 ? at::kBFloat16 : type;
+  return precision == Precision::bf16 && type == at::kFloat ? at::kBFloat16 : type;
 }
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include <ATen/ATen.h>
 #include <fmt/ranges.h>
 
 #include "hgnn_moe/base/error.h"
@@ -46,16 +47,16 @@ std::vector<std::int64_t> read_hyperedge(const Json& members, std::size_t index,
   return {distinct.begin(), distinct.end()};
 }
 
-// Every hyperedge of a complete k-uniform hypergraph exactly once; 0 where it is not one.
-std::int64_t complete_uniform_size(const ops::Hypergraph& graph) {
-  if (graph.hyperedges.empty()) return 0;
-  const auto k = static_cast<std::int64_t>(graph.hyperedges.front().size());
-  const auto complete = ops::complete_uniform_hypergraph(graph.num_experts, k);
-  const std::multiset<std::vector<std::int64_t>> have(graph.hyperedges.begin(),
-                                                      graph.hyperedges.end());
-  const std::multiset<std::vector<std::int64_t>> want(complete.hyperedges.begin(),
-                                                      complete.hyperedges.end());
-  return have == want ? k : 0;
+// Whether the columns of P sum to 1 with the weights that a model can have: with ones where they
+// are fixed, else with weights without any symmetry.
+bool is_doubly_stochastic(const ModelConfig& config) {
+  const at::Tensor incidence_EM = ops::incidence_matrix(config.hypergraph, at::kDouble);
+  const at::Tensor ones_M = at::ones({config.hypergraph.num_hyperedges()}, at::kDouble);
+  const at::Tensor weights_M =
+      config.learnable_weights ? at::arange(2, ones_M.size(0) + 2, at::kDouble).sqrt() : ones_M;
+  const at::Tensor column_sums_E =
+      ops::mixing_matrix(incidence_EM, weights_M, config.weighting).sum(0);
+  return column_sums_E.sub(1.0).abs().max().item<double>() < 1e-9;
 }
 
 }  // namespace
@@ -107,19 +108,10 @@ std::string no_op_reason(const ModelConfig& config) {
   if (config.hypergraph_is_empty()) return "the hypergraph has no hyperedge";
   // Between non-linear layers even a mean over the experts changes what the next layer sees.
   if (!config.can_collapse()) return "";
-  bool all_hold_all = true;
-  for (const auto& members : config.hypergraph.hyperedges) {
-    all_hold_all &= static_cast<std::int64_t>(members.size()) == config.num_experts;
-  }
-  if (config.weighting == ops::Weighting::paper && all_hold_all) {
-    return "with the weighting 'paper' hyperedges that hold all experts average them whatever "
-           "their weights";
-  }
-  if (!config.learnable_weights && complete_uniform_size(config.hypergraph) > 0) {
-    return "a complete uniform hypergraph with fixed weights is doubly stochastic, and the mean "
-           "over experts undoes it";
-  }
-  return "";
+  if (!is_doubly_stochastic(config)) return "";
+  return fmt::format(
+      "its mixing matrix is doubly stochastic {}, and the mean over experts undoes it",
+      config.learnable_weights ? "whatever the weights are" : "with weights of 1");
 }
 
 std::vector<std::string> hypergraph_notes(const ModelConfig& config) {
@@ -150,9 +142,9 @@ std::vector<std::string> hypergraph_notes(const ModelConfig& config) {
         repeated.size(), repeated.front()));
   }
   if (!isolated.empty() && !config.residual) {
-    notes.push_back(fmt::format(
-        "experts {} are in no hyperedge: what they compute never reaches the next layer",
-        fmt::join(isolated, ", ")));
+    notes.push_back(
+        fmt::format("experts in no hyperedge: {}; what they compute never reaches the next layer",
+                    fmt::join(isolated, ", ")));
   }
   return notes;
 }

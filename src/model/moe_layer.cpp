@@ -9,33 +9,20 @@
 namespace hgnn_moe {
 
 MoeLayer::MoeLayer(ParameterStore& store, const ModelConfig& config, std::int64_t layer,
-                   const CouplerExecution& execution) {
-  const std::string name = fmt::format("model_layers.{}", layer);
-  for (std::int64_t e = 0; e < config.num_experts; ++e) {
-    experts_.emplace_back(store, fmt::format("{}.experts.{}", name, e), config, layer, e);
-  }
+                   const Execution& execution)
+    : experts_(store, fmt::format("model_layers.{}", layer), config, layer, execution.expert_path) {
   if (config.coupler_type != CouplerType::none) {
-    coupler_ = make_coupler(store, name + ".coupler", config, layer, execution);
+    const std::string name = fmt::format("model_layers.{}.coupler", layer);
+    coupler_ = make_coupler(store, name, config, layer, execution);
   }
 }
 
-at::Tensor MoeLayer::run_experts(const at::Tensor& x_BTD, const ForwardContext& context) const {
-  RECORD_USER_SCOPE(profile_scope::kExperts);
-  std::vector<at::Tensor> outputs;
-  outputs.reserve(experts_.size());
-  for (const Expert& expert : experts_) outputs.push_back(expert.forward(x_BTD, context));
-  return at::stack(outputs, 2);
-}
-
-at::Tensor MoeLayer::forward(const at::Tensor& x_BTD, const ForwardContext& context) const {
-  const at::Tensor experts_BTED = run_experts(x_BTD, context);
+at::Tensor MoeLayer::forward(const at::Tensor& x_ND, const ops::PackedSamples& samples,
+                             const ForwardContext& context) const {
+  const at::Tensor experts_NED = experts_.forward(x_ND, samples, context);
   RECORD_USER_SCOPE(profile_scope::kCoupler);
-  if (coupler_ == nullptr) return experts_BTED.mean(2);
-  const auto tokens = x_BTD.size(0) * x_BTD.size(1);
-  const at::Tensor experts_NED =
-      experts_BTED.view({tokens, experts_BTED.size(2), experts_BTED.size(3)});
-  const at::Tensor input_ND = x_BTD.reshape({tokens, x_BTD.size(2)});
-  return x_BTD + coupler_->forward(experts_NED, input_ND, context).view(x_BTD.sizes());
+  if (coupler_ == nullptr) return experts_NED.mean(1);
+  return x_ND + coupler_->forward(experts_NED, x_ND, context);
 }
 
 }  // namespace hgnn_moe

@@ -25,7 +25,7 @@ struct Call : torch::CustomClassHolder {
 
 // Products of very few rows are computed by other routines, which round differently: the last chunk
 // takes some tokens of the one before rather than being that small.
-constexpr std::int64_t kFewestTokens = 8;
+constexpr std::int64_t kFewestTokens = 16;
 
 // Tokens of the chunk that starts where `left` are left.
 std::int64_t chunk_size(std::int64_t chunk, std::int64_t left) {
@@ -62,7 +62,7 @@ class InChunks : public torch::autograd::Function<InChunks> {
     std::vector<at::Tensor> outputs;
     for (std::int64_t first = 0, size = 0; first < count; first += size) {
       size = chunk_size(call->chunk, count - first);
-      outputs.push_back(call->f(narrow_all(tokens, first, size), shared, first));
+      outputs.push_back(call->f(narrow_all(tokens, first, size), shared));
     }
     return at::cat(outputs);
   }
@@ -93,7 +93,7 @@ class InChunks : public torch::autograd::Function<InChunks> {
     const at::AutoGradMode enabled(true);
     const variable_list chunk = as_leaves(narrow_all(tokens, first, size), tokens);
     const variable_list common = as_leaves(shared, shared);
-    const at::Tensor output = call.f(chunk, common, first);
+    const at::Tensor output = call.f(chunk, common);
     variable_list inputs, targets;
     for (std::size_t i = 0; i < d_inputs.size(); ++i) {
       if (!d_inputs[i].defined()) continue;
@@ -115,7 +115,7 @@ class InChunks : public torch::autograd::Function<InChunks> {
 
 at::Tensor run_in_chunks(const TokenFunction& f, const std::vector<at::Tensor>& tokens,
                          const std::vector<at::Tensor>& shared, std::int64_t chunk) {
-  if (chunk == 0 || tokens.front().size(0) <= chunk) return f(tokens, shared, 0);
+  if (chunk == 0 || tokens.front().size(0) <= chunk) return f(tokens, shared);
   HGNN_MOE_ASSERT(chunk >= kSmallestCouplerChunk, "chunks of {} tokens", chunk);
   variable_list inputs = tokens;
   inputs.insert(inputs.end(), shared.begin(), shared.end());

@@ -33,7 +33,7 @@ ExpertMixShape shape_of(const at::Tensor& mixing, const at::Tensor& x_NED) {
 at::Tensor mix(const at::Tensor& mixing, const at::Tensor& x_NED) {
   check(mixing, x_NED);
   const ExpertMixShape shape = shape_of(mixing, x_NED);
-  if (!has_coupling_kernel(x_NED, shape.experts)) {
+  if (!has_coupling_kernel(x_NED, std::max(shape.rows, shape.experts))) {
     const at::Tensor k = mixing.to(x_NED.scalar_type());
     return at::bmm(k.dim() == 2 ? k.expand({shape.tokens, k.size(0), k.size(1)}) : k, x_NED);
   }
@@ -49,7 +49,7 @@ at::Tensor mixing_gradient(const at::Tensor& d_out, const at::Tensor& mixing,
                            const at::Tensor& x_NED) {
   check(mixing, x_NED);
   const ExpertMixShape shape = shape_of(mixing, x_NED);
-  if (!has_coupling_kernel(x_NED, shape.experts)) {
+  if (!has_coupling_kernel(x_NED, std::max(shape.rows, shape.experts))) {
     const at::Tensor d_mixing = at::bmm(d_out, x_NED.transpose(1, 2));
     return (shape.per_token ? d_mixing : d_mixing.sum(0)).to(mixing.scalar_type());
   }
@@ -89,6 +89,7 @@ class ExpertMix : public torch::autograd::Function<ExpertMix> {
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  torch::autograd::variable_list gradients) {
+    refuse_second_derivative("expert_mix");
     const auto saved = context->get_saved_variables();
     const at::Tensor &mixing = saved[0], &x_NED = saved[1], &d_out = gradients[0];
     at::Tensor d_mixing, d_x;

@@ -119,6 +119,7 @@ class GnnMessage : public torch::autograd::Function<GnnMessage> {
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  torch::autograd::variable_list gradients) {
+    refuse_second_derivative("gnn_message");
     const auto saved = context->get_saved_variables();
     const auto [d_x, d_weight, d_bias, d_logits] =
         call_gradient(gradients[0], saved[0], saved[1], saved[2], saved[3]);

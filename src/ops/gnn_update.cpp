@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "operator_registry.h"
+
 #include "hgnn_moe/base/error.h"
 
 namespace hgnn_moe::ops {
@@ -25,6 +27,7 @@ class GnnUpdate : public torch::autograd::Function<GnnUpdate> {
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  torch::autograd::variable_list gradients) {
+    refuse_second_derivative("gnn_update");
     const auto saved = context->get_saved_variables();
     const at::Tensor &x_NED = saved[0], &message_NED = saved[1], &self_weight = saved[2],
                      &neighbor_weight = saved[3], &sum = saved[4];

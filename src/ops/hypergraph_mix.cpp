@@ -147,6 +147,7 @@ class HypergraphMix : public torch::autograd::Function<HypergraphMix> {
                                                  torch::autograd::variable_list gradients) {
     static const auto op =
         find_operator<decltype(mix_gradient)>("hgnn_moe::hypergraph_mix_gradient");
+    refuse_second_derivative("hypergraph_mix");
     const auto saved = context->get_saved_variables();
     const at::Tensor& bias_D = saved[6];
     const auto [d_x, d_weights, d_bias] =

@@ -7,6 +7,8 @@
 #include <ATen/core/ivalue.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "operator_registry.h"
+
 #include "hgnn_moe/base/error.h"
 
 namespace hgnn_moe::ops {
@@ -108,6 +110,7 @@ class LinearCrossEntropy : public torch::autograd::Function<LinearCrossEntropy> 
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  torch::autograd::variable_list gradients) {
+    refuse_second_derivative("linear_cross_entropy");
     const auto capsule = context->saved_data["pass"].toCapsule();
     auto* pass = static_cast<Pass*>(capsule.get());
     HGNN_MOE_ASSERT(pass->d_hidden_KD.defined(), "{}", "the loss is differentiated twice");

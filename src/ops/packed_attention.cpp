@@ -5,6 +5,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "cpu_launch.h"
+#include "operator_registry.h"
 #include "packed_attention_kernels.h"
 
 #include "hgnn_moe/base/error.h"
@@ -36,10 +37,11 @@ class PackedAttentionFunction : public torch::autograd::Function<PackedAttention
  public:
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& qkv,
                             const PackedSamples& samples, const AttentionDropout& dropout) {
-    RECORD_FUNCTION("hgnn_moe::packed_attention", std::vector<c10::IValue>({qkv}));
     const std::int64_t n = qkv.size(0), e = qkv.size(1), a = qkv.size(3);
     at::Tensor out = at::empty({n, e, a, qkv.size(4)}, qkv.options());
     at::Tensor log_sum_exp_NEA = at::empty({n, e, a}, qkv.options().dtype(weight_type(qkv)));
+    // For profiles: PyTorch's dispatcher does not know this operation.
+    RECORD_FUNCTION("hgnn_moe::packed_attention", std::vector<c10::IValue>({qkv, out}));
     packed_attention_cpu(cpu_isa(), qkv, samples, dropout, out, log_sum_exp_NEA);
     context->save_for_backward(
         {qkv, log_sum_exp_NEA, samples.offsets_B1, samples.positions_N, samples.samples_N});
@@ -51,8 +53,7 @@ class PackedAttentionFunction : public torch::autograd::Function<PackedAttention
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  torch::autograd::variable_list gradients) {
-    RECORD_FUNCTION("hgnn_moe::packed_attention_gradient",
-                    std::vector<c10::IValue>({gradients[0]}));
+    refuse_second_derivative("packed_attention");
     const auto saved = context->get_saved_variables();
     const PackedSamples samples{saved[2], saved[3], saved[4],
                                 context->saved_data["max_length"].toInt()};
@@ -60,6 +61,8 @@ class PackedAttentionFunction : public torch::autograd::Function<PackedAttention
     const AttentionDropout dropout{context->saved_data["rate"].toDouble(),
                                    {keys.begin(), keys.end()}};
     at::Tensor d_qkv = at::empty_like(saved[0]);
+    RECORD_FUNCTION("hgnn_moe::packed_attention_gradient",
+                    std::vector<c10::IValue>({gradients[0], saved[0], d_qkv}));
     packed_attention_gradient_cpu(cpu_isa(), gradients[0].contiguous(), saved[0], saved[1], samples,
                                   dropout, d_qkv);
     return {d_qkv, {}, {}};

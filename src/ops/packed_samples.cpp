@@ -33,7 +33,8 @@ PackedSamples make_packed_samples(const std::vector<std::int64_t>& lengths,
     max_length = std::max(max_length, lengths[b]);
   }
   return {at::tensor(offsets, at::kLong), at::tensor(positions, at::kLong).to(device),
-          at::tensor(samples, at::kLong).to(device), max_length};
+          at::tensor(samples, at::kLong).to(device), max_length,
+          at::tensor(sample_indices, at::kLong).to(device)};
 }
 
 at::Tensor pack_padded(const at::Tensor& padded_BT, const PackedSamples& samples) {

@@ -161,7 +161,8 @@ void load_weights(const fs::path& source, const ParameterList& parameters,
   const bool folder = fs::is_directory(path);
   if (folder && !fs::exists(path / kStateFile)) {
     fail(ExitCode::checkpoint,
-         "'{}' is no checkpoint; give RUN/checkpoints/step-NNNNNNNN or a model.safetensors",
+         "'{}' is no checkpoint; give RUN/checkpoints/best, .../latest or .../step-NNNNNNNN, or a "
+         "model.safetensors",
          path.string());
   }
   const fs::path model_path = folder ? path / kModelFile : path;

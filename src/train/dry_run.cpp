@@ -6,6 +6,8 @@
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/data/dataset.h"
 #include "hgnn_moe/model/model_config.h"
+#include "hgnn_moe/ops/cuda_device.h"
+#include "hgnn_moe/train/device.h"
 #include "hgnn_moe/train/memory_estimate.h"
 #include "hgnn_moe/train/plan.h"
 #include "hgnn_moe/train/trainer.h"
@@ -36,6 +38,12 @@ TrainingLength training_length(const TrainConfig& config, const data::SampleSet&
   return length;
 }
 
+// Where the run would be; the device itself need not be here.
+c10::Device device_type(const TrainConfig& config) {
+  if (config.device == "auto") return choose_device("auto", ops::cuda_status()).device;
+  return config.device == "cpu" ? c10::kCPU : c10::kCUDA;
+}
+
 }  // namespace
 
 Json dry_run_record(const ParsedConfig& parsed) {
@@ -53,8 +61,9 @@ Json dry_run_record(const ParsedConfig& parsed) {
   }
   const ModelConfig model = make_model_config(config, vocab_size);
   const ParameterCounts counts = count_parameters(model);
-  const MemoryEstimate memory =
-      estimate_memory(model, config.batch_size, {config.coupler_path, config.coupler_chunk});
+  const Execution execution{config.coupler_path, config.coupler_chunk,
+                            resolve_path(config.expert_path, device_type(config))};
+  const MemoryEstimate memory = estimate_memory(model, config.batch_size, execution);
   Json record = Json::object();
   record["config"] = to_json(config);
   record["parameters"] = {{"total", counts.total()},

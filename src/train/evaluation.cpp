@@ -77,12 +77,9 @@ std::vector<LayerGraph> mean_graphs(const LanguageModel& model, const data::Samp
       data::make_batch(set, rows, 0, std::min(batch_size, static_cast<std::int64_t>(rows.size())));
   const DeviceBatch tensors = to_device(batch, 0, device);
   GraphProbe probe;
-  probe.real_tokens_N = at::arange(batch.length, tensors.lengths_B.options())
-                            .lt(tensors.lengths_B.view({-1, 1}))
-                            .flatten();
   ForwardContext context;
   context.graph_probe = &probe;
-  model.hidden(tensors.tokens_BT, context);
+  model.hidden(tensors.tokens_N, tensors.samples, context);
   for (LayerGraph& graph : probe.layers) {
     const auto tokens = static_cast<double>(batch.real_tokens);
     if (graph.hyperedge_weights_M.defined()) graph.hyperedge_weights_M.div_(tokens);

@@ -15,15 +15,36 @@ constexpr std::int64_t kFloat = 4;
 // memory of short runs beyond the modelled parts. CUDA's libraries take as much again.
 std::int64_t runtime_bytes() { return ops::cuda_status().compiled ? 352LL << 20 : 160LL << 20; }
 
-// Floats that one expert keeps for the backward pass, in units of N * D: what the operations of
-// model/expert.cpp save.
-std::int64_t expert_units(bool dropout) {
+// Bytes that one expert keeps of a token and feature for the backward pass, on the reference path:
+// what the operations of model/expert.cpp save.
+std::int64_t reference_expert_bytes(bool dropout) {
   const std::int64_t attention = 1 + 3 + 1 + 1;  // norm1 out, qkv, heads out, its rows together
   const std::int64_t residual = 1 + 1;           // h, norm2 out
   const std::int64_t ffn = 4 + 4;                // before and after GELU
   const std::int64_t out = 1;
   // Dropout keeps its scaled copies of the hidden layer, and the output's before the residual.
-  return attention + residual + ffn + out + (dropout ? 4 : 0);
+  return kFloat * (attention + residual + ffn + out + (dropout ? 4 : 0));
+}
+
+// The same on the fused path: what the operations of ops/fused_experts.cpp save.
+std::int64_t fused_expert_bytes(Precision precision) {
+  const std::int64_t product = precision == Precision::bf16 ? 2 : kFloat;
+  const std::int64_t products = 3 + 1 + 1 + 4 + 4;  // qkv, heads, norm2 out, before and after GELU
+  return product * products + kFloat * 1;           // h
+}
+
+// All that the experts of a layer keep.
+std::int64_t experts_bytes(const ModelConfig& config, std::int64_t n, ExpertPath path) {
+  const bool dropout = config.dropout_rate > 0.0;
+  const std::int64_t n_e = n * config.num_experts;
+  if (path == ExpertPath::fused) {
+    const std::int64_t log_sum_exp = kFloat * n_e * config.num_heads;
+    return n_e * config.embed_dim * fused_expert_bytes(config.precision) + log_sum_exp;
+  }
+  // With dropout, softmax and its dropped copy: [B, A, T, T] an expert.
+  const std::int64_t probabilities =
+      dropout ? 2 * kFloat * n_e * config.num_heads * config.max_seq_length : 0;
+  return n_e * config.embed_dim * reference_expert_bytes(dropout) + probabilities;
 }
 
 // What the layers of a coupler keep beside their stacked input, in units of N * E * D.
@@ -45,24 +66,20 @@ std::int64_t coupler_units(const ModelConfig& config, CouplerPath path) {
 }  // namespace
 
 MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t batch_size,
-                               const CouplerExecution& execution) {
+                               const Execution& execution) {
   const ParameterCounts counts = count_parameters(config);
   const std::int64_t n = batch_size * config.max_seq_length;
   const std::int64_t d = config.embed_dim, e = config.num_experts;
-  const bool dropout = config.dropout_rate > 0.0;
 
-  const CouplerPath path = resolve_path(config, execution.path);
-  const bool in_chunks = path == CouplerPath::batched && execution.chunk > 0 && execution.chunk < n;
+  const CouplerPath path = resolve_path(config, execution.coupler_path);
+  const bool in_chunks =
+      path == CouplerPath::batched && execution.coupler_chunk > 0 && execution.coupler_chunk < n;
   const std::int64_t coupler = coupler_units(config, path) * e * d;
-  std::int64_t layer = n * d * e * (expert_units(dropout) + 1) + 6 * n * d;
+  std::int64_t layer = n * d * (e + 6);  // the experts' outputs, and what all experts share
   if (!in_chunks) layer += n * coupler;
   if (config.has_token_weights()) {
     // Weights before and after softplus, degrees and P of every token, with what they keep.
     layer += n * (4 * config.hypergraph.num_hyperedges() + 4 * e * e);
-  }
-  if (dropout) {
-    // softmax and its dropped copy, [B, A, T, T] an expert
-    layer += 2 * n * config.num_heads * config.max_seq_length * e;
   }
   // The loss keeps the logits of some rows twice and makes the head's gradients while all layers'
   // activations are still there.
@@ -75,8 +92,9 @@ MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t batch_siz
   estimate.gradients = counts.total() * kFloat;
   estimate.optimizer = 2 * counts.total() * kFloat;
   // In chunks, only one layer's coupler has anything at a time.
-  const std::int64_t chunk = in_chunks ? execution.chunk * coupler : 0;
-  const std::int64_t layers = (config.num_layers * layer + chunk) * kFloat;
+  const std::int64_t chunk = in_chunks ? execution.coupler_chunk * coupler : 0;
+  const std::int64_t experts = experts_bytes(config, n, execution.expert_path);
+  const std::int64_t layers = config.num_layers * (layer * kFloat + experts) + chunk * kFloat;
   estimate.activations = layers + logits;
   estimate.runtime = runtime_bytes();
   estimate.total = estimate.parameters + estimate.optimizer + estimate.runtime + layers +

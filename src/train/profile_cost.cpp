@@ -73,7 +73,9 @@ ProfiledCost product_cost(const ProfiledEvent& event) {
   const bool by_vector = b->sizes.size() == 1;
   if (!by_vector) out.push_back(b->sizes.back());
   cost.bytes += count(out) * static_cast<double>(a->item_bytes);
-  if (by_vector) cost.flops = 2.0 * count(a->sizes);  // which the profiler does not know
+  // The profiler knows neither products with a vector nor those in place.
+  if (cost.flops == 0.0)
+    cost.flops = 2.0 * count(a->sizes) * (by_vector ? 1.0 : static_cast<double>(out.back()));
   return cost;
 }
 

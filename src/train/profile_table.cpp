@@ -158,9 +158,8 @@ ProfileTable make_profile_table(const std::vector<ProfiledEvent>& events) {
   for (std::size_t i = 0; i < events.size(); ++i) {
     if (events[i].kind == ProfiledKind::device) continue;
     const auto [s, backward] = places[i];
-    const ProfiledCost cost{costs[i].flops / steps, costs[i].bytes / steps};
     ProfiledSection& section = table.sections[s];
-    section.cost += cost;
+    section.cost += costs[i];
     if (s == kOther) continue;  // its time is what remains
     (backward ? section.backward_ms : section.forward_ms) += times[i] / steps;
     placed += times[i];
@@ -169,9 +168,16 @@ ProfileTable make_profile_table(const std::vector<ProfiledEvent>& events) {
     kernel.section = section.name;
     kernel.name = name;
     kernel.backward = backward;
-    if (!is_part_of_call(events, i)) kernel.calls += 1.0 / steps;
+    if (!is_part_of_call(events, i)) kernel.calls += 1.0;
     kernel.milliseconds += times[i] / steps;
-    kernel.cost += cost;
+    kernel.cost += costs[i];
+  }
+  // Counts and sizes are added up as whole numbers, which the mean over steps then is too.
+  const auto mean = [&](ProfiledCost& cost) { cost = {cost.flops / steps, cost.bytes / steps}; };
+  for (ProfiledSection& section : table.sections) mean(section.cost);
+  for (auto& [key, kernel] : kernels) {
+    mean(kernel.cost);
+    kernel.calls /= steps;
   }
   // Kernels that run beside each other may take longer than the step.
   total = std::max(total, placed);

@@ -53,11 +53,17 @@ RunStart run_start(const TrainConfig& config) {
   return config.overwrite ? RunStart::overwrite : RunStart::fresh;
 }
 
+// Whether there is a graph, and with it a choice of how to compute it.
+bool has_path(const ModelConfig& model) {
+  return model.has_coupler_layers() &&
+         !(model.coupler_type == CouplerType::hgnn && model.hypergraph_is_empty());
+}
+
 // With verify_coupler: on the first rows of the first epoch, as a training step sees them. What is
 // to be said of it, or "" where nothing was asked for.
 std::string verify_first_batch(const TrainConfig& config, const data::Dataset& dataset,
                                const LanguageModel& model, c10::Device device) {
-  if (!config.verify_coupler || !model.config().has_coupler_layers()) return "";
+  if (!config.verify_coupler || !has_path(model.config())) return "";
   if (model.coupler_path() == CouplerPath::sequential) return "";
   const bool training = dataset.train != nullptr && !config.eval_only;
   const data::SampleSet& set = training ? *dataset.train : *dataset.eval;
@@ -69,11 +75,14 @@ std::string verify_first_batch(const TrainConfig& config, const data::Dataset& d
   const data::Batch batch = data::make_batch(set, rows, 0, count);
   if (batch.real_targets == 0) return "verify_coupler is skipped: the first batch has no target";
   const DeviceBatch tensors = to_device(batch, 0, device);
+  // The run has no log yet: until this is done its folder stays untouched.
+  make_logger(config.quiet, std::nullopt)
+      ->info("verify_coupler: comparing with coupler_path sequential on {} tokens, one by one",
+             batch.real_tokens);
   ForwardContext context;
   context.training = training;
   context.dropout_rate = config.dropout_rate;
   context.seed = seed;
-  context.sample_indices_B = tensors.sample_indices_B;
   verify_coupler(model, tensors, context);
   return fmt::format("verify_coupler: coupler_path {} agrees with sequential on {} tokens",
                      to_string(model.coupler_path()), batch.real_tokens);
@@ -99,7 +108,8 @@ Session open_session(const ParsedConfig& parsed) {
   RunLocation location = locate_run(config);
   check_init_from(config, location);
   LanguageModel model(model_config, static_cast<std::uint64_t>(config.seed), at::kFloat,
-                      device.device, {config.coupler_path, config.coupler_chunk});
+                      device.device,
+                      {config.coupler_path, config.coupler_chunk, config.expert_path});
   if (!config.init_from.empty()) {
     load_weights(config.init_from, model.parameters(), weight_notes(model_config));
   }
@@ -158,9 +168,13 @@ RunSummary summarise(const Session& session, const TrainingState& state, RunStat
   summary.tokens = state.tokens;
   summary.parameters = count_parameters(session.model_config).total();
   summary.seconds = state.seconds;
+  summary.expert_path = session.model.expert_path();
   const ModelConfig& model = session.model_config;
-  if (model.has_coupler_layers()) summary.coupler_path = session.model.coupler_path();
-  if (model.coupler_type != CouplerType::none) summary.coupler_kernels = has_own_kernels(session);
+  if (has_path(model)) summary.coupler_path = session.model.coupler_path();
+  if (model.coupler_type != CouplerType::none) {
+    const bool plain = session.model.coupler_path() == CouplerPath::sequential;
+    summary.coupler_kernels = has_own_kernels(session) && !plain;
+  }
   summary.peak_memory_bytes = peak_memory_bytes(session.device.device);
   summary.status = status;
   return summary;

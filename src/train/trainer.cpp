@@ -206,7 +206,6 @@ double Trainer::accumulate_gradients(const std::vector<data::Batch>& batches,
     if (batch.real_targets == 0) continue;
     double mark = seconds_now();
     const DeviceBatch tensors = to_device(batch, index, parts_.device);
-    context.sample_indices_B = tensors.sample_indices_B;
     // Of the mean over the targets of all micro-batches of the step.
     const at::Tensor share =
         target_loss(parts_.model, tensors, context, 1.0 / static_cast<double>(real_targets));

@@ -94,8 +94,8 @@ std::string coupler_difference(const ParameterList& parameters, const LossAndGra
     const double allowed = relative * size +
                            kRoundingErrors * rounding.at(kind_of(parameters[i].name)) +
                            kSinglePrecision * whole;
+    if (difference <= worst_excess * allowed) continue;  // also where both are zero
     const double excess = difference / allowed;
-    if (excess <= worst_excess) continue;
     worst = fmt::format("the gradient of {} differs by {:.1e} where its norm is {:.1e}",
                         parameters[i].name, difference, size);
     if (!std::isfinite(excess)) break;

@@ -36,7 +36,7 @@ TEST(TrainOptions, NamesAreFrozen) {
       "sample_ids", "sample_tokens", "temperature", "top_k", "lr_schedule", "dry_run",
       "keep_checkpoints", "save_every", "overwrite", "synthetic_data",
       // coupling operations
-      "hyperedge_weight_source", "hgnn_activation", "hgnn_residual", "coupler_path",
+      "hyperedge_weight_source", "hgnn_activation", "hgnn_residual", "expert_path", "coupler_path",
       "coupler_chunk", "verify_coupler", "profile"};
   const std::vector<std::string> names = option_names();
   EXPECT_EQ(std::set<std::string>(names.begin(), names.end()), frozen);
@@ -61,7 +61,7 @@ TEST(TrainOptions, DefaultsAreFrozen) {
       "batch_size": 32, "gradient_accumulation_steps": 1, "epochs": 8, "max_batches_per_epoch": -1,
       "max_steps": -1, "learning_rate": 5e-4, "lr_schedule": "cosine", "warmup_steps": 0,
       "weight_decay": 0.01, "grad_clip": 1.0, "seed": 42,
-      "device": "auto", "precision": "fp32", "coupler_path": "auto", "coupler_chunk": 0,
+      "device": "auto", "precision": "fp32", "expert_path": "auto", "coupler_path": "auto", "coupler_chunk": 0,
       "verify_coupler": false, "threads": 0, "deterministic": false,
       "profile": 0,
       "eval_every": 200, "eval_only": false, "dump_token_losses": null, "sample_ids": null,
@@ -306,8 +306,8 @@ TEST(TrainOptions, ChunksAreOfTheBatchedPathAndNotTiny) {
   EXPECT_EQ(
       parse({"--coupler_type", "MEAN", "--coupler_chunk", "64"}).notes,
       std::vector<std::string>{"coupler_type is MEAN, so these have no effect: coupler_chunk"});
-  EXPECT_EQ(errors_of({"--coupler_chunk", "15"}),
-            "coupler_chunk (flag) is 15; it can be 0, for all tokens at once, or at least 16");
+  EXPECT_EQ(errors_of({"--coupler_chunk", "31"}),
+            "coupler_chunk (flag) is 31; it can be 0, for all tokens at once, or at least 32");
 }
 
 TEST(TrainOptions, AProfileOfNoTrainingIsNotedOnce) {

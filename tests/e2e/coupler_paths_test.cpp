@@ -21,6 +21,7 @@ class CouplerPathsTest : public ProgramTest {
     for (std::size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i], expected[i], 1e-4) << i;
     const auto expected_events = read_events(path("runs/reference"), "coupler");
     const auto found_events = read_events(path("runs/other"), "coupler");
+    ASSERT_EQ(expected_events.size(), 101u) << "weights of every step";
     ASSERT_EQ(found_events.size(), expected_events.size());
     for (std::size_t i = 0; i < found_events.size(); ++i) {
       const Json& weights = expected_events[i].at("hyperedge_weights");
@@ -42,7 +43,8 @@ TEST_F(CouplerPathsTest, LearningCurvesAreTheSame) {
                                        {"max_steps", "100"},
                                        {"epochs", "1000"},
                                        {"dropout_rate", "0"},
-                                       {"eval_every", "0"},
+                                       {"eval_every", "1"},  // which records the weights
+                                       {"keep_checkpoints", "1"},
                                        {"num_eval_samples", "2"},
                                        {"overwrite", ""}});
       expect_success(run(flags.with({{"coupler_path", "sequential"}, {"run_name", "reference"}})));

@@ -41,5 +41,28 @@ TEST_F(PublishedRunsSlowTest, GnnSweepBaseline) {
   expect_flags_and_file_to_train_the_same(published_runs().at(4));
 }
 
+// On each path that applies, with weights that the first losses must agree on.
+TEST_F(PublishedRunsSlowTest, EveryPathTrains) {
+  for (const auto& [index, paths] :
+       {std::pair<std::size_t, std::vector<std::string>>{0, {"collapsed", "batched", "sequential"}},
+        {4, {"batched", "sequential"}}}) {
+    const PublishedRun& published = published_runs().at(index);
+    std::vector<double> first_losses;
+    for (const std::string& path_name : paths) {
+      SCOPED_TRACE(std::string(published.file) + ", " + path_name);
+      write_default_dataset(path(path_name));
+      ProcessOptions options;
+      options.folder = path(path_name);
+      std::vector<std::string> arguments = shortened(words_of(published.command));
+      arguments.insert(arguments.end(), {"--coupler_path", path_name});
+      expect_success(run(arguments, options));
+      const fs::path run_folder = path(path_name) / "checkpoints" / published.file;
+      expect_shortened_run(run_folder, published);
+      first_losses.push_back(read_series(run_folder, "step", "loss").front());
+      EXPECT_NEAR(first_losses.back(), first_losses.front(), 1e-5 * first_losses.front());
+    }
+  }
+}
+
 }  // namespace
 }  // namespace hgnn_moe::e2e

@@ -99,10 +99,10 @@ TEST_F(TrainingRecordsTest, Summary) {
   expect_success(run(flags_));
   const Json summary = read_json(run_ / "run_summary.json");
   EXPECT_EQ(keys_of(summary),
-            (std::vector<std::string>{"run_name", "data_mode", "best_eval_loss",
-                                      "best_eval_perplexity", "final_eval_loss", "steps", "tokens",
-                                      "parameters", "seconds", "tokens_per_s", "coupler_path",
-                                      "coupler_kernels", "peak_memory_bytes", "status"}));
+            (std::vector<std::string>{
+                "run_name", "data_mode", "best_eval_loss", "best_eval_perplexity",
+                "final_eval_loss", "steps", "tokens", "parameters", "seconds", "tokens_per_s",
+                "expert_path", "coupler_path", "coupler_kernels", "peak_memory_bytes", "status"}));
   EXPECT_EQ(summary.at("status"), "done");
   EXPECT_EQ(summary.at("steps"), 4);
   EXPECT_EQ(summary.at("final_eval_loss"), read_series(run_, "eval", "loss").back());

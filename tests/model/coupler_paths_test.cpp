@@ -4,6 +4,7 @@
 #include <string>
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include "tests/support/golden_model.h"
@@ -143,8 +144,11 @@ std::vector<std::pair<std::string, ModelConfig>> batched_models() {
 
 // Only the gradients of the coupler's own layers are sums over chunks; all else keeps its bits.
 TEST(CouplerChunks, KeepTheBits) {
-  const at::Tensor tokens = some_tokens(4, 10);
-  for (const auto& [name, config] : batched_models()) {
+  const at::Tensor tokens = some_tokens(10, 10);
+  const int threads_before = at::get_num_threads();
+  at::set_num_threads(2);  // products of few rows are rounded differently with several
+  for (auto& [name, config] : batched_models()) {
+    config.embed_dim = 64;
     const auto run = [&, &model_config = config](std::int64_t chunk) {
       const LanguageModel model(model_config, 3, at::kFloat, at::kCPU,
                                 {CouplerPath::batched, chunk});
@@ -152,7 +156,7 @@ TEST(CouplerChunks, KeepTheBits) {
       return std::pair(loss_and_gradients(model, tokens), model.parameters());
     };
     const auto [whole, parameters] = run(0);
-    for (const std::int64_t chunk : {16, 17, 19, 20, 30, 39, 40, 1000}) {
+    for (const std::int64_t chunk : {32, 33, 35, 41, 48, 50, 64, 99, 100, 1000}) {
       SCOPED_TRACE(::testing::Message() << name << ", chunk " << chunk);
       const auto actual = run(chunk).first;
       EXPECT_TRUE(at::equal(actual[0], whole[0])) << "loss";
@@ -162,7 +166,7 @@ TEST(CouplerChunks, KeepTheBits) {
                                parameter.find("hyperedge_weights") != std::string::npos;
         // bf16 sums are rounded to bf16 where a chunk ends.
         const bool bf16 = config.precision == Precision::bf16;
-        if (is_summed && chunk < 40) {
+        if (is_summed && chunk < 100) {
           EXPECT_TRUE(close(bf16 ? actual[i].to(at::kBFloat16) : actual[i], whole[i], 10))
               << parameter;
         } else {
@@ -171,6 +175,7 @@ TEST(CouplerChunks, KeepTheBits) {
       }
     }
   }
+  at::set_num_threads(threads_before);
 }
 
 TEST(CouplerChunks, ProbesSeeEveryToken) {
@@ -182,14 +187,13 @@ TEST(CouplerChunks, ProbesSeeEveryToken) {
       const LanguageModel model(model_config, 3, at::kDouble, at::kCPU,
                                 {CouplerPath::batched, chunk});
       GraphProbe probe;
-      probe.real_tokens_N = at::arange(40).remainder(3) != 0;
       ForwardContext context;
       context.graph_probe = &probe;
       const c10::NoGradGuard no_grad;
       model.hidden(tokens, context);
       return probe;
     };
-    const GraphProbe whole = observe(0), parts = observe(16);
+    const GraphProbe whole = observe(0), parts = observe(32);
     ASSERT_EQ(parts.layers.size(), whole.layers.size());
     for (std::size_t l = 0; l < whole.layers.size(); ++l) {
       ASSERT_EQ(parts.layers[l].mixing_EE.size(), whole.layers[l].mixing_EE.size());

@@ -73,7 +73,7 @@ struct Strategy {
 
 // No token may depend on a later one: change token t and all after it; all before stays equal to
 // the bit. The original's batching fails this from four experts (pairs) and five (triplets) on.
-void expect_causal(const ModelConfig& config, const CouplerExecution& execution) {
+void expect_causal(const ModelConfig& config, const Execution& execution) {
   const LanguageModel model(config, 5, at::kFloat, at::kCPU, execution);
   for (const NamedParameter& parameter : model.parameters()) {
     // The projection starts at zero, which would hide weights that leak.
@@ -85,7 +85,6 @@ void expect_causal(const ModelConfig& config, const CouplerExecution& execution)
     ForwardContext context;
     context.training = training;
     context.dropout_rate = 0.2;
-    context.sample_indices_B = at::arange(2, at::kLong);
     const at::Tensor before = model.hidden(tokens_BT, context);
     for (const std::int64_t t : {1, 7, 11}) {
       at::Tensor changed = tokens_BT.clone();
@@ -115,15 +114,15 @@ TEST(LanguageModel, NoTokenDependsOnALaterOne) {
       config.weight_source = strategy.weight_source;
       if (config.has_token_weights()) config.weight_param = HyperedgeWeightParam::positive;
       // As chosen by itself; all layers for all tokens, whole and in chunks; token by token.
-      for (const CouplerExecution& execution :
-           {CouplerExecution{}, CouplerExecution{CouplerPath::batched, 0},
-            CouplerExecution{CouplerPath::batched, 16},
-            CouplerExecution{CouplerPath::sequential, 0}}) {
-        if (execution.path == CouplerPath::sequential && experts > 4) continue;
+      for (const Execution& execution :
+           {Execution{}, Execution{CouplerPath::batched, 0}, Execution{CouplerPath::batched, 32},
+            Execution{CouplerPath::sequential, 0}}) {
+        if (execution.coupler_path == CouplerPath::sequential && experts > 4) continue;
         SCOPED_TRACE(fmt::format("{}, {} experts, {}, chunk {}", strategy.name, experts,
-                                 to_string(execution.path), execution.chunk));
+                                 to_string(execution.coupler_path), execution.coupler_chunk));
         expect_causal(config, execution);
-        if (strategy.type != CouplerType::hgnn || execution.path != CouplerPath::batched) continue;
+        if (strategy.type != CouplerType::hgnn || execution.coupler_path != CouplerPath::batched)
+          continue;
         ModelConfig curved = config;
         curved.activation = HgnnActivation::gelu;
         curved.residual = true;
@@ -142,7 +141,6 @@ TEST(LanguageModel, PaddingDoesNotChangeRealTokens) {
   ForwardContext context;
   context.training = true;
   context.dropout_rate = 0.3;
-  context.sample_indices_B = at::arange(2, at::kLong);
   EXPECT_TRUE(close(model.hidden(padded_BT, context).narrow(1, 0, 5),
                     model.hidden(tokens_BT, context), 1e3));
 }

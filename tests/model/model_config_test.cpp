@@ -98,6 +98,31 @@ TEST(ModelConfig, NoOpGraphsAreRecognised) {
   EXPECT_EQ(reason(), "");
 }
 
+TEST(ModelConfig, NoOpHypergraphsOfFilesAreRecognised) {
+  ModelConfig config;
+  config.coupler_type = CouplerType::hgnn;
+  config.num_experts = 4;
+  const std::vector<std::vector<std::int64_t>> ring{{0, 1}, {1, 2}, {2, 3}, {0, 3}},
+      partition{{0, 2}, {1, 3}}, alone{{0}, {1}, {2}, {3}}, path{{0, 1}, {1, 2}, {2, 3}};
+  const auto is_no_op = [&](const auto& hyperedges, ops::Weighting weighting, bool learnable) {
+    config.hypergraph = {4, hyperedges};
+    config.weighting = weighting;
+    config.learnable_weights = learnable;
+    return !no_op_reason(config).empty();
+  };
+  for (const auto& hyperedges : {ring, partition, alone}) {
+    EXPECT_TRUE(is_no_op(hyperedges, ops::Weighting::pyg, false));
+    EXPECT_FALSE(is_no_op(hyperedges, ops::Weighting::pyg, true));
+  }
+  EXPECT_TRUE(is_no_op(partition, ops::Weighting::paper, true));
+  EXPECT_TRUE(is_no_op(alone, ops::Weighting::paper, true));
+  EXPECT_FALSE(is_no_op(ring, ops::Weighting::paper, true));
+  EXPECT_FALSE(is_no_op(path, ops::Weighting::pyg, false)) << "its ends count less";
+  EXPECT_FALSE(
+      is_no_op(std::vector<std::vector<std::int64_t>>{{0, 1, 2}}, ops::Weighting::pyg, false))
+      << "an isolated expert is lost";
+}
+
 TEST(ModelConfig, OddHypergraphsAreNoted) {
   ModelConfig config;
   config.coupler_type = CouplerType::hgnn;
@@ -108,7 +133,7 @@ TEST(ModelConfig, OddHypergraphsAreNoted) {
   EXPECT_NE(notes[0].find("without experts do nothing: 1 of them, the first is 1"),
             std::string::npos);
   EXPECT_NE(notes[1].find("the first is 3"), std::string::npos) << notes[1];
-  EXPECT_NE(notes[2].find("experts 3, 4 are in no hyperedge"), std::string::npos) << notes[2];
+  EXPECT_NE(notes[2].find("experts in no hyperedge: 3, 4;"), std::string::npos) << notes[2];
   config.hypergraph = ops::complete_uniform_hypergraph(5, 2);
   EXPECT_TRUE(hypergraph_notes(config).empty());
 }

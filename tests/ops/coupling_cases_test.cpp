@@ -235,7 +235,6 @@ TEST_P(CouplingCases, GnnMessage) {
 INSTANTIATE_TEST_SUITE_P(Types, CouplingCases, ::testing::ValuesIn(kTypes),
                          [](const auto& info) { return std::string(c10::toString(info.param)); });
 
-// Every pair of values that the limits allow is in some case.
 // Gradients that are sums over tokens are added in an order that the shape alone decides.
 TEST(CouplingOperations, TheNumberOfThreadsChangesNoBit) {
   const std::int64_t n = 3001, e = 4, d = 40;

@@ -8,7 +8,7 @@
 
 #define HGNN_MOE_ISA baseline
 #include "src/ops/cpu/exponential.h"
-#include "src/ops/cpu/philox_words.h"
+#include "src/ops/cpu/philox.h"
 
 #include "hgnn_moe/base/philox.h"
 

@@ -194,10 +194,37 @@ class DispatcherTest(unittest.TestCase):
             "a second time": lambda: ops.incidence_csr(
                 torch.tensor([[1, 1], [0, 0]]), EXPERTS, 1
             ),
+            "weights have the shape .2.": lambda: ops.mixing_matrix(*csr, torch.ones(2), "pyg"),
+            "theta has the shape .4, 4.": lambda: ops.hypergraph_conv(
+                x, *csr, torch.ones(4), "pyg", torch.ones(4, 4), None
+            ),
+            "a theta is Double": lambda: ops.collapsed_hypergraph(
+                x,
+                torch.ones(EXPERTS, EXPERTS),
+                [torch.ones(DIM, DIM, dtype=torch.float64)],
+                [torch.ones(DIM)],
+                None,
+                None,
+            ),
+            "message has the shape": lambda: ops.gnn_update(
+                x,
+                x[1:],
+                torch.ones(DIM, DIM),
+                torch.ones(DIM),
+                torch.ones(DIM, DIM),
+                torch.ones(DIM),
+            ),
             "it needs a floating type": lambda: ops.expert_mix(torch.ones(3, 5), x.long()),
         }.items():
             with self.subTest(message), self.assertRaisesRegex(ValueError, message):
                 call()
+
+    def test_second_derivatives_are_refused(self) -> None:
+        x = torch.randn(TOKENS, EXPERTS, DIM, requires_grad=True)
+        mixing = torch.randn(EXPERTS, EXPERTS, requires_grad=True)
+        y = torch.ops.hgnn_moe.expert_mix(mixing, x)
+        with self.assertRaisesRegex(NotImplementedError, "differentiated once"):
+            torch.autograd.grad(y.sum(), (mixing, x), create_graph=True)
 
 
 if __name__ == "__main__":

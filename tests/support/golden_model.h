@@ -61,14 +61,23 @@ inline void copy_golden_parameters(const GoldenFile& golden, const LanguageModel
 // Mean cross entropy of the next token over the real targets of padded rows [B, T].
 inline at::Tensor next_token_loss(const LanguageModel& model, const at::Tensor& tokens_BT,
                                   const at::Tensor& lengths_B, const ForwardContext& context) {
-  const auto last = tokens_BT.size(1) - 1;
-  const at::Tensor hidden_BTD = model.hidden(tokens_BT, context).narrow(1, 0, last);
-  const at::Tensor real_BT = at::arange(1, last + 1, at::kLong).lt(lengths_B.view({-1, 1}));
-  const at::Tensor real_K = real_BT.flatten().nonzero().squeeze(1);
-  const at::Tensor targets_BT = tokens_BT.narrow(1, 1, last);
-  return model.loss(hidden_BTD.flatten(0, 1).index_select(0, real_K),
-                    targets_BT.flatten().index_select(0, real_K),
-                    1.0 / static_cast<double>(real_K.size(0)));
+  std::vector<std::int64_t> lengths, indices, positions, targets;
+  std::int64_t first = 0;  // of the sample among the real tokens
+  for (std::int64_t b = 0; b < tokens_BT.size(0); ++b) {
+    const auto length = lengths_B[b].item<std::int64_t>();
+    for (std::int64_t t = 0; t + 1 < length; ++t) {
+      positions.push_back(first + t);
+      targets.push_back(tokens_BT[b][t + 1].item<std::int64_t>());
+    }
+    lengths.push_back(length);
+    indices.push_back(b);
+    first += length;
+  }
+  const auto samples = ops::make_packed_samples(lengths, indices, tokens_BT.device());
+  const at::Tensor hidden_ND = model.hidden(ops::pack_padded(tokens_BT, samples), samples, context);
+  return model.loss(hidden_ND.index_select(0, at::tensor(positions, tokens_BT.options())),
+                    at::tensor(targets, tokens_BT.options()),
+                    1.0 / static_cast<double>(targets.size()));
 }
 
 }  // namespace hgnn_moe::testing

@@ -70,13 +70,17 @@ std::vector<at::Tensor> gradients(
     const std::vector<at::Tensor>& inputs, const at::Tensor& cotangent) {
   std::vector<at::Tensor> leaves;
   for (const at::Tensor& input : inputs) {
-    leaves.push_back(input.detach().clone().set_requires_grad(true));
+    // The same memory, so that strides and alignment are those of the caller.
+    leaves.push_back(input.detach().set_requires_grad(true));
   }
-  const at::Tensor objective = (f(leaves) * cotangent).sum();
-  if (objective.requires_grad()) objective.backward();
-  std::vector<at::Tensor> result;
-  for (const at::Tensor& leaf : leaves) {
-    result.push_back(leaf.grad().defined() ? leaf.grad() : at::zeros_like(leaf));
+  const at::Tensor output = f(leaves);
+  std::vector<at::Tensor> result(leaves.size());
+  if (output.requires_grad()) {
+    result = torch::autograd::grad({output}, leaves, {cotangent}, /*retain_graph=*/false,
+                                   /*create_graph=*/false, /*allow_unused=*/true);
+  }
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
+    if (!result[i].defined()) result[i] = at::zeros_like(leaves[i]);
   }
   return result;
 }

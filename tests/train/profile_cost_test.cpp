@@ -31,7 +31,11 @@ TEST(ProfileCost, ProductsHaveTheProfilersFlops) {
   EXPECT_DOUBLE_EQ(cost("aten::mm", {tensor({10, 20}, 2), tensor({20, 30}, 2)}).bytes, 2.0 * 1100);
 }
 
-TEST(ProfileCost, AMatrixTimesAVectorIsCounted) {
+// PyTorch's profiler gives no FLOP for them.
+TEST(ProfileCost, ProductsInPlaceAndWithAVectorAreCounted) {
+  const ProfiledCost in_place =
+      cost("aten::addmm_", {tensor({10, 30}), tensor({10, 20}), tensor({20, 30})});
+  EXPECT_DOUBLE_EQ(in_place.flops, 2.0 * 10 * 20 * 30);
   const ProfiledCost mv = cost("aten::addmv_", {tensor({7}), tensor({7, 5}), tensor({5})});
   EXPECT_DOUBLE_EQ(mv.flops, 2.0 * 35);
   EXPECT_DOUBLE_EQ(mv.bytes, 4.0 * (7 + 35 + 5 + 7));

@@ -16,13 +16,15 @@ enum class HyperedgeWeightSource { shared, token };
 enum class HgnnActivation { none, gelu };
 // How a coupler is computed, see docs/model.md; automatic is the fastest that applies.
 enum class CouplerPath { automatic, collapsed, batched, sequential };
+// How experts are computed: all of a layer in fused operations, or one after the other.
+enum class ExpertPath { automatic, fused, reference };
 enum class SampleMode { lines, packed };
 enum class Precision { fp32, bf16 };
 enum class LrSchedule { cosine, linear, constant, wsd };
 enum class Compat { none, original };
 
 // Of coupler_chunk: so that no product has so few rows that it is rounded in another way.
-inline constexpr std::int64_t kSmallestCouplerChunk = 16;
+inline constexpr std::int64_t kSmallestCouplerChunk = 32;
 
 struct TrainConfig {
   // Model
@@ -72,6 +74,7 @@ struct TrainConfig {
   // Machine
   std::string device = "auto";
   Precision precision = Precision::fp32;
+  ExpertPath expert_path = ExpertPath::automatic;
   CouplerPath coupler_path = CouplerPath::automatic;
   std::int64_t coupler_chunk = 0;
   bool verify_coupler = false;
@@ -128,6 +131,7 @@ const std::vector<std::string>& names_of(HyperedgeWeightParam);
 const std::vector<std::string>& names_of(HyperedgeWeightSource);
 const std::vector<std::string>& names_of(HgnnActivation);
 const std::vector<std::string>& names_of(CouplerPath);
+const std::vector<std::string>& names_of(ExpertPath);
 const std::vector<std::string>& names_of(SampleMode);
 const std::vector<std::string>& names_of(Precision);
 const std::vector<std::string>& names_of(LrSchedule);

@@ -8,22 +8,12 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "hgnn_moe/model/execution.h"
 #include "hgnn_moe/model/forward_context.h"
 #include "hgnn_moe/model/model_config.h"
 #include "hgnn_moe/model/parameter_store.h"
 
 namespace hgnn_moe {
-
-// How a coupler is computed; no value of it changes what it computes.
-struct CouplerExecution {
-  CouplerPath path = CouplerPath::automatic;
-  std::int64_t chunk = 0;  // tokens at a time on the batched path; 0: all
-};
-
-// What CouplerPath::automatic stands for: collapsed where the model allows it, else batched. The
-// others stand for themselves; collapsed where it does not apply is an assertion. Batched where the
-// model has no coupler layers, and so nothing to choose.
-CouplerPath resolve_path(const ModelConfig& config, CouplerPath path);
 
 // What a coupler can say of its graph without data; matrices [E, E] and vectors [M] in float64
 // on the CPU, one entry a coupler layer where layers differ.
@@ -49,6 +39,6 @@ class Coupler {
 // "model_layers.0.coupler". Not for CouplerType::none, which has none.
 std::unique_ptr<Coupler> make_coupler(ParameterStore& store, const std::string& name,
                                       const ModelConfig& config, std::int64_t layer,
-                                      const CouplerExecution& execution);
+                                      const Execution& execution);
 
 }  // namespace hgnn_moe

@@ -18,12 +18,23 @@ class Expert {
   Expert(ParameterStore& store, const std::string& name, const ModelConfig& config,
          std::int64_t layer, std::int64_t index);
 
-  // x_BTD [B, T, D] to [B, T, D].
-  at::Tensor forward(const at::Tensor& x_BTD, const ForwardContext& context) const;
+  // x_BTD [B, T, D], padded on the right, to [B, T, D]; sample_indices_B [B] int64 is the index of
+  // each row in the global step.
+  at::Tensor forward(const at::Tensor& x_BTD, const at::Tensor& sample_indices_B,
+                     const ForwardContext& context) const;
+
+  const Linear& in_projection() const { return in_projection_; }
+  const Linear& out_projection() const { return out_projection_; }
+  const LayerNorm& norm1() const { return norm1_; }
+  const LayerNorm& norm2() const { return norm2_; }
+  const Linear& expand() const { return expand_; }
+  const Linear& contract() const { return contract_; }
 
  private:
-  at::Tensor attend(const at::Tensor& x_BTD, const ForwardContext& context) const;
-  at::Tensor feed_forward(const at::Tensor& x_BTD, const ForwardContext& context) const;
+  at::Tensor attend(const at::Tensor& x_BTD, const at::Tensor& sample_indices_B,
+                    const ForwardContext& context) const;
+  at::Tensor feed_forward(const at::Tensor& x_BTD, const at::Tensor& sample_indices_B,
+                          const ForwardContext& context) const;
 
   std::int64_t num_heads_, layer_, index_;
   Linear in_projection_, out_projection_;

@@ -19,10 +19,13 @@ class LanguageModel {
   // Parameters are made in published order and initialised from `seed`; `type` is kFloat, or
   // kDouble where tests compare with references.
   LanguageModel(const ModelConfig& config, std::uint64_t seed, at::ScalarType type,
-                at::Device device, const CouplerExecution& execution = {});
+                at::Device device, const Execution& execution = {});
 
-  // tokens_BT [B, T'] int64, T' <= T. Returns the normalised output [B, T', D]. Rows of padding
-  // hold values that mean nothing.
+  // tokens_N [N] int64, the tokens of `samples`, none longer than T. Returns the normalised output
+  // [N, D].
+  at::Tensor hidden(const at::Tensor& tokens_N, const ops::PackedSamples& samples,
+                    const ForwardContext& context) const;
+  // tokens_BT [B, T'] of the samples 0 to B - 1, all of length T'. Returns [B, T', D].
   at::Tensor hidden(const at::Tensor& tokens_BT, const ForwardContext& context) const;
 
   // hidden [..., D] to logits [..., V].
@@ -35,18 +38,20 @@ class LanguageModel {
   at::Tensor losses(const at::Tensor& hidden_KD, const at::Tensor& targets_K) const;
 
   const ModelConfig& config() const { return config_; }
-  // How its couplers are computed, automatic resolved.
-  CouplerPath coupler_path() const { return execution_.path; }
+  // How it is computed, automatic resolved.
+  CouplerPath coupler_path() const { return execution_.coupler_path; }
+  ExpertPath expert_path() const { return execution_.expert_path; }
   const ParameterList& parameters() const { return store_.list(); }
   const std::vector<MoeLayer>& layers() const { return layers_; }
 
  private:
-  at::Tensor embed(const at::Tensor& tokens_BT, const ForwardContext& context) const;
+  at::Tensor embed(const at::Tensor& tokens_N, const ops::PackedSamples& samples,
+                   const ForwardContext& context) const;
   ops::LinearCrossEntropyInputs head(const at::Tensor& hidden_KD,
                                      const at::Tensor& targets_K) const;
 
   ModelConfig config_;
-  CouplerExecution execution_;
+  Execution execution_;
   ParameterStore store_;
   at::Tensor token_emb_VD_, pos_emb_TD_;
   std::vector<MoeLayer> layers_;

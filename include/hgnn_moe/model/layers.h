@@ -14,7 +14,7 @@ namespace hgnn_moe {
 inline constexpr double kLayerNormEpsilon = 1e-5;
 inline constexpr double kWeightDeviation = 0.02;  // of every normal(0, 0.02) initial value
 
-// Of matrix products whose factors are of `type`.
+// Of matrix products whose factors are of `type`; bf16 is for fp32 alone, float64 for references.
 at::ScalarType product_type(Precision precision, at::ScalarType type);
 
 // y = x W^T + b; in bf16 the product alone is bf16, input and output keep x's type.

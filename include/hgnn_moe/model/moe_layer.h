@@ -3,10 +3,9 @@
 
 #include <cstdint>
 #include <memory>
-#include <vector>
 
 #include "hgnn_moe/model/coupler.h"
-#include "hgnn_moe/model/expert.h"
+#include "hgnn_moe/model/expert_stack.h"
 
 namespace hgnn_moe {
 
@@ -14,18 +13,16 @@ namespace hgnn_moe {
 class MoeLayer {
  public:
   MoeLayer(ParameterStore& store, const ModelConfig& config, std::int64_t layer,
-           const CouplerExecution& execution);
+           const Execution& execution);
 
-  // x_BTD [B, T, D] to [B, T, D].
-  at::Tensor forward(const at::Tensor& x_BTD, const ForwardContext& context) const;
+  // x_ND [N, D] to [N, D], the tokens of `samples`.
+  at::Tensor forward(const at::Tensor& x_ND, const ops::PackedSamples& samples,
+                     const ForwardContext& context) const;
 
   const Coupler* coupler() const { return coupler_.get(); }  // null for CouplerType::none
 
  private:
-  // [B, T, E, D], the experts' outputs side by side.
-  at::Tensor run_experts(const at::Tensor& x_BTD, const ForwardContext& context) const;
-
-  std::vector<Expert> experts_;
+  ExpertStack experts_;
   std::unique_ptr<Coupler> coupler_;
 };
 

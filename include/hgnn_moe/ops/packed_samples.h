@@ -15,6 +15,7 @@ struct PackedSamples {
   at::Tensor samples_N;    // int64 [N], on the device: index in the global step of each token's
                            // sample, word 2 of the dropout counters
   std::int64_t max_length = 0;
+  at::Tensor sample_indices_B;  // int64 [B], on the device: that index of each sample
 
   std::int64_t num_samples() const { return offsets_B1.size(0) - 1; }
   std::int64_t num_tokens() const { return positions_N.size(0); }

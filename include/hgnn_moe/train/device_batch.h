@@ -12,10 +12,9 @@
 namespace hgnn_moe {
 
 struct DeviceBatch {
-  at::Tensor tokens_BT;           // [B, T'] int64
-  at::Tensor lengths_B;           // [B] int64
-  at::Tensor sample_indices_B;    // [B] int64: index of each row in the global step
-  at::Tensor target_positions_K;  // [K] int64 into the flattened [B T'], ascending
+  at::Tensor tokens_N;            // [N] int64, the real tokens
+  ops::PackedSamples samples;     // whose they are
+  at::Tensor target_positions_K;  // [K] int64 in [0, N), ascending
   at::Tensor targets_K;           // [K] int64
 };
 

@@ -18,9 +18,10 @@ struct MemoryEstimate {
   std::int64_t total = 0;
 };
 
-// Bytes at the peak of a step with full micro-batches of batch_size samples of T tokens, couplers
-// computed as `execution` says. The sequential path is estimated as the batched one.
+// Bytes at the peak of a step with full micro-batches of batch_size samples of T tokens, computed
+// as `execution` says, whose expert_path is resolved. The sequential path is estimated as the
+// batched one.
 MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t batch_size,
-                               const CouplerExecution& execution);
+                               const Execution& execution);
 
 }  // namespace hgnn_moe

@@ -37,7 +37,8 @@ struct RunSummary {
   std::int64_t steps = 0;
   std::int64_t tokens = 0;  // real inputs, over all resumes
   std::int64_t parameters = 0;
-  double seconds = 0.0;                     // training, over all resumes
+  double seconds = 0.0;                            // training, over all resumes
+  ExpertPath expert_path = ExpertPath::automatic;  // the resolved one
   std::optional<CouplerPath> coupler_path;  // the resolved one, where the couplers have layers
   std::optional<bool> coupler_kernels;      // whether ours, else plain ATen; none without couplers
   std::int64_t peak_memory_bytes = 0;

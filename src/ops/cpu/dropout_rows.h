@@ -7,9 +7,6 @@
 
 namespace hgnn_moe::ops::HGNN_MOE_ISA {
 
-// Elements that one call of PhiloxRow::words serves.
-inline constexpr std::int64_t kGroup = 4 * kBlocksAtOnce;
-
 // Vector number i of a group, zero where its words are below the threshold.
 inline Floats zero_below(const Words* words, int i, std::uint32_t threshold, Floats v) {
   return words[i] >= threshold ? v : Floats{};
@@ -50,15 +47,16 @@ inline void for_each_kept(const RowDropout& dropout, std::int64_t n, std::int64_
   if constexpr (!kDrop) {
     for_each_vector<Compute>(dim, [&](std::int64_t d, auto lanes) { f(d, lanes, KeepAll{}); });
   } else {
-    const PhiloxRow row(dropout.keys[e], static_cast<std::uint32_t>(dropout.positions[n]),
-                        static_cast<std::uint32_t>(dropout.samples[n]));
+    const PhiloxRow row(dropout.keys[e],
+                        RowCounter{static_cast<std::uint32_t>(dropout.positions[n]),
+                                   static_cast<std::uint32_t>(dropout.samples[n]), 0});
     Words words[4];
     Keep<Compute> keep{words, 0, dropout.threshold, static_cast<Compute>(dropout.scale)};
     std::int64_t first = 0;
-    for (; first + kGroup <= dim; first += kGroup) {
+    for (; first + kWordsAtOnce <= dim; first += kWordsAtOnce) {
       row.words(static_cast<std::uint32_t>(first / 4), words);
 #pragma GCC unroll 8
-      for (int i = 0; i < kGroup / kLanes<Compute>; ++i) {
+      for (int i = 0; i < kWordsAtOnce / kLanes<Compute>; ++i) {
         keep.i = i;
         f(first + i * kLanes<Compute>, AllLanes{}, keep);
       }

@@ -4,7 +4,7 @@
 #include "packed_attention_kernel.h"
 
 #include "exponential.h"
-#include "philox_words.h"
+#include "philox.h"
 #include "rows.h"
 #include "tiles.h"
 

@@ -21,13 +21,14 @@ struct PackedAttentionArguments {
 };
 
 // In the type that is computed with: elements of the workspace of one thread, for samples of at
-// most so many tokens; enough for every instruction set.
-inline constexpr std::int64_t packed_attention_workspace(std::int64_t max_length,
+// most so many tokens; enough for every instruction set. Static, so that the linker cannot give
+// callers the copy that was compiled for AVX-512.
+static constexpr std::int64_t packed_attention_workspace(std::int64_t max_length,
                                                          std::int64_t dim) {
   // Tokens are padded to 32, features to 16 at most. Five matrices of all tokens, three of a block
-  // of 32 queries, the scores of such a block twice, and one row of random words.
+  // of 32 queries, the scores of such a block twice, and one row of random words, 64 at a time.
   const std::int64_t tokens = (max_length + 31) / 32 * 32, padded_dim = (dim + 15) / 16 * 16;
-  return (5 * tokens + 3 * 32) * padded_dim + (2 * 32 + 1) * tokens;
+  return (5 * tokens + 3 * 32) * padded_dim + (2 * 32 + 1) * tokens + 32;
 }
 
 // One unit of work is a sample, under one head of one expert: units are numbered

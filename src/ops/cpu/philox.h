@@ -1,4 +1,5 @@
-// hgnn_moe/base/philox.h for several blocks side by side.
+// The numbers of hgnn_moe/base/philox.h, whose inline code may not be compiled here, for several
+// blocks side by side.
 #pragma once
 
 #include "vector.h"
@@ -9,10 +10,8 @@
 
 namespace hgnn_moe::ops::HGNN_MOE_ISA {
 
-// A block a lane. Words stand in the lower halves; what is above them is left as it falls, because
-// products do not read it.
-typedef std::uint64_t LongWords __attribute__((vector_size(kVectorBytes)));
-
+// A block a lane of LongWords. Words stand in the lower halves; what is above them is left as it
+// falls, because products do not read it.
 inline constexpr int kBlocksOfVector = kVectorBytes / 8;
 inline constexpr int kBlocksAtOnce = 2 * kBlocksOfVector;
 
@@ -49,17 +48,23 @@ inline Words even_lanes(LongWords a, LongWords b) { return (Words)LongWords{a[0]
 inline Words odd_lanes(LongWords a, LongWords b) { return (Words)LongWords{a[1], b[1]}; }
 #endif
 
-// The blocks {b, position, sample, 0} of one key. In the first round one of the two products is the
-// same for all b, and in the second the other: the constructor computes them.
+// Counter words 1 to 3 of a row; word 0 counts blocks of four features.
+struct RowCounter {
+  std::uint32_t position, sample, head;
+};
+
+// The blocks of one row under one key. In the first round one of the two products is the same for
+// all of them, and in the second the other: the constructor computes them.
 class PhiloxRow {
  public:
-  PhiloxRow(std::uint64_t key, std::uint32_t position, std::uint32_t sample) {
+  PhiloxRow(std::uint64_t key, const RowCounter& row) {
     for (std::uint32_t round = 0; round < kRounds; ++round) {
       key0_[round] = low(key) + round * 0x9E3779B9u;
       key1_[round] = high(key) + round * 0xBB67AE85u;
     }
-    const std::uint64_t product1 = kMultiplier1 * sample;
-    const std::uint64_t product0 = kMultiplier0 * low(high(product1) ^ position ^ key0_[0]);
+    const std::uint64_t product1 = kMultiplier1 * row.sample;
+    const std::uint64_t product0 = kMultiplier0 * low(high(product1) ^ row.position ^ key0_[0]);
+    first_key1_ = key1_[0] ^ row.head;
     word0_ = low(product1) ^ key0_[1];
     word2_ = high(product0) ^ key1_[1];
     word3_ = low(product0);
@@ -74,7 +79,8 @@ class PhiloxRow {
     for (int i = 0; i < 2; ++i) {
       const LongWords block = order_ + (first + i * kBlocksOfVector);
       const LongWords product0 = multiply_words(block, splat(kMultiplier0));
-      const LongWords product1 = multiply_words((product0 >> 32) ^ key1_[0], splat(kMultiplier1));
+      const LongWords product1 =
+          multiply_words((product0 >> 32) ^ first_key1_, splat(kMultiplier1));
       word0[i] = (product1 >> 32) ^ word0_;
       word1[i] = product1;
       word2[i] = product0 ^ word2_;
@@ -111,7 +117,23 @@ class PhiloxRow {
 
   LongWords order_ = {};
   std::uint64_t key0_[kRounds], key1_[kRounds];
+  std::uint64_t first_key1_;             // of the first round, with the counter's last word
   std::uint64_t word0_, word2_, word3_;  // what all blocks share in the second round
 };
+
+// Words that are drawn at once.
+inline constexpr std::int64_t kWordsAtOnce = 4 * kBlocksAtOnce;
+
+// words[f] = word f % 4 of block f / 4 of the row for f < count, rounded up to a multiple of
+// kWordsAtOnce.
+inline void philox_words(std::uint64_t key, const RowCounter& row, std::int64_t count,
+                         std::uint32_t* words) {
+  const PhiloxRow blocks(key, row);
+  for (std::int64_t f = 0; f < count; f += kWordsAtOnce) {
+    Words group[4];
+    blocks.words(static_cast<std::uint32_t>(f / 4), group);
+    std::memcpy(words + f, group, sizeof group);
+  }
+}
 
 }  // namespace hgnn_moe::ops::HGNN_MOE_ISA

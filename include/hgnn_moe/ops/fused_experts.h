@@ -1,0 +1,43 @@
+// All experts of a layer in one operation: E pre-norm transformer blocks on the same packed tokens.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "hgnn_moe/ops/packed_samples.h"
+
+namespace hgnn_moe::ops {
+
+// One kind of parameter of all experts.
+struct ExpertParameter {
+  at::Tensor all;                   // [E, ...], contiguous
+  std::vector<at::Tensor> experts;  // E leaves of the autograd graph, the rows of `all`
+};
+
+struct ExpertWeights {
+  ExpertParameter qkv_weight, qkv_bias;            // [E, 3D, D] (rows q, k, v), [E, 3D]
+  ExpertParameter out_weight, out_bias;            // [E, D, D], [E, D]
+  ExpertParameter norm1_weight, norm1_bias;        // [E, D] each
+  ExpertParameter norm2_weight, norm2_bias;        // [E, D] each
+  ExpertParameter expand_weight, expand_bias;      // [E, F, D], [E, F]; F = 4D
+  ExpertParameter contract_weight, contract_bias;  // [E, D, F], [E, D]
+};
+
+// Streams of dropout, one an expert: see counter_dropout.
+struct ExpertStreams {
+  double rate = 0.0;  // 0: the keys are not read
+  std::vector<std::uint64_t> attention, hidden, output;
+};
+
+// x_ND [N, D] to [N, E, D]: h = x + attention(norm1(x)), out = h + ffn(norm2(h)) of every expert,
+// as model/expert.h has it. Normalisation, softmax, residuals and all sums keep x's type; products,
+// and what passes between them, are of `products`: x's type, or bfloat16 beside float32. norm1 is
+// applied once: its weight and bias are folded into the projections to queries, keys and values,
+// which are one product for all experts. Differentiable in x and in the experts' leaves.
+at::Tensor fused_experts(const at::Tensor& x_ND, const ExpertWeights& weights,
+                         std::int64_t num_heads, const PackedSamples& samples,
+                         const ExpertStreams& streams, at::ScalarType products);
+
+}  // namespace hgnn_moe::ops

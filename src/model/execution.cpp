@@ -1,0 +1,22 @@
+#include "hgnn_moe/model/execution.h"
+
+#include "hgnn_moe/base/error.h"
+
+namespace hgnn_moe {
+
+CouplerPath resolve_path(const ModelConfig& config, CouplerPath path) {
+  if (!config.has_coupler_layers()) return CouplerPath::batched;
+  if (path == CouplerPath::automatic) {
+    return config.can_collapse() ? CouplerPath::collapsed : CouplerPath::batched;
+  }
+  HGNN_MOE_ASSERT(path != CouplerPath::collapsed || config.can_collapse(),
+                  "a coupler of type {} cannot collapse", to_string(config.coupler_type));
+  return path;
+}
+
+ExpertPath resolve_path(ExpertPath path, c10::Device device) {
+  if (path != ExpertPath::automatic) return path;
+  return device.is_cpu() ? ExpertPath::fused : ExpertPath::reference;
+}
+
+}  // namespace hgnn_moe
