@@ -6,7 +6,7 @@ python bench/render_performance.py [--check] [--results FOLDER] [--page FILE]
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 import json
 from pathlib import Path
 import sys
@@ -15,59 +15,77 @@ from typing import Any
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
+from common import tables as common_tables  # noqa: E402
+from coupler import tables as coupler_tables  # noqa: E402
 from hgnn_tools.errors import EXIT_DATA, UserError, run_script  # noqa: E402
-import performance_tables as tables  # noqa: E402
+from step import tables as step_tables  # noqa: E402
 
-BEGIN, END = "<!-- coupler results: begin -->", "<!-- coupler results: end -->"
 Results = Mapping[str, Any]
 
 
-def section(results: Results) -> list[str]:
-    """Everything about one device."""
-    machine, versions = results["machine"], results["versions"]
+def coupler_section(results: Results) -> list[str]:
+    """Everything about one device's couplers."""
     groups = results["groups"]
 
     def of_kind(kind: str) -> list[Mapping[str, Any]]:
         return [g for g in groups if g["kind"] == kind]
 
-    threads = "" if machine["kind"] == "gpu" else f", threads: {machine['threads']}"
-    lines = [
-        f"### {machine['device']}{threads}",
-        "",
-        f"`{results['command']}` on {results['started'][:10]} at commit `{results['commit']}`;"
-        f" torch {versions['torch']}, torch_geometric {versions['torch_geometric']}, Python"
-        f" {versions['python']}; instruction sets: {', '.join(machine['instruction_sets'])}.",
-        "",
-    ]
-    if results["ours"] != "measured":
-        lines += [f"Our side is missing: {results['ours']}.", ""]
+    tables = coupler_tables
+    lines = common_tables.heading(results)
     lines += ["#### Whole couplers", "", *tables.coupler_tables(of_kind("coupler"))]
     lines += tables.precision_table(of_kind("precision"))
     lines += ["#### Bare operations", "", *tables.operation_tables(of_kind("operations"))]
     lines += ["#### Targets", "", *tables.target_tables(results["targets"])]
-    return lines + tables.slow_peers(results["peer_checks"])
+    return lines + common_tables.slow_peers(results["peer_checks"])
 
 
-def render(all_results: list[Results]) -> str:
+def step_section(results: Results) -> list[str]:
+    """Everything about one device's training steps, or about their growth."""
+    tables = step_tables.scale_tables if results["benchmark"] == "step_scale" else (
+        step_tables.step_tables
+    )
+    lines = [*common_tables.heading(results), *tables(results["groups"])]
+    lines += ["#### Targets", "", *step_tables.target_list(results["targets"])]
+    if results["benchmark"] == "step":
+        lines += common_tables.slow_peers(results["peer_checks"])
+    return lines
+
+
+# By the name that the page's markers, the files and `scripts/bench.sh` have in common; the command
+# is what to run where there are no results.
+SECTIONS: dict[str, tuple[Callable[[Results], list[str]], str]] = {
+    "step": (step_section, "scripts/bench.sh step"),
+    "step_scale": (step_section, "scripts/bench.sh step --scale"),
+    "coupler": (coupler_section, "scripts/bench.sh coupler"),
+}
+
+
+def markers(name: str) -> tuple[str, str]:
+    return f"<!-- {name} results: begin -->", f"<!-- {name} results: end -->"
+
+
+def render(name: str, all_results: list[Results]) -> str:
     """What stands between the markers."""
+    section, command = SECTIONS[name]
     if not all_results:
-        return "No results yet: run `scripts/bench.sh coupler`.\n"
+        return f"No results yet: run `{command}`.\n"
     ordered = sorted(all_results, key=lambda r: (r["machine"]["kind"], r["machine"]["device"]))
     lines = [line for results in ordered for line in section(results)]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def replace_between_markers(page: str, content: str) -> str:
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise UserError(f"the page has no '{BEGIN}' with '{END}' after it: add both", EXIT_DATA)
-    return f"{before}{BEGIN}\n\n{content}\n{END}{after}"
+def replace_between_markers(page: str, name: str, content: str) -> str:
+    begin, end = markers(name)
+    before, found, rest = page.partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not found or not found_end:
+        raise UserError(f"the page has no '{begin}' with '{end}' after it: add both", EXIT_DATA)
+    return f"{before}{begin}\n\n{content}\n{end}{after}"
 
 
-def read_results(folder: Path) -> list[Results]:
+def read_results(folder: Path, name: str) -> list[Results]:
     results = []
-    for path in sorted(folder.glob("coupler-*.json")):
+    for path in sorted(folder.glob(f"{name}-*.json")):
         try:
             results.append(json.loads(path.read_text(encoding="utf-8")))
         except ValueError as error:
@@ -87,7 +105,10 @@ def main() -> None:
         page = arguments.page.read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"{arguments.page} cannot be read: {error.strerror}", EXIT_DATA) from error
-    new = replace_between_markers(page, render(read_results(arguments.results)))
+    new = page
+    for name in SECTIONS:
+        results = read_results(arguments.results, name)
+        new = replace_between_markers(new, name, render(name, results))
     if arguments.check and new != page:
         raise UserError(
             f"{arguments.page} does not hold the results: run bench/render_performance.py",

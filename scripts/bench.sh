@@ -4,21 +4,29 @@ set -euo pipefail
 
 usage() {
   cat <<'END'
-Usage: scripts/bench.sh coupler [--quick] [--gpu] [--threads N] [--rounds N] [--out FILE]
-                                [--no-build]
+Usage: scripts/bench.sh coupler|step [--scale] [--quick] [--gpu] [--threads N] [--rounds N]
+                                     [--out FILE] [--no-build]
 
-Builds the library of operations and times the couplers: one HypergraphConv call a token, PyTorch
-Geometric's batching, plain and compiled PyTorch, and ours, on the same tensors in turn; and the
-bare operations against memcpy. Writes bench/results/coupler-DEVICE.json and, from all results
-there, the tables of docs/performance.md. About 40 minutes on two idle cores with 16 GB of memory.
+coupler  builds the library of operations and times the couplers: one HypergraphConv call a token,
+         PyTorch Geometric's batching, plain and compiled PyTorch, and ours, on the same tensors in
+         turn; and the bare operations against memcpy. About 40 minutes on two idle cores with
+         16 GB of memory.
+step     builds the program and times its whole training step against the same peers, on the same
+         weights and batches in turn, with the rate of bare matrix products of the same minutes.
+         About an hour and a half, with 20 GB.
+step --scale
+         ours and eager PyTorch over sizes of E, D and T. About two hours.
 
-  --quick      small sizes, in a minute, to see that everything runs; the figures mean nothing and
-               go to build/bench
-  --gpu        on the NVIDIA GPU, with the library of the cuda preset
+Writes bench/results/NAME-DEVICE.json and, from all results there, the tables of
+docs/performance.md.
+
+  --quick      small sizes, in a minute or two, to see that everything runs; the figures mean
+               nothing and go to build/bench
+  --gpu        on the NVIDIA GPU, with the cuda preset
   --threads N  threads on the CPU (default: 2, as in the published figures)
   --rounds N   samples a call, at least 5 (default: 7)
   --out FILE   write the results there, and leave docs/performance.md alone
-  --no-build   take the library that is there; without one our side is left out, which is said
+  --no-build   take what is built; where nothing is, our side is left out, which is said
 END
 }
 
@@ -31,11 +39,16 @@ what=''
 preset=release
 build=true
 render=true
+scale=false
 arguments=()
 shown=(scripts/bench.sh) # the command without paths of this machine
 while (($# > 0)); do
   case $1 in
-    coupler) what=$1 ;;
+    coupler | step)
+      [[ -z $what ]] || die 2 "'$what' and '$1' were named: measure one at a time."
+      what=$1
+      ;;
+    --scale) scale=true arguments+=("$1") ;;
     --quick) render=false arguments+=("$1") ;;
     --gpu) preset=cuda arguments+=("$1") ;;
     --threads | --rounds)
@@ -66,7 +79,11 @@ while (($# > 0)); do
   shown+=("$1")
   shift
 done
-[[ -n $what ]] || die 2 "nothing was named to measure: give 'coupler', see scripts/bench.sh --help."
+[[ -n $what ]] ||
+  die 2 "nothing was named to measure: give 'coupler' or 'step', see scripts/bench.sh --help."
+if $scale && [[ $what != step ]]; then
+  die 2 "--scale is about 'step': give that or leave it out."
+fi
 if [[ $preset == cuda ]] && ! has_nvidia_driver; then
   die 2 "--gpu was given and this machine has no NVIDIA driver: leave it out."
 fi
@@ -80,7 +97,10 @@ else
 fi
 if $build; then
   if [[ $preset == cuda ]]; then cmake --preset cuda -DCMAKE_CUDA_ARCHITECTURES=native >&2; fi
-  build_preset "$preset" ops_module >&2
+  case $what in
+    coupler) build_preset "$preset" ops_module >&2 ;;
+    step) build_preset "$preset" hgnn_moe_train >&2 ;;
+  esac
 fi
-"$python" "bench/$what/main.py" "${arguments[@]}" --command "${shown[*]}"
+PYTHONPATH=$root/bench "$python" -m "$what.main" "${arguments[@]}" --command "${shown[*]}"
 if $render; then "$python" bench/render_performance.py; fi

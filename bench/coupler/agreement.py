@@ -9,7 +9,7 @@ import time
 import torch
 from torch import Tensor
 
-from problem import Forward
+from coupler.problem import Forward
 
 # In the norm, against float64: two peers within it are within twice as much of each other, 1e-4 in
 # fp32. tf32 rounds to 10 bits, bf16 to 8, and gradients add several such steps.

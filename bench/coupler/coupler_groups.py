@@ -4,77 +4,77 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-import sys
 from typing import Any
 
 import torch
 
-import agreement
-import limits
-import ours
-from plan import Plan
-from problem import Case, Forward, Problem
-import pyg_peers
-from timing import Call, interleave, summary
-import torch_peers
+from common import pyg_forms, torch_forms
+from common.coupler_parts import CouplerForm
+from common.memcpy import copy_of
+from common.progress import progress
+from common.timing import Call, interleave, summary
+from coupler import agreement, limits, ours
+from coupler.plan import Plan
+from coupler.problem import Case, Forward, Problem
 
 DIRECTIONS = ("forward", "forward_backward")
-# all_pairs from this many experts on has M > E, where the original's batching mixes tokens.
-FIRST_WRONG_EXPERTS = 4
 TOO_SLOW_TO_REPEAT = ("sequential", "pyg_original", "pair_loop")
 
 
-def progress(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def hgnn_forwards(p: Problem, with_ours: bool) -> dict[str, Forward]:
+def hgnn_forms(p: Problem, with_ours: bool) -> dict[str, CouplerForm]:
     """Peers of the HGNN coupler by name; PyTorch Geometric in fp32 alone."""
-    dense, readout = torch_peers.dense_hgnn(p), torch_peers.dense_hgnn(p, readout=True)
-    forwards: dict[str, Forward] = {}
+    dense, readout = torch_forms.dense_hgnn(p), torch_forms.dense_hgnn(p, readout=True)
+    forms: dict[str, CouplerForm] = {}
     if p.case.precision == "fp32":
-        forwards = {
-            "sequential": pyg_peers.sequential(p),
-            "pyg_original": pyg_peers.original(p),
-            "pyg_correct": pyg_peers.correct(p),
+        forms = {
+            "sequential": pyg_forms.sequential(p),
+            "pyg_original": pyg_forms.original(p),
+            "pyg_correct": pyg_forms.correct(p, p.case.tokens),
         }
-    forwards |= {
+    forms |= {
         "dense": dense,
-        "dense_matmul": torch_peers.dense_hgnn(p, mix=torch.matmul),
-        "compiled": torch_peers.compiled(dense),
+        "dense_matmul": torch_forms.dense_hgnn(p, mix=torch.matmul),
+        "compiled": torch_forms.compiled(dense),
         "dense_readout": readout,
-        "compiled_readout": torch_peers.compiled(readout),
-        "dense_collapsed": torch_peers.collapsed_hgnn(p),
+        "compiled_readout": torch_forms.compiled(readout),
+        "dense_collapsed": torch_forms.collapsed_hgnn(p),
     }
     if with_ours:
         if ours.collapses(p.dtype, p.device):
-            forwards["ours_default"] = ours.default_hgnn(p)
-        forwards |= {
+            forms["ours_default"] = ours.default_hgnn(p)
+        forms |= {
             "ours_batched": ours.batched_hgnn(p, readout=False),
             "ours_readout": ours.batched_hgnn(p, readout=True),
         }
-    return forwards
+    return forms
 
 
-def gnn_forwards(p: Problem, with_ours: bool) -> dict[str, Forward]:
+def gnn_forms(p: Problem, with_ours: bool) -> dict[str, CouplerForm]:
     """Peers of the GNN coupler by name."""
-    dense = torch_peers.gnn_with(p, torch_peers.dense_message)
-    forwards: dict[str, Forward] = {}
+    dense = torch_forms.gnn_with(p, torch_forms.dense_message)
+    forms: dict[str, CouplerForm] = {}
     if p.case.precision != "bf16":  # the reference module computes in float32
-        forwards["pair_loop"] = torch_peers.loop_gnn(p)
-    forwards |= {"dense": dense, "compiled": torch_peers.compiled(dense)}
+        forms["pair_loop"] = torch_forms.loop_gnn(p)
+    forms |= {"dense": dense, "compiled": torch_forms.compiled(dense)}
     if with_ours:
-        forwards["ours"] = ours.gnn(p)
-    return forwards
+        forms["ours"] = ours.gnn(p)
+    return forms
+
+
+def forwards_of(p: Problem, with_ours: bool) -> dict[str, Forward]:
+    """All peers of the problem by name, each on its X."""
+    forms = (hgnn_forms if p.case.coupler == "HGNN" else gnn_forms)(p, with_ours)
+    return {name: p.forward_of(form) for name, form in forms.items()}
 
 
 def reference_results(p: Problem) -> dict[str, torch.Tensor]:
     """Output and gradients of the dense form in float64."""
     twin = p.in_float64()
     if p.case.coupler == "HGNN":
-        forward = torch_peers.dense_hgnn(twin)
+        form = torch_forms.dense_hgnn(twin)
     else:
-        forward = torch_peers.gnn_with(twin, torch_peers.dense_message)
+        form = torch_forms.gnn_with(twin, torch_forms.dense_message)
+    forward = twin.forward_of(form)
     return agreement.output_and_gradients(forward, twin.inputs, twin.cotangent_ND)
 
 
@@ -101,7 +101,7 @@ def limit_calls(p: Problem, direction: str) -> dict[str, Call]:
     backward = direction == "forward_backward"
     forms = ("default", "batched", "readout") if p.case.coupler == "HGNN" else ("gnn",)
     calls = {f"gemm_{form}": limits.bare_products(p, form, backward) for form in forms}
-    return calls | {"memcpy_x": limits.copy_of(p.x_NED)}
+    return calls | {"memcpy_x": copy_of(p.x_NED)}
 
 
 def record(
@@ -131,10 +131,10 @@ def measure_case(case: Case, plan: Plan, memory_setting: str) -> list[dict[str, 
     torch._dynamo.reset()
     set_tf32(case.precision)
     p = Problem(case, plan.device)
-    forwards = (hgnn_forwards if case.coupler == "HGNN" else gnn_forwards)(p, plan.ours)
+    forwards = forwards_of(p, plan.ours)
     if memory_setting == "kept":
         forwards = {k: f for k, f in forwards.items() if k not in TOO_SLOW_TO_REPEAT}
-    wrong = {"pyg_original"} if case.experts >= FIRST_WRONG_EXPERTS else set()
+    wrong = {"pyg_original"} if case.experts >= pyg_forms.FIRST_WRONG_EXPERTS else set()
     errors, milliseconds = agreement.check_all(
         forwards,
         p.inputs,
@@ -182,8 +182,8 @@ def measure_precisions(case: Case, plan: Plan, memory_setting: str) -> list[dict
     }
     forwards = {}
     for precision, p in problems.items():
-        own = hgnn_forwards if case.coupler == "HGNN" else gnn_forwards
-        some = {k: f for k, f in own(p, plan.ours).items() if k == "dense" or k.startswith("ours")}
+        every = forwards_of(p, plan.ours)
+        some = {k: f for k, f in every.items() if k == "dense" or k.startswith("ours")}
         agreement.check_all(some, p.inputs, p.cotangent_ND, reference_results(p), precision)
         forwards[precision] = some
     groups = []

@@ -8,14 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-import agreement
-from coupler_groups import DIRECTIONS, progress
-import limits
-from oracle import Hyperedges, hyperedge_index, incidence, strategy_hyperedges
-from plan import Plan
-from problem import TYPES
-from timing import Call, interleave, summary
-from torch_peers import bmm_mix, dense_message
+from common.oracle import Hyperedges, hyperedge_index, incidence, strategy_hyperedges
+from common.memcpy import copy_of
+from common.progress import progress
+from common.timing import Call, interleave, summary
+from common.torch_forms import bmm_mix, dense_message
+from coupler import agreement
+from coupler.coupler_groups import DIRECTIONS
+from coupler.plan import Plan
+from coupler.problem import TYPES
 
 # Weights per token are promised up to this many hyperedges.
 MOST_HYPEREDGES_PER_TOKEN = 32
@@ -181,7 +182,7 @@ def measure_operations(
         forms |= {name: form[:2] for name, form in operations.ours().items()}
     groups = []
     for direction in DIRECTIONS:
-        calls: dict[str, Call] = {"memcpy": limits.copy_of(x_NED)}
+        calls: dict[str, Call] = {"memcpy": copy_of(x_NED)}
         moved = {"memcpy": 2 * x_NED.nbytes}
         for name, (operation, needs) in forms.items():
             parameters = [operations.parameters[key] for key in needs]

@@ -1,4 +1,4 @@
-"""What bounds a coupler: its bare matrix products, and copies of its bytes."""
+"""What bounds a coupler: its bare matrix products."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import ctypes
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
-from torch import Tensor
 
-from problem import Problem
-from timing import Call
+from common.timing import Call
+from coupler.problem import Problem
 
 SMALLEST_SHARED = 1 << 20  # bytes; handing a share of fewer to a thread costs more than it saves
 
@@ -59,34 +58,3 @@ def bare_products(problem: Problem, form: str, backward: bool) -> Call:
 def product_flops(problem: Problem, form: str, backward: bool) -> int:
     rows = sum(linear_rows(problem, form))
     return (3 if backward else 1) * 2 * rows * problem.case.dim**2
-
-
-def copy_of(source: Tensor) -> Call:
-    """One read and one write of the tensor's bytes, into a tensor that exists: the C library's
-    memcpy, a share for each thread. PyTorch's own copy reads the target first in some processes and
-    then takes half as long again."""
-    source = source.detach()
-    target = torch.empty_like(source).copy_(source)
-    if source.is_cuda:
-        return lambda: target.copy_(source)
-    memcpy = ctypes.CDLL(None).memcpy
-    memcpy.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
-    memcpy.restype = ctypes.c_void_p
-    threads = torch.get_num_threads()
-    share = -(-source.nbytes // threads)
-    shares = [
-        (target.data_ptr() + first, source.data_ptr() + first, min(share, source.nbytes - first))
-        for first in range(0, source.nbytes, share)
-    ]
-    if source.nbytes < SMALLEST_SHARED:
-        shares = [(target.data_ptr(), source.data_ptr(), source.nbytes)]
-    pool = ThreadPoolExecutor(threads)
-
-    def run() -> None:
-        others = [pool.submit(memcpy, *one) for one in shares[1:]]
-        memcpy(*shares[0])
-        for other in others:
-            other.result()
-
-    return run
-

@@ -7,8 +7,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from problem import Forward, Problem
-from torch_peers import gnn_with
+from common.coupler_parts import CouplerForm
+from common.torch_forms import gnn_with
+from coupler.problem import Problem
 
 OPERATORS = (
     "incidence_csr",
@@ -56,32 +57,32 @@ def incidence(problem: Problem) -> tuple[Tensor, ...]:
     )
 
 
-def default_hgnn(problem: Problem) -> Forward:
+def default_hgnn(problem: Problem) -> CouplerForm:
     """The trainer's default path: one weighted mean a token goes through the products."""
     p, ops, csr = problem, torch.ops.hgnn_moe, incidence(problem)
     convs = [layer.conv for layer in p.module.hgnn_layers_module]
     out = p.module.combiner[0]
 
-    def forward() -> Tensor:
+    def forward(x_NED: Tensor) -> Tensor:
         mixing_EE = ops.mixing_matrix(*csr, p.weights_M(), "pyg")
         thetas = [p.cast(conv.lin.weight) for conv in convs]
         biases = [p.cast(conv.bias) for conv in convs]
         return p.finish(
             ops.collapsed_hypergraph(
-                p.x_NED, mixing_EE, thetas, biases, p.cast(out.weight), p.cast(out.bias)
+                x_NED, mixing_EE, thetas, biases, p.cast(out.weight), p.cast(out.bias)
             )
         )
 
     return forward
 
 
-def batched_hgnn(problem: Problem, readout: bool) -> Forward:
+def batched_hgnn(problem: Problem, readout: bool) -> CouplerForm:
     """Every layer on all experts; with `readout` the last one on their weighted mean alone."""
     p, ops, csr = problem, torch.ops.hgnn_moe, incidence(problem)
     convs = [layer.conv for layer in p.module.hgnn_layers_module]
 
-    def forward() -> Tensor:
-        w_M, x_NED = p.weights_M(), p.x_NED
+    def forward(x_NED: Tensor) -> Tensor:
+        w_M = p.weights_M()
         for conv in convs[:-1] if readout else convs:
             theta_DD, bias_D = p.cast(conv.lin.weight), p.cast(conv.bias)
             x_NED = ops.hypergraph_conv(x_NED, *csr, w_M, "pyg", theta_DD, bias_D)
@@ -94,14 +95,13 @@ def batched_hgnn(problem: Problem, readout: bool) -> Forward:
     return forward
 
 
-def gnn(problem: Problem) -> Forward:
+def gnn(problem: Problem) -> CouplerForm:
     """As the trainer: with gnn_update, in fp32 and where the library has it."""
     p, ops = problem, torch.ops.hgnn_moe
     if p.dtype != torch.float32 or not hasattr(ops, "gnn_update"):
         return gnn_with(problem, ops.gnn_message, mean_over_experts)
 
-    def forward() -> Tensor:
-        x_NED = p.x_NED
+    def forward(x_NED: Tensor) -> Tensor:
         for layer in p.module.gnn_layers_module:
             gate, own, neighbor = (
                 layer.message_weight,

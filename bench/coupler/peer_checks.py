@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from targets import Group, median_of
+from common.ratios import Group, median_of
 
 ALLOWED = 1.2
 # milliseconds by experts

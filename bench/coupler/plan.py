@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from timing import Clock, CudaClock, WallClock
+from common.timing import Clock, CudaClock, WallClock
 
 SLOW_MS = 2000.0
 ROUNDS_OF_SLOW = 5

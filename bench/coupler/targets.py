@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-Group = Mapping[str, Any]  # as coupler_groups and kernel_groups write them
+from common.ratios import Group, fastest
+from common.ratios import target_of_medians as _target
 
 TORCH_FORMS = ("dense", "dense_matmul", "compiled")
 TORCH_READOUT_FORMS = ("dense_readout", "compiled_readout")
@@ -21,38 +22,6 @@ OWN_OPERATIONS = (
 LARGE_BYTES = 400_000_000
 DIM = 384
 PER_TOKEN = "default path against one call a token"
-
-
-def median_of(group: Group, call: str) -> float | None:
-    entry = group["calls"].get(call)
-    return entry["median_ms"] if entry else None
-
-
-def fastest(group: Group, calls: Iterable[str]) -> str | None:
-    """The name of the fastest of those calls that the group has."""
-    present = [call for call in calls if call in group["calls"]]
-    return min(present, key=lambda call: median_of(group, call) or 0.0, default=None)
-
-
-def _target(
-    group: Group, what: str, kind: str, needed: float, above: str | None, below: str
-) -> dict[str, Any]:
-    """The ratio of two medians, `above` / `below`. Kinds: at_least and at_most."""
-    numerator = median_of(group, above) if above else None
-    denominator = median_of(group, below)
-    measured = reached = None
-    if numerator is not None and denominator is not None:
-        measured = round(numerator / denominator, 3)
-        reached = measured >= needed if kind == "at_least" else measured <= needed
-    return {
-        "what": what,
-        "group": group["id"],
-        "ratio": f"{above} / {below}",
-        "kind": kind,
-        "needed": needed,
-        "measured": measured,
-        "reached": reached,
-    }
 
 
 def _faster_than_torch(group: Group, needed: float, forms: tuple[str, ...], own: str, what: str):

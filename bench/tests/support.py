@@ -1,11 +1,11 @@
-"""What the tests of the benchmark share: its folders on the path, and made-up groups."""
+"""What the tests of the benchmarks share: their folder on the path, and made-up groups."""
 
 from pathlib import Path
 import sys
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(REPOSITORY / "bench"), str(REPOSITORY / "bench" / "coupler")]
+sys.path.insert(0, str(REPOSITORY / "bench"))
 
 CPU = {
     "kind": "cpu",
@@ -56,4 +56,32 @@ def operations_group(medians: dict[str, float], **changes: Any) -> dict[str, Any
          group["direction"], group["memory"])
     )
     group["calls"] = {name: call(ms, bytes=800_000_000) for name, ms in medians.items()}
+    return group
+
+
+def step_group(coupler: str, medians: dict[str, float], **changes: Any) -> dict[str, Any]:
+    """A group as step_groups writes it: full rows of the main case, products at 300 (fp32) and
+    1,500 GFLOP/s (bf16) where a call has that precision, memcpy at 10 GB/s."""
+    group = {
+        "kind": "step",
+        "coupler": coupler,
+        "experts": 4,
+        "dim": 384,
+        "layers": 4,
+        "gnn_layers": 2,
+        "batch": 8,
+        "length": 128,
+        "vocab": 50257,
+        "rows": "full",
+        "tokens": 1024,
+        "fill": 1.0,
+        "needed_flops": 300e9,
+    } | changes
+    sizes = "e{experts}/d{dim}/l{layers}/g{gnn_layers}/{batch}x{length}/{rows}".format(**group)
+    group["id"] = f"{coupler.lower()}/{sizes}"
+    group["calls"] = {name: call(ms) for name, ms in medians.items()}
+    for precision in {name.partition("@")[2] for name in medians}:
+        flops = {"fp32": 300, "bf16": 1500}[precision] * 10**9
+        group["calls"][f"gemm@{precision}"] = call(1000.0, flops=flops)
+    group["calls"]["memcpy"] = call(50.0, bytes=500_000_000)
     return group

@@ -1,4 +1,4 @@
-"""bench/render_performance.py: cells, markers, and that the page holds the results."""
+"""bench/render_performance.py and the tables: cells, markers, and that the page holds the results."""
 
 import copy
 import json
@@ -8,15 +8,23 @@ import sys
 import tempfile
 import unittest
 
-from support import CPU, REPOSITORY, coupler_group, operations_group
-import peer_checks
+from support import CPU, REPOSITORY, coupler_group, operations_group, step_group
+from coupler import peer_checks, targets
 import render_performance
-import targets
+from step import peer_checks as step_peer_checks
+from step import targets as step_targets
 
 SCRIPT = REPOSITORY / "bench" / "render_performance.py"
+HEADER = {
+    "started": "2031-02-03T04:05:06+00:00",
+    "commit": "abcdef0",
+    "machine": CPU,
+    "versions": {"torch": "2.11.0", "torch_geometric": "2.8.1", "python": "3.11.7"},
+    "ours": "measured",
+}
 
 
-def results() -> dict:
+def coupler_results() -> dict:
     groups = [
         coupler_group("HGNN", {"dense": 123.4, "ours_default": 10.0, "gemm_batched": 9.876}),
         coupler_group("HGNN", {"dense": 45.67, "ours_default": 4.0}, direction="forward"),
@@ -25,22 +33,28 @@ def results() -> dict:
     for group in groups[:2]:
         group["calls"]["memcpy_x"] = {"median_ms": 0.5}
         group["calls"].setdefault("gemm_batched", {"median_ms": 3.0})["flops"] = 10**9
-    return {
+    return HEADER | {
+        "benchmark": "coupler",
         "command": "scripts/bench.sh coupler",
-        "started": "2031-02-03T04:05:06+00:00",
-        "commit": "abcdef0",
-        "machine": CPU,
-        "versions": {"torch": "2.11.0", "torch_geometric": "2.8.1", "python": "3.11.7"},
-        "ours": "measured",
         "groups": groups,
         "targets": targets.evaluate(groups, CPU),
         "peer_checks": peer_checks.check(groups, CPU),
     }
 
 
+def step_results(*groups: dict, scale: bool = False) -> dict:
+    return HEADER | {
+        "benchmark": "step_scale" if scale else "step",
+        "command": "scripts/bench.sh step",
+        "groups": list(groups),
+        "targets": step_targets.evaluate(groups, CPU, scale=scale, quick=False),
+        "peer_checks": step_peer_checks.check(groups, CPU),
+    }
+
+
 class RenderTest(unittest.TestCase):
     def test_cells(self) -> None:
-        text = render_performance.render([results()])
+        text = render_performance.render("coupler", [coupler_results()])
         for line in (
             "### Some CPU, threads: 2",
             "|  | E=4, N=2,048 |",
@@ -56,31 +70,91 @@ class RenderTest(unittest.TestCase):
             self.assertIn(line + "\n", text)
 
     def test_peers_that_were_not_measured_have_no_row(self) -> None:
-        self.assertNotIn("one HypergraphConv call", render_performance.render([results()]))
+        text = render_performance.render("coupler", [coupler_results()])
+        self.assertNotIn("one HypergraphConv call", text)
 
     def test_slow_peers_are_named(self) -> None:
-        slow = results()
+        slow = coupler_results()
         (check,) = [c for c in slow["peer_checks"] if c["group"].endswith("forward/system")]
         self.assertIs(check["slow"], True)  # 45.67 ms where the machine allows 27 times 1.2
-        text = render_performance.render([slow])
+        text = render_performance.render("coupler", [slow])
         self.assertIn("- `dense` of `hgnn/fp32/e4/n2048/forward/system`: 45.67 ms", text)
         for entry in slow["peer_checks"]:
             entry["slow"] = False
-        self.assertIn("All 2 peers", render_performance.render([slow]))
+        self.assertIn("All 2 peers", render_performance.render("coupler", [slow]))
 
     def test_devices_stand_side_by_side(self) -> None:
-        gpu = copy.deepcopy(results())
+        gpu = copy.deepcopy(coupler_results())
         gpu["machine"] |= {"kind": "gpu", "device": "Some GPU"}
-        text = render_performance.render([gpu, results()])
+        text = render_performance.render("coupler", [gpu, coupler_results()])
         self.assertLess(text.index("### Some CPU, threads: 2"), text.index("### Some GPU\n"))
 
     def test_only_what_is_between_the_markers_changes(self) -> None:
-        page = f"before\n{render_performance.BEGIN}\nold\n{render_performance.END}\nafter\n"
-        new = render_performance.replace_between_markers(page, "new\n")
-        self.assertEqual(
-            new, f"before\n{render_performance.BEGIN}\n\nnew\n\n{render_performance.END}\nafter\n"
+        (begin, end), (other, _) = map(render_performance.markers, ("step", "coupler"))
+        page = f"before\n{begin}\nold\n{end}\nafter\n{other}\n"
+        new = render_performance.replace_between_markers(page, "step", "new\n")
+        self.assertEqual(new, f"before\n{begin}\n\nnew\n\n{end}\nafter\n{other}\n")
+        again = render_performance.replace_between_markers(new, "step", "new\n")
+        self.assertEqual(again, new)
+
+
+class RenderStepTest(unittest.TestCase):
+    def test_rows_of_a_step(self) -> None:
+        medians = {"dense@fp32": 4000.0, "ours@fp32": 2000.0, "ours_no_dropout@fp32": 1900.0}
+        group = step_group("HGNN", medians, tokens=1024, needed_flops=300e9)
+        group["calls"]["ours@fp32"] |= {"first_step_s": 3.21, "peak_bytes": 3 << 30}
+        text = render_performance.render("step", [step_results(group)])
+        title = "HGNN, E = 4, D = 384, L = 4, G = 2, 8 × 128 tokens, full rows; products fp32 at"
+        for line in (
+            f"{title} 300 GFLOP/s, memcpy at 10 GB/s:\n",
+            "| eager PyTorch, dense coupler | fp32 | 4000 | 256 | 25 % | – | – |\n",
+            "| **ours** | fp32 | 2000 | 512 | 50 % | 3.21 | 3.00 |\n",
+            "| ours without dropout | fp32 | 1900 | 539 | 53 % | – | – |\n",
+        ):
+            self.assertIn(line, text)
+        self.assertNotIn("torch.compile of that", text)
+
+    def test_how_full_the_rows_are(self) -> None:
+        group = step_group("GNN", {"ours@fp32": 1.0}, rows="lines", fill=0.719)
+        text = render_performance.render("step", [step_results(group)])
+        self.assertIn("rows as WikiText-2's lines, 72 % full; products", text)
+
+    def test_targets_are_a_list_with_a_verdict_each(self) -> None:
+        medians = {"dense@fp32": 4000.0, "compiled@fp32": 3900.0, "ours@fp32": 2000.0}
+        group = step_group("HGNN", medians, needed_flops=300e9)
+        text = render_performance.render("step", [step_results(group)])
+        for line in (
+            "- **not reached**: fp32, against torch.compile: 1.95, needed ≥ 2.0\n",
+            "- reached: fp32, not slower than the best PyTorch form: 1.95, needed ≥ 1\n",
+            "- *open*: fp32, against the loop over tokens in fp32: –, needed ≥ 11.0 (not measured",
+        ):
+            self.assertIn(line, text)
+
+    def test_peers_of_a_step_that_are_too_slow_are_named(self) -> None:
+        text = render_performance.render(
+            "step", [step_results(step_group("HGNN", {"dense@fp32": 9999.0}))]
         )
-        self.assertEqual(render_performance.replace_between_markers(new, "new\n"), new)
+        self.assertIn("- `dense@fp32` of `hgnn/e4/d384/l4/g2/8x128/full`: 9999.0 ms", text)
+
+    def test_growth(self) -> None:
+        few, many = (
+            step_group(
+                "HGNN",
+                {"ours@fp32": ms, "dense@fp32": 4 * ms},
+                experts=experts,
+                needed_flops=flops,
+                tokens=1000,
+            )
+            for experts, ms, flops in ((4, 1000.0, 300e9), (16, 3000.0, 1000e9))
+        )
+        many["calls"]["dense@fp32"]["peak_bytes"] = 8 << 30
+        text = render_performance.render("step_scale", [step_results(few, many, scale=True)])
+        self.assertIn("HGNN, fp32, L = 4, G = 2:\n", text)
+        self.assertNotIn("HGNN, bf16", text)
+        line = "| E=16, D=384, 8 × 128 | 1000 | 3000 | 12000 | 333 | 83.3 | 300 | – | 8.00 |\n"
+        self.assertIn(line, text)
+        self.assertIn("with E = 16 over that with E = 4: 0.90, needed ≤ 1.2\n", text)
+        self.assertNotIn("figures for peers", text)
 
 
 class ScriptTest(unittest.TestCase):
@@ -100,15 +174,23 @@ class ScriptTest(unittest.TestCase):
             page.write_text("no markers\n", encoding="utf-8")
             result = self.run_script(*options)
             self.assertEqual(result.returncode, 3)
-            self.assertIn("coupler results: begin", result.stderr)
-            markers = f"{render_performance.BEGIN}\n{render_performance.END}\n"
+            self.assertIn("step results: begin", result.stderr)
+            markers = "".join(
+                "\n".join((*render_performance.markers(name), ""))
+                for name in render_performance.SECTIONS
+            )
             page.write_text(markers, encoding="utf-8")
-            (folder / "coupler-some-cpu.json").write_text(json.dumps(results()), encoding="utf-8")
+            coupler = json.dumps(coupler_results())
+            (folder / "coupler-some-cpu.json").write_text(coupler, encoding="utf-8")
+            step = json.dumps(step_results(step_group("HGNN", {"ours@fp32": 1.0})))
+            (folder / "step-some-cpu.json").write_text(step, encoding="utf-8")
             self.assertEqual(self.run_script("--check", *options).returncode, 3)
             self.assertEqual(page.read_text(encoding="utf-8"), markers)
             self.assertEqual(self.run_script(*options).returncode, 0)
             self.assertEqual(self.run_script("--check", *options).returncode, 0)
-            self.assertIn("### Some CPU", page.read_text(encoding="utf-8"))
+            text = page.read_text(encoding="utf-8")
+            self.assertEqual(text.count("### Some CPU"), 2)
+            self.assertIn("run `scripts/bench.sh step --scale`", text)
             (folder / "coupler-broken.json").write_text("{", encoding="utf-8")
             result = self.run_script(*options)
             self.assertEqual(result.returncode, 3)

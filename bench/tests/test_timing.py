@@ -1,10 +1,10 @@
-"""bench/coupler/timing.py: order, rounds, repeats and medians, on a clock that is told the time."""
+"""bench/common/timing.py: order, rounds, repeats and medians, on a clock that is told the time."""
 
 import unittest
 from unittest import mock
 
 import support  # noqa: F401  (the path)
-import timing
+from common import timing
 
 
 class ToldClock:

@@ -1,4 +1,4 @@
-"""What the benchmark takes from tests/oracle: couplers on PyTorch Geometric, hypergraphs.
+"""What the benchmarks take from tests/oracle: the reference model, hypergraphs, batches.
 
 Importing the reference instead of writing it again makes the slow peers exactly what the tests hold
 the C++ against.
@@ -17,4 +17,11 @@ from hypergraphs import (  # noqa: E402, F401
     incidence,
     strategy_hyperedges,
 )
-from reference_model import RAW_OF_ONE, Coupler, ModelConfig  # noqa: E402, F401
+from indexed_data import make_batch, read_documents  # noqa: E402, F401
+from reference_model import (  # noqa: E402, F401
+    RAW_OF_ONE,
+    Coupler,
+    ExpertBlock,
+    LanguageModel,
+    ModelConfig,
+)

@@ -1,15 +1,13 @@
-"""The tables of docs/performance.md: Markdown lines from groups, targets and checks of a run."""
+"""The couplers' tables of docs/performance.md: Markdown lines from groups and targets of a run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-import sys
+from collections.abc import Mapping
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent / "coupler"))
-
-from targets import Group, bandwidth_share, median_of  # noqa: E402
+from common.ratios import Group, median_of
+from common.tables import SIGNS, table, three_digits, unique
+from coupler.targets import bandwidth_share
 
 MEMORY = {
     "system": "memory from malloc",
@@ -59,23 +57,6 @@ OPERATION_ROWS = {
 }
 
 
-def table(header: list[str], rows: Iterable[list[str]]) -> list[str]:
-    lines = [header, ["---"] * len(header), *rows]
-    return ["| " + " | ".join(line) + " |" for line in lines] + [""]
-
-
-def milliseconds(value: float | None) -> str:
-    """Three digits, no exponent."""
-    if value is None:
-        return "–"
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def unique(values: Iterable[Any]) -> list[Any]:
-    """Each once, in the order they came."""
-    return list(dict.fromkeys(values))
-
-
 def coupler_tables(groups: list[Group]) -> list[str]:
     """One table a coupler, precision and memory: rows are peers, columns are sizes, cells are
     milliseconds forward / forward+backward."""
@@ -93,7 +74,7 @@ def coupler_tables(groups: list[Group]) -> list[str]:
             cells = []
             for size in sizes:
                 both = [
-                    milliseconds(median_of(by_size[*size, direction], call))
+                    three_digits(median_of(by_size[*size, direction], call))
                     for direction in ("forward", "forward_backward")
                 ]
                 cells.append(" / ".join(both))
@@ -120,7 +101,7 @@ def precision_table(groups: list[Group]) -> list[str]:
             title = ROWS[group["coupler"]].get(name, name)
             size = f"{group['coupler']}, E={group['experts']}, N={group['tokens']:,}"
             direction = group["direction"].replace("_", "+")
-            times = [milliseconds(fp32), milliseconds(bf16), f"{fp32 / bf16:.2f}"]
+            times = [three_digits(fp32), three_digits(bf16), f"{fp32 / bf16:.2f}"]
             rows.append([size, direction, title, *times])
     if not rows:
         return []
@@ -157,14 +138,14 @@ def _size(group: Group) -> str:
 def _copy_cell(group: Group) -> str:
     entry = group["calls"]["memcpy"]
     speed = entry["bytes"] / entry["median_ms"] / 1e6
-    return f"{milliseconds(entry['median_ms'])}, {speed:.0f} GB/s"
+    return f"{three_digits(entry['median_ms'])}, {speed:.0f} GB/s"
 
 
 def _share_cell(group: Group, call: str) -> str:
     share = bandwidth_share(group, call)
     if share is None:
         return "–"
-    return f"{milliseconds(median_of(group, call))}, {100 * share:.0f} %"
+    return f"{three_digits(median_of(group, call))}, {100 * share:.0f} %"
 
 
 def target_tables(targets: list[Mapping[str, Any]]) -> list[str]:
@@ -200,23 +181,9 @@ def _target_cell(target: Mapping[str, Any] | None) -> str:
     """What was measured and what is needed; a missed one is bold."""
     if target is None:
         return ""
-    sign = {"at_least": "≥", "at_most": "≤"}[target["kind"]]
+    sign = SIGNS[target["kind"]]
     measured = "–" if target["measured"] is None else f"{target['measured']:.2f}"
     text = f"{measured} ({sign} {target['needed']})"
     if target["reached"] is None:
         return f"*{text}*"
     return text if target["reached"] else f"**{text} missed**"
-
-
-def slow_peers(checks: list[Mapping[str, Any]]) -> list[str]:
-    slow = [check for check in checks if check["slow"]]
-    if not checks:
-        return ["There are no figures for peers on such a machine.", ""]
-    if not slow:
-        return [f"All {len(checks)} peers that have a figure are as fast as it allows.", ""]
-    items = [
-        f"- `{c['peer']}` of `{c['group']}`: {c['measured_ms']} ms, allowed {c['limit_ms']} ms"
-        for c in slow
-    ]
-    first = "Slower than 1.2 times their scaled figures, which is a defect of this benchmark:"
-    return [first, "", *items, ""]

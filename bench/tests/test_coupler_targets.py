@@ -2,10 +2,8 @@
 
 import unittest
 
-import support
 from support import CPU, GPU, coupler_group, operations_group
-import peer_checks
-import targets
+from coupler import peer_checks, targets
 
 HGNN = {
     "sequential": 4000.0,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from problem import Forward, Problem
+from common.coupler_parts import CouplerForm, CouplerParts
+from common.oracle import Coupler
 
 
 def bmm_mix(mixing_EE: Tensor, x_NED: Tensor) -> Tensor:
@@ -15,14 +18,13 @@ def bmm_mix(mixing_EE: Tensor, x_NED: Tensor) -> Tensor:
     return torch.bmm(mixing_EE.expand(tokens, experts, experts), x_NED)
 
 
-def dense_hgnn(problem: Problem, mix=bmm_mix, readout: bool = False) -> Forward:
+def dense_hgnn(parts: CouplerParts, mix=bmm_mix, readout: bool = False) -> CouplerForm:
     """P (X Theta^T) + b for all tokens at once; with `readout` the last layer acts on the mean over
     experts of P X alone, which nothing non-linear separates from it."""
-    p = problem
+    p = parts
 
-    def forward() -> Tensor:
+    def forward(x_NED: Tensor) -> Tensor:
         mixing_EE = p.cast(p.mixing_EE())
-        x_NED = p.x_NED
         convs = [layer.conv for layer in p.module.hgnn_layers_module]
         for conv in convs[:-1] if readout else convs:
             x_NED = mix(mixing_EE, p.linear(x_NED, conv.lin.weight, None)) + p.cast(conv.bias)
@@ -34,38 +36,39 @@ def dense_hgnn(problem: Problem, mix=bmm_mix, readout: bool = False) -> Forward:
     return forward
 
 
-def collapsed_hgnn(problem: Problem) -> Forward:
+def collapsed_hgnn(parts: CouplerParts) -> CouplerForm:
     """This project's algebra (docs/model.md) in plain PyTorch: its gain without our kernels."""
-    p = problem
+    p = parts
 
-    def forward() -> Tensor:
+    def forward(x_NED: Tensor) -> Tensor:
         mixing_EE = p.mixing_EE()
-        a_E = torch.full_like(mixing_EE[0], 1 / p.case.experts)
+        a_E = torch.full_like(mixing_EE[0], 1 / len(mixing_EE))
         sums = []
-        for _ in range(p.case.layers):
+        convs = [layer.conv for layer in p.module.hgnn_layers_module]
+        for _ in convs:
             sums.append(a_E.sum())
             a_E = a_E @ mixing_EE
-        y_ND = torch.matmul(p.cast(a_E), p.x_NED)
-        for layer, scale in zip(p.module.hgnn_layers_module, reversed(sums)):
-            y_ND = p.linear(y_ND, layer.conv.lin.weight, scale * layer.conv.bias)
+        y_ND = torch.matmul(p.cast(a_E), x_NED)
+        for conv, scale in zip(convs, reversed(sums)):
+            y_ND = p.linear(y_ND, conv.lin.weight, scale * conv.bias)
         return p.combine(y_ND)
 
     return forward
 
 
-def loop_gnn(problem: Problem) -> Forward:
+def loop_gnn(parts: CouplerParts) -> CouplerForm:
     """One pair (i, j) of experts at a time, all tokens at once, as the original does."""
-    # The second input is the layer's, which a GNN does not read.
-    return lambda: problem.module(problem.x_NED, problem.x_NED[:, 0])
+    # Not module(x): where a form stands in for a module's own forward pass that would be itself.
+    # The last input is the layer's, which a GNN does not read.
+    return lambda x_NED: Coupler.forward(parts.module, x_NED, x_NED[:, 0])
 
 
-def gnn_with(problem: Problem, message, mean=lambda x_NED: x_NED.mean(1)) -> Forward:
+def gnn_with(parts: CouplerParts, message, mean=lambda x_NED: x_NED.mean(1)) -> CouplerForm:
     """The GNN coupler around `message(x_NED, message_weight, message_bias, adjacency_logits)`,
     which returns [N, E, D], and `mean` over experts, [N, D]."""
-    p = problem
+    p = parts
 
-    def forward() -> Tensor:
-        x_NED = p.x_NED
+    def forward(x_NED: Tensor) -> Tensor:
         for layer in p.module.gnn_layers_module:
             gate, neighbor, own = (
                 layer.message_weight,
@@ -91,6 +94,6 @@ def dense_message(x_NED: Tensor, weight: Tensor, bias: Tensor, logits_EE: Tensor
     return torch.bmm(mixing_NEE.to(x_NED.dtype), x_NED)
 
 
-def compiled(forward: Forward) -> Forward:
+def compiled(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     # dynamic=False: the sizes of a training run do not change, and fixed ones compile to more.
-    return torch.compile(forward, fullgraph=True, dynamic=False)
+    return torch.compile(function, fullgraph=True, dynamic=False)

@@ -1,0 +1,1 @@
+"""What the benchmarks of the couplers and of the whole training step share."""

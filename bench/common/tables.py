@@ -1,0 +1,56 @@
+"""Markdown that the pages of both benchmarks are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+SIGNS = {"at_least": "≥", "at_most": "≤"}
+
+
+def table(header: list[str], rows: Iterable[list[str]]) -> list[str]:
+    lines = [header, ["---"] * len(header), *rows]
+    return ["| " + " | ".join(line) + " |" for line in lines] + [""]
+
+
+def three_digits(value: float | None) -> str:
+    """No exponent; a dash for what was not measured."""
+    if value is None:
+        return "–"
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def unique(values: Iterable[Any]) -> list[Any]:
+    """Each once, in the order they came."""
+    return list(dict.fromkeys(values))
+
+
+def heading(results: Mapping[str, Any]) -> list[str]:
+    """The device, how it was measured, and whether our side is there."""
+    machine, versions = results["machine"], results["versions"]
+    threads = "" if machine["kind"] == "gpu" else f", threads: {machine['threads']}"
+    lines = [
+        f"### {machine['device']}{threads}",
+        "",
+        f"`{results['command']}` on {results['started'][:10]} at commit `{results['commit']}`;"
+        f" torch {versions['torch']}, torch_geometric {versions['torch_geometric']}, Python"
+        f" {versions['python']}; instruction sets: {', '.join(machine['instruction_sets'])}.",
+        "",
+    ]
+    if results["ours"] != "measured":
+        lines += [f"Our side is missing: {results['ours']}.", ""]
+    return lines
+
+
+def slow_peers(checks: list[Mapping[str, Any]]) -> list[str]:
+    slow = [check for check in checks if check["slow"]]
+    if not checks:
+        return ["There are no figures for peers on such a machine.", ""]
+    if not slow:
+        return [f"All {len(checks)} peers that have a figure are as fast as it allows.", ""]
+    items = [
+        f"- `{c['peer']}` of `{c['group']}`: {c['measured_ms']} ms, allowed {c['limit_ms']} ms"
+        for c in slow
+    ]
+    first = "Slower than 1.2 times their scaled figures, which is a defect of this benchmark:"
+    return [first, "", *items, ""]

@@ -1,0 +1,1 @@
+"""scripts/bench.sh coupler: whole couplers and bare operations against their peers."""

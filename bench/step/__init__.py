@@ -1,0 +1,1 @@
+"""scripts/bench.sh step: the whole training step of the program against PyTorch and PyG."""

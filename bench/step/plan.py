@@ -1,0 +1,105 @@
+"""What a run measures: cases with their peers, rounds and clock; --quick has small ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from common.timing import Clock, CudaClock, WallClock
+from step.case import EFFICIENCY, GPU_CASE, MAIN, PRECISIONS, Case
+
+PEERS = {
+    "HGNN": ("sequential", "pyg_original", "pyg_correct", "dense", "compiled"),
+    "GNN": ("pair_loop", "dense", "compiled"),
+}
+# In bf16 the error of the original's batching could not be told from rounding, and a loop over
+# tokens spends its time between the products.
+FP32_ALONE = ("sequential", "pyg_original")
+# A step of the loop over tokens takes as long as all other peers together.
+ROUNDS_OF_SEQUENTIAL = 2
+SMALL = {"dim": 64, "layers": 1, "batch": 2, "length": 16, "vocab": 512}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A case and who takes part; `rows` holds full, lines or both."""
+
+    case: Case
+    peers: tuple[str, ...]
+    rows: tuple[str, ...] = ("full", "lines")
+    precisions: tuple[str, ...] = PRECISIONS
+    without_dropout: bool = False  # whether ours is timed without dropout too, on full rows
+
+    def peer_calls(self) -> list[tuple[str, str]]:
+        """(peer, precision)"""
+        return [
+            (peer, precision)
+            for precision in self.precisions
+            for peer in self.peers
+            if precision == "fp32" or peer not in FP32_ALONE
+        ]
+
+
+@dataclass(frozen=True)
+class Plan:
+    device: torch.device
+    threads: int
+    rounds: int
+    entries: tuple[Entry, ...]
+    peer_steps: int  # of a peer, in a round
+    program_steps: int  # of the program, in a round, after those that warm it up: all batches
+    warm_up_steps: int = 2
+
+    @property
+    def clock(self) -> Clock:
+        return CudaClock() if self.device.type == "cuda" else WallClock()
+
+    def rounds_of(self, call: str) -> int:
+        return min(self.rounds, ROUNDS_OF_SEQUENTIAL) if "sequential" in call else self.rounds
+
+
+def full(device: torch.device, threads: int, rounds: int) -> Plan:
+    """On a GPU the sizes that were promised there stand beside those of the CPU."""
+    entries = [Entry(case, PEERS[case.coupler], without_dropout=True) for case in MAIN.values()]
+    entries.append(Entry(EFFICIENCY, ("dense",), rows=("full",)))
+    if device.type == "cuda":
+        entries.append(Entry(GPU_CASE, ("dense", "compiled"), rows=("full",)))
+    return Plan(device, threads, rounds, tuple(entries), peer_steps=1, program_steps=2)
+
+
+def scale_cases() -> list[Case]:
+    """Each size by itself around the main case; T at the same number of tokens."""
+    cases = []
+    for main in MAIN.values():
+        cases += [replace(main, experts=experts) for experts in (2, 4, 8, 16, 32)]
+        cases += [replace(main, dim=dim) for dim in (256, 512, 768)]
+        cases += [replace(main, length=t, batch=1024 // t) for t in (64, 256, 512)]
+    return cases
+
+
+def scale(device: torch.device, threads: int, rounds: int) -> Plan:
+    entries = tuple(Entry(case, ("dense",), rows=("full",)) for case in scale_cases())
+    return Plan(device, threads, rounds, entries, peer_steps=1, program_steps=2, warm_up_steps=1)
+
+
+def quick(device: torch.device, threads: int) -> Plan:
+    """All peers once; torch.compile, which takes longest, of the smallest model."""
+    without_compile = tuple(peer for peer in PEERS["HGNN"] if peer != "compiled")
+    entries = (
+        Entry(Case("HGNN", **SMALL), without_compile, rows=("lines",)),
+        Entry(
+            Case("GNN", experts=2, **SMALL),
+            PEERS["GNN"],
+            rows=("full",),
+            precisions=("fp32",),
+            without_dropout=True,
+        ),
+    )
+    return Plan(device, threads, 2, entries, peer_steps=2, program_steps=2)
+
+
+def quick_scale(device: torch.device, threads: int) -> Plan:
+    cases = (Case("HGNN", experts=experts, **SMALL) for experts in (2, 8))
+    entries = tuple(Entry(case, ("dense",), rows=("full",)) for case in cases)
+    return Plan(device, threads, 2, entries, peer_steps=2, program_steps=2)

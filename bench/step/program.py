@@ -1,0 +1,139 @@
+"""One run of hgnn_moe_train as a child: its steps, start-up and peak memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+import json
+from pathlib import Path
+import shutil
+import subprocess
+import tempfile
+import time
+from typing import Any
+
+from step.case import LEARNING_RATE, Case
+
+POLL_S = 0.01
+MORE_THAN_ENOUGH = 1_000_000  # epochs: a run is ended from here
+TIMES = ("data_ms", "forward_ms", "backward_ms", "optimizer_ms")
+
+
+class ProgramFailed(RuntimeError):
+    """The program ended before its steps were done."""
+
+
+@dataclass(frozen=True)
+class ProgramSteps:
+    events: list[Mapping[str, Any]] = field(repr=False)  # of metrics.jsonl, one a step
+    first_step_s: float  # from the start of the process to the end of its first step
+    peak_bytes: int
+
+    @property
+    def step_ms(self) -> list[float]:
+        return [sum(event[name] for name in TIMES) for event in self.events]
+
+    @property
+    def startup_s(self) -> float:
+        """From the start of the process to the start of its first step."""
+        return self.first_step_s - self.step_ms[0] / 1e3
+
+
+@dataclass(frozen=True)
+class Program:
+    """hgnn_moe_train on weights and data that others train on too."""
+
+    path: Path
+    device: str  # cpu or cuda
+    threads: int
+
+    def steps(
+        self, case: Case, precision: str, dropout: float, init: Path, data: Path, count: int
+    ) -> ProgramSteps:
+        """The first `count` steps from the weights `init` on the batches of `data`, in order.
+
+        The run is killed as soon as they are in metrics.jsonl: at its end it would evaluate and
+        write a checkpoint of 12 bytes a parameter. On a GPU it comes to its end, because only its
+        summary knows the peak of the GPU's memory. Raises ProgramFailed.
+        """
+        folder = Path(tempfile.mkdtemp(prefix="hgnn_moe_step-"))
+        try:
+            words = self._words(case, precision, dropout, init, data, folder)
+            if self.device == "cuda":
+                words += ["--max_steps", str(count)]
+            return self._run(words, folder, count)
+        finally:
+            shutil.rmtree(folder)
+
+    def _words(
+        self, case: Case, precision: str, dropout: float, init: Path, data: Path, folder: Path
+    ) -> list[str]:
+        options = {
+            "coupler_type": case.coupler,
+            "num_experts": case.experts,
+            "embed_dim": case.dim,
+            "num_layers": case.layers,
+            "gnn_layers": case.gnn_layers,
+            "num_heads": case.heads,
+            "max_seq_length": case.length,
+            "batch_size": case.batch,
+            "dropout_rate": dropout,
+            "precision": precision,
+            "learning_rate": LEARNING_RATE,
+            "lr_schedule": "constant",
+            "epochs": MORE_THAN_ENOUGH,
+            "eval_every": 0,
+            "dataset_name": data,
+            "init_from": init,
+            "checkpoint_dir": folder,
+            "run_name": "run",
+            "device": self.device,
+            "threads": self.threads,
+        }
+        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        return [str(self.path), *words, "--no_shuffle", "--quiet"]
+
+    def _run(self, words: list[str], folder: Path, count: int) -> ProgramSteps:
+        metrics, errors = folder / "run" / "metrics.jsonl", folder / "errors"
+        first_step_s = None
+        with errors.open("wb") as stderr:
+            start = time.perf_counter()
+            process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=stderr)
+            try:
+                while True:
+                    ended = process.poll() is not None
+                    events = read_steps(metrics)
+                    if events and first_step_s is None:
+                        first_step_s = time.perf_counter() - start
+                    if len(events) >= count and (ended or self.device == "cpu"):
+                        break
+                    if ended:
+                        text = errors.read_text(encoding="utf-8", errors="replace").strip()
+                        raise ProgramFailed(f"{self.path.name} ended early: {text or words}")
+                    time.sleep(POLL_S)
+                peak = self._peak_bytes(process.pid, folder)
+            finally:
+                process.kill()
+                process.wait()
+        return ProgramSteps(events[:count], first_step_s or 0.0, peak)
+
+    def _peak_bytes(self, pid: int, folder: Path) -> int:
+        if self.device == "cpu":
+            return peak_bytes(pid)
+        summary = (folder / "run" / "run_summary.json").read_text(encoding="utf-8")
+        return json.loads(summary)["peak_memory_bytes"]
+
+
+def read_steps(metrics: Path) -> list[dict[str, Any]]:
+    """Step events on complete lines; none before the file is there."""
+    if not metrics.is_file():
+        return []
+    lines = metrics.read_text(encoding="utf-8").split("\n")[:-1]
+    return [event for event in map(json.loads, lines) if event["event"] == "step"]
+
+
+def peak_bytes(pid: int | str) -> int:
+    """VmHWM. Not getrusage's maximum: after fork and exec that begins with the parent's."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    (line,) = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) * 1024

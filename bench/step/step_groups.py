@@ -1,0 +1,227 @@
+"""All peers and the program on one case: they agree, they start, and they take turns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import cycle, islice
+import os
+from pathlib import Path
+from statistics import mean
+import tempfile
+from typing import Any
+
+import torch
+
+from common.progress import progress
+from common.pyg_forms import FIRST_WRONG_EXPERTS
+from common.timing import Call, interleave, summary
+from step import agreement, peer_process
+from step.case import DROPOUT
+from step.data import read_batches, write_folder
+from step.flops import forward_products, needed_flops, real_tokens
+from step.gemm_rate import GemmRate, Memcpy
+from step.lengths import batches_of_lengths
+from step.models import write_initial_weights
+from step.plan import Entry, Plan
+from step.program import Program, ProgramSteps
+from step.training import StepRecord, Training
+
+OURS = "ours"
+OURS_WITHOUT_DROPOUT = "ours_no_dropout"
+
+
+class ToldClock:
+    """For calls that return their own milliseconds."""
+
+    def measure(self, call: Call, repeats: int) -> float:
+        return float(call())  # type: ignore[arg-type]
+
+
+class Bench:
+    """Measures one entry of a plan in a folder of its own; `program` is None without ours."""
+
+    def __init__(self, entry: Entry, plan: Plan, program: Program | None, folder: Path) -> None:
+        self.entry, self.plan, self.program = entry, plan, program
+        self.case, self.folder = entry.case, folder
+        self.init = folder / "init.safetensors"
+        write_initial_weights(self.init, self.case)
+        self.lengths = {}
+        for rows in {*entry.rows, "lines"}:  # lines for the agreement: it covers padding
+            self.lengths[rows] = batches_of_lengths(rows, self.case.batch, self.case.length)
+            write_folder(folder / rows, self.case, self.lengths[rows])
+
+    def measure(self) -> list[dict[str, Any]]:
+        """A group for each kind of rows."""
+        # Processes of their own first, while this one is small; compiled code that they leave
+        # behind serves this one.
+        starts = self.peer_starts()
+        starts_of_rows = {rows: starts | self.program_starts(rows) for rows in self.entry.rows}
+        training = Training(self.case, self.init, self.plan.device)
+        differences = self.check_agreement(training)
+        return [
+            self.time(training, rows, starts_of_rows[rows], differences)
+            for rows in self.entry.rows
+        ]
+
+    def peer_starts(self) -> dict[str, dict[str, float]]:
+        """First step and peak memory of each peer. Peers pad: their tensors have the same shapes
+        whatever the rows hold."""
+        found = {}
+        for peer, precision in self.entry.peer_calls():
+            progress(f"{self.case}: first steps of {peer} in {precision}")
+            request = peer_process.PeerRequest(
+                case=self.case.as_dict(),
+                peer=peer,
+                precision=precision,
+                weights=str(self.init),
+                data=str(self.folder / self.entry.rows[0]),
+                device=self.plan.device.type,
+                threads=self.plan.threads,
+            )
+            found[f"{peer}@{precision}"] = peer_process.measure(request)
+        return found
+
+    def program_starts(self, rows: str) -> dict[str, dict[str, float]]:
+        found = {}
+        for precision in self.entry.precisions if self.program else ():
+            progress(f"{self.case}, {rows} rows: first steps of the program in {precision}")
+            steps = self.program_steps(rows, precision, DROPOUT, peer_process.STEPS)
+            found[f"{OURS}@{precision}"] = {
+                "first_step_s": round(steps.first_step_s, 2),
+                "startup_s": round(steps.startup_s, 2),
+                "peak_bytes": steps.peak_bytes,
+            }
+        return found
+
+    def program_steps(
+        self, rows: str, precision: str, dropout: float, count: int
+    ) -> ProgramSteps:
+        assert self.program is not None
+        data = self.folder / rows
+        return self.program.steps(self.case, precision, dropout, self.init, data, count)
+
+    def check_agreement(self, training: Training) -> dict[str, dict[str, float]]:
+        """Without dropout, whose masks differ, and on rows with padding."""
+        batches = read_batches(self.folder / "lines", self.case, self.plan.device)
+
+        def first_steps(peer: str, precision: str) -> list[StepRecord]:
+            progress(f"{self.case}: three steps of {peer} in {precision}, without dropout")
+            loss_of = training.loss_function(peer, dropout=0.0)
+            return training.first_steps(loss_of, batches, precision, agreement.STEPS)
+
+        expected = first_steps("dense", "fp32")
+        records = {f"{peer}@{p}": first_steps(peer, p) for peer, p in self.entry.peer_calls()}
+        for precision in self.entry.precisions if self.program else ():
+            steps = self.program_steps("lines", precision, 0.0, agreement.STEPS)
+            records[f"{OURS}@{precision}"] = [
+                StepRecord(event["loss"], event["grad_norm"]) for event in steps.events
+            ]
+        mixes = self.case.experts >= FIRST_WRONG_EXPERTS
+        wrong = frozenset(call for call in records if mixes and "pyg_original" in call)
+        return agreement.check(records, expected, wrong)
+
+    def time(
+        self,
+        training: Training,
+        rows: str,
+        starts: dict[str, dict[str, float]],
+        differences: dict[str, dict[str, float]],
+    ) -> dict[str, Any]:
+        """Round by round, one call after the other."""
+        progress(f"{self.case}, {rows} rows: preparing all calls")
+        limits = self.limits(rows)
+        calls = {
+            **self.peer_calls(training, rows),
+            **self.program_calls(rows),
+            **{name: limit.milliseconds for name, limit in limits.items()},
+        }
+        progress(f"{self.case}, {rows} rows: timing")
+        # Every call has run before: each counts from its first round on.
+        rounds = {name: self.plan.rounds_of(name) for name in calls}
+        samples = interleave(calls, self.plan.rounds, ToldClock(), rounds)
+        entries = {name: summary(taken) | starts.get(name, {}) for name, taken in samples.items()}
+        for name, limit in limits.items():
+            if isinstance(limit, GemmRate):
+                entries[name] |= {"flops": limit.flops, "tilings": limit.tilings}
+            else:
+                entries[name]["bytes"] = limit.bytes
+        tokens = mean(real_tokens(batch) for batch in self.lengths[rows])
+        return {
+            "id": f"{self.case.name}/{rows}",
+            "kind": "step",
+            **self.case.as_dict(),
+            "rows": rows,
+            "tokens": tokens,
+            "fill": round(tokens / (self.case.batch * self.case.length), 3),
+            "needed_flops": mean(needed_flops(self.case, batch) for batch in self.lengths[rows]),
+            "largest_relative_differences": differences,
+            "calls": entries,
+        }
+
+    def peer_calls(self, training: Training, rows: str) -> dict[str, Call]:
+        """Each has been compiled and run once when this returns."""
+        batches = cycle(read_batches(self.folder / rows, self.case, self.plan.device))
+        calls: dict[str, Call] = {}
+        for peer, precision in self.entry.peer_calls():
+            loss_of = training.loss_function(peer, DROPOUT)
+
+            def milliseconds(loss_of=loss_of, precision=precision) -> float:
+                some = list(islice(batches, self.plan.peer_steps))
+                return training.milliseconds(loss_of, some, precision)
+
+            milliseconds()
+            calls[f"{peer}@{precision}"] = milliseconds
+        return calls
+
+    def program_calls(self, rows: str) -> dict[str, Call]:
+        """A process a call, its first steps left out."""
+        if self.program is None:
+            return {}
+        calls: dict[str, Call] = {}
+        dropouts = {OURS: DROPOUT}
+        if self.entry.without_dropout and rows == "full":
+            dropouts[OURS_WITHOUT_DROPOUT] = 0.0
+        warm_up, count = self.plan.warm_up_steps, self.plan.program_steps
+        for precision in self.entry.precisions:
+            for name, dropout in dropouts.items():
+
+                def milliseconds(precision=precision, dropout=dropout) -> float:
+                    steps = self.program_steps(rows, precision, dropout, warm_up + count)
+                    return mean(steps.step_ms[warm_up:])
+
+                calls[f"{name}@{precision}"] = milliseconds
+        return calls
+
+    def limits(self, rows: str) -> dict[str, GemmRate | Memcpy]:
+        """The products of the first batch: all batches hold about as many tokens."""
+        products = forward_products(self.case, self.lengths[rows][0])
+        clock, device = self.plan.clock, self.plan.device
+        rates: dict[str, GemmRate | Memcpy] = {
+            f"gemm@{precision}": GemmRate(products, precision, clock, device)
+            for precision in self.entry.precisions
+        }
+        return rates | {"memcpy": Memcpy(clock, device)}
+
+
+def measure_entry(entry: Entry, plan: Plan, program: Program | None) -> list[dict[str, Any]]:
+    torch._dynamo.reset()
+    with tempfile.TemporaryDirectory(prefix="hgnn_moe_step-") as name:
+        folder = Path(name)
+        with compiled_code_in(folder / "compiled"):
+            return Bench(entry, plan, program, folder).measure()
+
+
+@contextmanager
+def compiled_code_in(folder: Path) -> Iterator[None]:
+    """An empty cache for torch.compile, of this process and of those it starts: the first step of a
+    peer would otherwise find what an earlier run has compiled."""
+    before = os.environ.get("TORCHINDUCTOR_CACHE_DIR")
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["TORCHINDUCTOR_CACHE_DIR"]
+        else:
+            os.environ["TORCHINDUCTOR_CACHE_DIR"] = before

@@ -1,0 +1,193 @@
+"""What was promised of the whole step, and which of it a run reached; plain data, no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from common.ratios import Group, Target, fastest, median_of, target, target_of_medians
+from step.case import EFFICIENCY, GPU_CASE, MAIN, PRECISIONS, Case
+from step.rates import gemm_rate, needed_rate, share_of_gemm_rate, start_of
+
+# GFLOP/s of the products on the machine that the issue's figures were measured on.
+GEMM_RATE = {"fp32": 285.0, "bf16": 1525.0}
+# GFLOP/s of dense bf16 products, by the maker.
+GPU_PEAK = {"NVIDIA H100 80GB HBM3": 989_400.0, "NVIDIA H200": 989_400.0}
+
+COMPILE = {"full": {"fp32": 2.0, "bf16": 4.0}, "lines": {"fp32": 2.7, "bf16": 5.5}}
+GNN_BEST = {"fp32": 1.5, "bf16": 4.0}
+LOOP = {"fp32": 11.0, "bf16": 35.0}
+SHARE = {"fp32": 0.65, "bf16": 0.45}
+WITH_DROPOUT = 0.9
+STARTUP_S = 2.0
+EFFICIENCY_S = {"fp32": 6.0, "bf16": 2.0}
+IN_PROPORTION = 1.2  # "in proportion" of E = 16: a needed FLOP's cost over that with E = 4
+GPU_SHARE, GPU_MS = 0.3, 11.0
+TORCH_FORMS = ("pair_loop", "dense", "compiled")
+
+NO_AMX = "factors in bf16 are promised of CPUs with AMX"
+NOT_MEASURED = "not measured: a call is missing, or the GPU's peak is not known here"
+TOO_SMALL = "the sizes of --quick mean nothing"
+
+
+def case_of(group: Group) -> Case:
+    return Case(**{field.name: group[field.name] for field in fields(Case)})
+
+
+@dataclass(frozen=True)
+class Row:
+    """One group in one precision, with the targets that may be about it."""
+
+    group: Group
+    precision: str
+    has_amx: bool
+
+    @property
+    def ours(self) -> str:
+        return f"ours@{self.precision}"
+
+    @property
+    def best_torch(self) -> str | None:
+        return fastest(self.group, [f"{form}@{self.precision}" for form in TORCH_FORMS])
+
+    def factor(self, what: str, needed: float, above: str | None) -> Target:
+        """How many times faster ours is than `above`."""
+        what = f"{self.precision}, {what}"
+        return target_of_medians(self.group, what, "at_least", needed, above, self.ours)
+
+    def value(self, what: str, kind: str, needed: float, how: str, value: float | None) -> Target:
+        return target(self.group, f"{self.precision}, {what}", kind, needed, how, value)
+
+    def with_amx(self, found: Target) -> Target:
+        """What is promised in bf16 where there is AMX alone."""
+        if self.precision == "bf16" and not self.has_amx:
+            found |= {"reached": None, "why": NO_AMX}
+        return found
+
+    def against_peers(self) -> list[Target]:
+        """Of the two cases with all peers."""
+        rows, precision = self.group["rows"], self.precision
+        found = []
+        if self.group["coupler"] == "HGNN":
+            compiled = f"compiled@{precision}"
+            found.append(self.factor("against torch.compile", COMPILE[rows][precision], compiled))
+            if rows == "full":
+                loop = "against the loop over tokens in fp32"
+                found.append(self.factor(loop, LOOP[precision], "sequential@fp32"))
+        elif rows == "full":
+            best = "against the best PyTorch form"
+            found.append(self.factor(best, GNN_BEST[precision], self.best_torch))
+        return [self.with_amx(one) for one in found]
+
+    def of_full_rows(self) -> list[Target]:
+        """Of the same cases: how near to the limits, dropout and start-up."""
+        without = f"ours_no_dropout@{self.precision}"
+        return [
+            self.value(
+                "needed FLOPs a second over the GEMM rate",
+                "at_least",
+                SHARE[self.precision],
+                "needed FLOPs / time of ours / GEMM rate",
+                share_of_gemm_rate(self.group, self.ours),
+            ),
+            self.factor("throughput with dropout over that without", WITH_DROPOUT, without),
+            self.value(
+                "seconds from the start of the process to its first step",
+                "at_most",
+                STARTUP_S,
+                "startup_s",
+                start_of(self.group, self.ours, "startup_s"),
+            ),
+        ]
+
+    def efficiency(self) -> Target:
+        """Seconds that a machine with the GEMM rate of the figures would take."""
+        milliseconds, rate = median_of(self.group, self.ours), gemm_rate(self.group, self.precision)
+        theirs = GEMM_RATE[self.precision]
+        seconds = milliseconds / 1e3 * rate / theirs if milliseconds and rate else None
+        what = f"seconds a step at {theirs:,.0f} GFLOP/s of products"
+        how = "seconds of ours * GEMM rate / that of the figures"
+        return self.with_amx(
+            self.value(what, "at_most", EFFICIENCY_S[self.precision], how, seconds)
+        )
+
+    def everywhere(self) -> list[Target]:
+        own = start_of(self.group, self.ours, "peak_bytes")
+        theirs = start_of(self.group, f"dense@{self.precision}", "peak_bytes")
+        return [
+            self.factor("not slower than the best PyTorch form", 1, self.best_torch),
+            self.value(
+                "peak memory over that of eager PyTorch",
+                "at_most",
+                1,
+                "peak_bytes of ours / those of dense",
+                own / theirs if own and theirs else None,
+            ),
+        ]
+
+    def on_gpu(self, device: str) -> list[Target]:
+        rate, peak = needed_rate(self.group, self.ours), GPU_PEAK.get(device)
+        share = rate / peak if rate and peak else None
+        return [
+            self.value("MFU", "at_least", GPU_SHARE, "needed FLOPs / time / peak", share),
+            self.value(
+                "milliseconds a step", "at_most", GPU_MS, "ours", median_of(self.group, self.ours)
+            ),
+        ]
+
+
+def in_proportion(groups: Sequence[Group]) -> list[Target]:
+    """What a needed FLOP costs with 16 experts over what it costs with 4, of each coupler."""
+    cases = {case_of(group): group for group in groups}
+    targets = []
+    for coupler in MAIN:
+        few, many = (cases.get(Case(coupler, experts=experts)) for experts in (4, 16))
+        for precision in PRECISIONS if few and many else ():
+            rate, of_few = (needed_rate(group, f"ours@{precision}") for group in (many, few))
+            targets.append(
+                target(
+                    many,
+                    f"{precision}, cost of a needed FLOP with E = 16 over that with E = 4",
+                    "at_most",
+                    IN_PROPORTION,
+                    "(time / needed FLOPs) of E = 16 / that of E = 4",
+                    of_few / rate if rate and of_few else None,
+                )
+            )
+    return targets
+
+
+def _of_row(row: Row, machine: Mapping[str, Any], scale: bool) -> list[Target]:
+    case, targets = case_of(row.group), []
+    if machine["kind"] == "gpu":
+        if case == GPU_CASE and row.precision == "bf16":
+            targets += row.on_gpu(machine["device"])
+    elif not scale:
+        if case in MAIN.values():
+            targets += row.against_peers()
+            targets += row.of_full_rows() if row.group["rows"] == "full" else []
+        if case == EFFICIENCY:
+            targets.append(row.efficiency())
+    return targets + row.everywhere()
+
+
+def evaluate(
+    groups: Sequence[Group], machine: Mapping[str, Any], *, scale: bool, quick: bool
+) -> list[Target]:
+    """Every target that these groups are about. `reached` is None, with `why`, where a call is
+    missing, or the machine or the sizes are not those that the target is about."""
+    has_amx = "amx_bf16" in machine["instruction_sets"]
+    targets = []
+    for group in groups:
+        for precision in PRECISIONS:
+            if f"gemm@{precision}" in group["calls"]:
+                targets += _of_row(Row(group, precision, has_amx), machine, scale)
+    if scale:
+        targets += in_proportion(groups)
+    for found in targets:
+        if found["measured"] is None:
+            found["why"] = NOT_MEASURED
+        elif quick:
+            found |= {"reached": None, "why": TOO_SMALL}
+    return targets
