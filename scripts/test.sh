@@ -100,6 +100,19 @@ build_cuda() {
   cmake --build --preset cuda --parallel "$(build_jobs)"
 }
 
+# The coupling operations again under CUDA's own checker of addresses and races, where both are here.
+check_cuda_memory() {
+  local tool
+  tool=$(command -v compute-sanitizer || echo /usr/local/cuda/bin/compute-sanitizer)
+  if ! has_nvidia_driver || [[ ! -x $tool ]]; then
+    say "compute-sanitizer is left out: it needs a GPU and the CUDA Toolkit's tool"
+    return
+  fi
+  for check in memcheck racecheck; do
+    "$tool" --tool "$check" --error-exitcode 1 build/cuda/bin/ops_gpu_test --gtest_brief=1
+  done
+}
+
 # A few steps of what the README promises a newcomer, in a folder that goes away.
 try_quickstart() {
   local folder status=0
@@ -125,6 +138,7 @@ if ! $cuda; then
 elif find_nvcc >/dev/null; then
   stage 'cuda build' build_cuda
   stage 'gpu tests' run_ctest cuda -L gpu
+  stage 'gpu memory checks' check_cuda_memory
 else
   say "the CUDA build is left out: there is no nvcc in PATH or /usr/local/cuda/bin"
 fi

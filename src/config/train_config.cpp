@@ -126,13 +126,18 @@ const std::vector<std::string>& names_of(ExpertPath) {
   return names;
 }
 
+const std::vector<std::string>& names_of(ActivationCheckpointing) {
+  static const std::vector<std::string> names = {"none", "layer"};
+  return names;
+}
+
 const std::vector<std::string>& names_of(SampleMode) {
   static const std::vector<std::string> names = {"lines", "packed"};
   return names;
 }
 
 const std::vector<std::string>& names_of(Precision) {
-  static const std::vector<std::string> names = {"fp32", "bf16"};
+  static const std::vector<std::string> names = {"fp32", "bf16", "tf32"};
   return names;
 }
 

@@ -137,8 +137,10 @@ OptionTable<TrainConfig> build_table() {
   t.group("Machine");
   t.text("device", &C::device, {"NAME", "auto, cpu, cuda or cuda:INDEX", is_device},
          "where to compute; auto is a GPU where there is one");
-  t.choice("precision", &C::precision,
-           "of matrix products and of what passes between an HGNN's layers; all else stays fp32");
+  t.choice(
+      "precision", &C::precision,
+      "of matrix products and of what passes between an HGNN's layers; all else stays fp32. tf32 "
+      "is for GPUs and rounds the factors of products alone");
   t.choice(
       "expert_path", &C::expert_path,
       "how experts are computed: all of a layer in fused operations on real tokens alone, or one "
@@ -152,6 +154,9 @@ OptionTable<TrainConfig> build_table() {
             "pass: less memory, more time; 0 is all, else at least 32");
   t.boolean("verify_coupler", &C::verify_coupler,
             "compare the coupler_path with sequential on the first batch before training");
+  t.choice("activation_checkpointing", &C::activation_checkpointing,
+           "keep all activations for the backward pass, or those between layers alone and compute "
+           "the rest again: less memory, a third more time, the same numbers");
   t.integer("threads", &C::threads, {0, 4096}, "CPU threads; 0 is all cores");
   t.boolean("deterministic", &C::deterministic, "bit-equal repetition on a GPU, at some speed");
   t.integer("profile", &C::profile, any_count,

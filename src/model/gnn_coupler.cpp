@@ -49,7 +49,7 @@ at::Tensor GnnCoupler::update(const Layer& layer, const at::Tensor& x_NED) const
   const Linear &self = layer.self_transform, &neighbor = layer.neighbor_transform;
   if (num_experts_ == 1) return at::gelu(self(x_NED)) + x_NED;
   const at::Tensor message_NED = messages(layer, x_NED);
-  if (execution_.coupler_path != CouplerPath::sequential && self.precision == Precision::fp32) {
+  if (execution_.coupler_path != CouplerPath::sequential && self.precision != Precision::bf16) {
     return ops::gnn_update(x_NED, message_NED, self.weight, self.bias, neighbor.weight,
                            neighbor.bias);
   }

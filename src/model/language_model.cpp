@@ -4,6 +4,9 @@
 
 #include <ATen/ATen.h>
 #include <ATen/record_function.h>
+#include <c10/core/GradMode.h>
+
+#include "recomputed.h"
 
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/model/profile_scopes.h"
@@ -14,7 +17,7 @@ LanguageModel::LanguageModel(const ModelConfig& config, std::uint64_t seed, at::
                              at::Device device, const Execution& execution)
     : config_(config),
       execution_{resolve_path(config, execution.coupler_path), execution.coupler_chunk,
-                 resolve_path(execution.expert_path, device)},
+                 resolve_path(execution.expert_path, device), execution.checkpointing},
       store_(seed, type, device) {
   HGNN_MOE_ASSERT(config.embed_dim % config.num_heads == 0, "D {} and {} heads", config.embed_dim,
                   config.num_heads);
@@ -22,8 +25,14 @@ LanguageModel::LanguageModel(const ModelConfig& config, std::uint64_t seed, at::
   const Initializer normal = Initializer::normal(kWeightDeviation);
   token_emb_VD_ = store_.add("token_emb.weight", {config.vocab_size, d}, normal);
   pos_emb_TD_ = store_.add("pos_emb.weight", {config.max_seq_length, d}, normal);
-  for (std::int64_t l = 0; l < config.num_layers; ++l)
+  for (std::int64_t l = 0; l < config.num_layers; ++l) {
+    const std::size_t first = store_.list().size();
     layers_.emplace_back(store_, config, l, execution_);
+    layer_parameters_.emplace_back();
+    for (std::size_t i = first; i < store_.list().size(); ++i) {
+      layer_parameters_.back().push_back(store_.list()[i].tensor);
+    }
+  }
   output_norm_ = LayerNorm::create(store_, "output_norm", d);
   lm_head_ = Linear::create(store_, "lm_head", d, config.vocab_size, config.precision);
 }
@@ -39,12 +48,23 @@ at::Tensor LanguageModel::embed(const at::Tensor& tokens_N, const ops::PackedSam
   return ops::pack_padded(ops::counter_dropout(x_BTD, stream, samples.sample_indices_B), samples);
 }
 
+at::Tensor LanguageModel::run_layer(std::size_t index, const at::Tensor& x_ND,
+                                    const ops::PackedSamples& samples,
+                                    const ForwardContext& context) const {
+  const auto run = [this, index, samples, context](const at::Tensor& x) {
+    return layers_[index].forward(x, samples, context);
+  };
+  const bool keeps_all = execution_.checkpointing == ActivationCheckpointing::none;
+  if (keeps_all || !c10::GradMode::is_enabled()) return run(x_ND);
+  return recomputed(run, x_ND, layer_parameters_[index]);
+}
+
 at::Tensor LanguageModel::hidden(const at::Tensor& tokens_N, const ops::PackedSamples& samples,
                                  const ForwardContext& context) const {
   HGNN_MOE_ASSERT(samples.max_length <= config_.max_seq_length, "{} tokens, T = {}",
                   samples.max_length, config_.max_seq_length);
   at::Tensor x_ND = embed(tokens_N, samples, context);
-  for (const MoeLayer& layer : layers_) x_ND = layer.forward(x_ND, samples, context);
+  for (std::size_t l = 0; l < layers_.size(); ++l) x_ND = run_layer(l, x_ND, samples, context);
   RECORD_USER_SCOPE(profile_scope::kHead);
   return output_norm_(x_ND);
 }

@@ -43,7 +43,16 @@ std::int64_t cuda_shared_memory(int device) {
       ->sharedMemPerBlockOptin;
 }
 
+int cuda_compute_capability(int device) {
+  const auto* properties = at::cuda::getDeviceProperties(static_cast<c10::DeviceIndex>(device));
+  return 10 * properties->major + properties->minor;
+}
+
 #else
+
+int cuda_compute_capability(int device) {
+  HGNN_MOE_ASSERT(false, "device {} in a build without CUDA", device);
+}
 
 std::int64_t cuda_shared_memory(int device) {
   HGNN_MOE_ASSERT(false, "device {} in a build without CUDA", device);

@@ -36,7 +36,8 @@ GnnMessageArguments arguments(const GnnMessageInputs& in) {
 }
 
 at::Tensor make_workspace(const GnnMessageInputs& in) {
-  return at::empty({gnn_message_workspace(in.x_NED.size(1))}, in.adjacency_EE.options());
+  return at::empty({gnn_message_workspace(in.x_NED.size(1), in.x_NED.size(2))},
+                   in.adjacency_EE.options());
 }
 
 }  // namespace

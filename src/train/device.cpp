@@ -82,6 +82,17 @@ void configure_machine(const TrainConfig& config) {
   }
 }
 
+void set_precision(Precision precision, c10::Device device) {
+  const bool has_tf32 = device.is_cuda() && ops::cuda_compute_capability(device.index()) >= 80;
+  if (precision == Precision::tf32 && !has_tf32) {
+    fail(ExitCode::usage,
+         "precision is tf32, which NVIDIA GPUs of compute capability 8.0 or later have, and the "
+         "run is on {}; take fp32 or bf16",
+         device.str());
+  }
+  at::globalContext().setAllowTF32CuBLAS(precision == Precision::tf32);
+}
+
 void wait_for(c10::Device device) {
   if (device.is_cuda()) ops::cuda_synchronize(device.index());
 }

@@ -62,7 +62,8 @@ Json dry_run_record(const ParsedConfig& parsed) {
   const ModelConfig model = make_model_config(config, vocab_size);
   const ParameterCounts counts = count_parameters(model);
   const Execution execution{config.coupler_path, config.coupler_chunk,
-                            resolve_path(config.expert_path, device_type(config))};
+                            resolve_path(config.expert_path, device_type(config)),
+                            config.activation_checkpointing};
   const MemoryEstimate memory = estimate_memory(model, config.batch_size, execution);
   Json record = Json::object();
   record["config"] = to_json(config);

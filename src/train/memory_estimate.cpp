@@ -94,7 +94,12 @@ MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t batch_siz
   // In chunks, only one layer's coupler has anything at a time.
   const std::int64_t chunk = in_chunks ? execution.coupler_chunk * coupler : 0;
   const std::int64_t experts = experts_bytes(config, n, execution.expert_path);
-  const std::int64_t layers = config.num_layers * (layer * kFloat + experts) + chunk * kFloat;
+  const std::int64_t whole_layer = layer * kFloat + experts;
+  // With checkpointing one layer at a time has its activations, all others their inputs.
+  const std::int64_t all_layers = execution.checkpointing == ActivationCheckpointing::layer
+                                      ? config.num_layers * n * d * kFloat + whole_layer
+                                      : config.num_layers * whole_layer;
+  const std::int64_t layers = all_layers + chunk * kFloat;
   estimate.activations = layers + logits;
   estimate.runtime = runtime_bytes();
   estimate.total = estimate.parameters + estimate.optimizer + estimate.runtime + layers +

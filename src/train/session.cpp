@@ -16,6 +16,7 @@
 #include "hgnn_moe/data/dataset.h"
 #include "hgnn_moe/model/language_model.h"
 #include "hgnn_moe/ops/coupling_kernels.h"
+#include "hgnn_moe/ops/cpu_isa.h"
 #include "hgnn_moe/train/checkpoint.h"
 #include "hgnn_moe/train/checkpoint_folder.h"
 #include "hgnn_moe/train/device.h"
@@ -101,6 +102,7 @@ Session open_session(const ParsedConfig& parsed) {
   const TrainConfig& config = parsed.config;
   configure_machine(config);
   DeviceChoice device = choose_device(config.device, ops::cuda_status());
+  set_precision(config.precision, device.device);
   data::Dataset dataset = data::open_dataset(config);
   ModelConfig model_config = make_model_config(config, dataset.vocab_size);
   check_sample_ids(sample_id_list(config), dataset.vocab_size);
@@ -109,7 +111,8 @@ Session open_session(const ParsedConfig& parsed) {
   check_init_from(config, location);
   LanguageModel model(model_config, static_cast<std::uint64_t>(config.seed), at::kFloat,
                       device.device,
-                      {config.coupler_path, config.coupler_chunk, config.expert_path});
+                      {config.coupler_path, config.coupler_chunk, config.expert_path,
+                       config.activation_checkpointing});
   if (!config.init_from.empty()) {
     load_weights(config.init_from, model.parameters(), weight_notes(model_config));
   }
@@ -149,6 +152,11 @@ void log_start(const Session& session) {
     log.warn("the graph is a no-op: {}", reason);
   }
   for (const std::string& note : hypergraph_notes(session.model_config)) log.warn("{}", note);
+  if (session.model_config.precision == Precision::bf16 && session.device.device.is_cpu() &&
+      ops::available_cpu_isas().back() != ops::CpuIsa::avx512_bf16) {
+    log.warn(
+        "precision is bf16, but this CPU has neither AMX nor AVX512-BF16: fp32 is faster here");
+  }
   if (session.model_config.coupler_type != CouplerType::none && !has_own_kernels(session)) {
     log.info(
         "the coupler is computed by plain ATen operations: no kernel serves {} experts of {} "

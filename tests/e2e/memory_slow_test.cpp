@@ -56,6 +56,18 @@ TEST_F(MemorySlowTest, GnnInChunks) {
   expect_estimate_within_a_quarter(whole.with({{"coupler_chunk", "256"}, {"overwrite", ""}}));
 }
 
+// Six layers, of which one at a time has its activations.
+TEST_F(MemorySlowTest, CheckpointedLayers) {
+  expect_estimate_within_a_quarter({{"coupler_type", "HGNN"},
+                                    {"num_experts", "4"},
+                                    {"embed_dim", "128"},
+                                    {"num_layers", "6"},
+                                    {"batch_size", "16"},
+                                    {"vocab_size", "1024"},
+                                    {"dropout_rate", "0.1"},
+                                    {"activation_checkpointing", "layer"}});
+}
+
 TEST_F(MemorySlowTest, PlainTransformer) {
   expect_estimate_within_a_quarter({{"coupler_type", "NONE"},
                                     {"num_experts", "1"},

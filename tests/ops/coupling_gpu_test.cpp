@@ -1,5 +1,6 @@
-// The coupling operations on a GPU against the dense products in float64 on the CPU, and how often
-// their kernels are launched.
+// The coupling operations on a GPU: all cases of the CPU, repeatability, and how often their
+// kernels are launched.
+#include <cmath>
 #include <set>
 #include <string>
 
@@ -7,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/profiler_kineto.h>
 
+#include "tests/ops/coupling_cases.h"
 #include "tests/support/gpu.h"
 #include "tests/support/tensors.h"
 
@@ -19,114 +21,68 @@
 namespace hgnn_moe::ops {
 namespace {
 
-using ::hgnn_moe::testing::close;
 using ::hgnn_moe::testing::gradients;
 using ::hgnn_moe::testing::random_tensor;
 
-using Function = std::function<at::Tensor(const std::vector<at::Tensor>&)>;
-
-struct Sizes {
-  std::int64_t tokens, experts, dim;
+class CouplingGpuCases : public testing::CouplingCases {
+ protected:
+  CouplingGpuCases() : CouplingCases(at::kCUDA) {}
+  void SetUp() override { ::hgnn_moe::testing::skip_without_gpu(); }
 };
 
-// Every tile and its neighbours, packs and single elements, more tokens than a 16-bit index holds,
-// and more experts than a kernel serves.
-const Sizes kSizes[] = {{0, 4, 8},     {1, 1, 1},    {5, 2, 7},    {13, 4, 384}, {7, 5, 64},
-                        {257, 8, 384}, {5, 16, 384}, {3, 17, 24},  {2, 32, 64},  {2, 33, 8},
-                        {3, 64, 40},   {2, 65, 8},   {9, 4, 1000}, {70001, 2, 3}};
+TEST_P(CouplingGpuCases, ExpertMix) { expert_mix_cases(); }
+TEST_P(CouplingGpuCases, HypergraphMix) { hypergraph_mix_cases(); }
+TEST_P(CouplingGpuCases, GnnMessage) { gnn_message_cases(); }
+
+INSTANTIATE_TEST_SUITE_P(Types, CouplingGpuCases, ::testing::ValuesIn(testing::kTypes),
+                         [](const auto& info) { return std::string(c10::toString(info.param)); });
 
 class CouplingGpu : public ::hgnn_moe::testing::GpuTest {
  protected:
-  // `on_gpu` in the type given, `reference` in float64 on the CPU; x is the first input.
-  static void expect_same(const Function& on_gpu, const Function& reference,
-                          const std::vector<at::Tensor>& inputs, at::ScalarType type,
-                          double terms) {
-    const at::ScalarType weight_type = type == at::kDouble ? at::kDouble : at::kFloat;
-    std::vector<at::Tensor> device, exact;
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      device.push_back(inputs[i].to(i == 0 ? type : weight_type).to(at::kCUDA));
-      exact.push_back(device.back().to(at::kCPU, at::kDouble));
-    }
-    const double x_terms = type == at::kBFloat16 ? 1 : terms;
-    const at::Tensor expected = reference(exact);
-    EXPECT_TRUE(close(on_gpu(device), expected, x_terms));
-    const at::Tensor cotangent = random_tensor(expected.sizes(), 77).to(type);
-    const auto actual = gradients(on_gpu, device, cotangent.to(at::kCUDA));
-    const auto again = gradients(on_gpu, device, cotangent.to(at::kCUDA));
-    const auto wanted = gradients(reference, exact, cotangent.to(at::kDouble));
-    const double tokens = std::sqrt(static_cast<double>(inputs[0].size(0))) + 1;
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      EXPECT_TRUE(close(actual[i], wanted[i], i == 0 ? x_terms : terms * tokens)) << "input " << i;
-      EXPECT_TRUE(at::equal(actual[i], again[i])) << "input " << i << " is not repeated to the bit";
-    }
-  }
-
-  template <typename Check>
-  static void for_each_size(Check check) {
-    for (const Sizes& s : kSizes) {
-      for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kDouble}) {
-        SCOPED_TRACE(::testing::Message()
-                     << s.tokens << " x " << s.experts << " x " << s.dim << ", " << type);
-        check(s, type);
-      }
-    }
-  }
-
-  static at::Tensor product(const at::Tensor& mixing, const at::Tensor& x) {
-    return at::bmm(
-        mixing.dim() == 3 ? mixing : mixing.expand({x.size(0), mixing.size(0), mixing.size(1)}), x);
+  // Each operation with its inputs, x the first.
+  using Call = std::pair<testing::Operation, std::vector<at::Tensor>>;
+  static std::vector<Call> calls() {
+    const std::int64_t n = 3001, e = 4, d = 40;
+    const IncidenceCsr csr = incidence_csr(complete_uniform_hypergraph(e, 2), at::kCUDA);
+    const auto make = [](std::vector<std::int64_t> shape, int seed) {
+      return random_tensor(shape, seed).to(at::kCUDA, at::kFloat);
+    };
+    const at::Tensor x_NED = make({n, e, d}, 1);
+    return {{[](const auto& v) { return expert_mix(v[1], v[0]); }, {x_NED, make({e, e}, 2)}},
+            {[csr](const auto& v) { return hypergraph_mix(v[0], csr, v[1], Weighting::pyg, v[2]); },
+             {x_NED, make({6}, 2).abs() + 0.2, make({d}, 3)}},
+            {[](const auto& v) { return gnn_message(v[0], v[1], v[2], v[3]); },
+             {x_NED, make({1, 2 * d}, 2), make({1}, 3), make({e, e}, 4)}}};
   }
 };
 
-TEST_F(CouplingGpu, ExpertMix) {
-  for_each_size([](const Sizes& s, at::ScalarType type) {
-    for (const bool per_token : {false, true}) {
-      const at::Tensor mixing = per_token ? random_tensor({s.tokens, s.experts, s.experts}, 2)
-                                          : random_tensor({s.experts, s.experts}, 2);
-      expect_same([](const auto& in) { return expert_mix(in[1], in[0]); },
-                  [](const auto& in) { return product(in[1], in[0]); },
-                  {random_tensor({s.tokens, s.experts, s.dim}, 1), mixing}, type,
-                  static_cast<double>(s.experts + s.dim));
-    }
-  });
-}
-
-TEST_F(CouplingGpu, HypergraphMix) {
-  for_each_size([](const Sizes& s, at::ScalarType type) {
-    const Hypergraph graph = complete_uniform_hypergraph(s.experts, 2);
-    const std::int64_t m = graph.num_hyperedges();
-    if (s.tokens * m > 4'000'000) return;
-    const IncidenceCsr csr = incidence_csr(graph, at::kCUDA);
-    const at::Tensor h_EM = incidence_matrix(graph, at::kDouble);
-    for (const Weighting weighting : {Weighting::pyg, Weighting::paper}) {
-      for (const bool per_token : {false, true}) {
-        const at::Tensor weights =
-            (per_token ? random_tensor({s.tokens, m}, 2) : random_tensor({m}, 2)).abs() + 0.2;
-        expect_same(
-            [&](const auto& in) { return hypergraph_mix(in[0], csr, in[1], weighting, in[2]); },
-            [&](const auto& in) {
-              return product(mixing_matrix(h_EM, in[1], weighting), in[0]) + in[2];
-            },
-            {random_tensor({s.tokens, s.experts, s.dim}, 1), weights, random_tensor({s.dim}, 3)},
-            type, static_cast<double>(s.experts + s.dim + m));
+TEST_F(CouplingGpu, TenRunsGiveTheSameBits) {
+  for (const auto& [operation, inputs] : calls()) {
+    const at::Tensor cotangent = at::ones_like(inputs[0]);
+    const auto first = gradients(operation, inputs, cotangent);
+    for (int run = 1; run < 10; ++run) {
+      EXPECT_TRUE(at::equal(operation(inputs), operation(inputs)));
+      const auto again = gradients(operation, inputs, cotangent);
+      for (std::size_t i = 0; i < first.size(); ++i) {
+        EXPECT_TRUE(at::equal(again[i], first[i])) << "run " << run << ", input " << i;
       }
     }
-  });
+  }
 }
 
-TEST_F(CouplingGpu, GnnMessage) {
-  for_each_size([](const Sizes& s, at::ScalarType type) {
-    const at::Tensor weight =
-        random_tensor({1, 2 * s.dim}, 2) / std::sqrt(static_cast<double>(s.dim));
-    expect_same([](const auto& in) { return gnn_message(in[0], in[1], in[2], in[3]); },
-                [](const auto& in) {
-                  return product(gnn_message_matrix(in[0], in[1], in[2], in[3]), in[0]);
-                },
-                {random_tensor({s.tokens, s.experts, s.dim}, 1), weight, random_tensor({1}, 3),
-                 random_tensor({s.experts, s.experts}, 4)},
-                type,
-                static_cast<double>(s.experts + s.dim) * std::sqrt(static_cast<double>(s.experts)));
-  });
+TEST_F(CouplingGpu, NotANumberStaysInItsToken) {
+  for (const auto& [operation, inputs] : calls()) {
+    std::vector<at::Tensor> poisoned = inputs;
+    poisoned[0] = inputs[0].clone();
+    poisoned[0][7].fill_(std::nan(""));
+    const at::Tensor cotangent = at::ones_like(inputs[0]);
+    for (const at::Tensor& found :
+         {operation(poisoned), gradients(operation, poisoned, cotangent)[0]}) {
+      const at::Tensor bad_N = found.isnan().flatten(1).any(1);
+      EXPECT_EQ(bad_N.sum().item<std::int64_t>(), bad_N[7].item<bool>() ? 1 : 0);
+    }
+    EXPECT_TRUE(operation(poisoned)[7].isnan().all().item<bool>());
+  }
 }
 
 // Names of the kernels that `work` launches.

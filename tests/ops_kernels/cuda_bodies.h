@@ -12,6 +12,7 @@
 
 #include "plain_reference.h"
 #include "src/ops/cuda/host_launch.h"
+#include "src/ops/cuda/tiles.h"
 
 namespace hgnn_moe::ops::cuda {
 
@@ -108,27 +109,6 @@ void run_both_orders(typename Body::Arguments arguments, std::int64_t tokens, st
 template <typename Scalar>
 class CudaBodies : public ::testing::Test {
  protected:
-  static constexpr int kLanes = 16 / static_cast<int>(sizeof(Scalar));
-
-  // Calls check(tile, lanes) with the constants that the launcher would choose.
-  template <typename Check>
-  static void with_tile(std::int64_t experts, std::int64_t dim, bool shifted, Check check) {
-    using std::integral_constant;
-    if (shifted || dim % kLanes != 0) {
-      check(integral_constant<int, 0>{}, integral_constant<int, 1>{});
-    } else if (experts <= 4) {
-      check(integral_constant<int, 4>{}, integral_constant<int, kLanes>{});
-    } else if (experts <= 8) {
-      check(integral_constant<int, 8>{}, integral_constant<int, kLanes>{});
-    } else if (experts <= 16) {
-      check(integral_constant<int, 16>{}, integral_constant<int, kLanes>{});
-    } else if (experts <= 32) {
-      check(integral_constant<int, 32>{}, integral_constant<int, std::min(kLanes, 4)>{});
-    } else {
-      check(integral_constant<int, 0>{}, integral_constant<int, kLanes>{});
-    }
-  }
-
   static double once(double terms) { return sizeof(Scalar) == 2 ? 1 : terms; }
 };
 

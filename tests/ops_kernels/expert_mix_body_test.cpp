@@ -35,7 +35,7 @@ TYPED_TEST(ExpertMixBodies, EqualPlainLoops) {
           Buffer<Compute> transposed_mixing(transposed, shifted);
           const std::int64_t chunk = 3, blocks = (n + chunk - 1) / chunk;
           Buffer<Compute> d_mixing((per_token ? n : blocks) * rows * e, shifted);
-          this->with_tile(e, d, shifted, [&](auto tile, auto lanes) {
+          with_tile<Scalar>(e, d, !shifted, [&](auto tile, auto lanes) {
             const ExpertMixArguments<Scalar> a{static_cast<int>(rows),
                                                static_cast<int>(e),
                                                d,
@@ -44,9 +44,10 @@ TYPED_TEST(ExpertMixBodies, EqualPlainLoops) {
                                                x.data(),
                                                out.data()};
             run_both_orders<ExpertMixBody<Scalar, tile(), lanes()>, Scalar>(
-                a, n, chunk, 64, {{out.data(), n * rows * d * sizeof(Scalar)}});
+                a, n, chunk, threads_for(d, lanes()),
+                {{out.data(), n * rows * d * sizeof(Scalar)}});
           });
-          this->with_tile(rows, d, shifted, [&](auto tile, auto lanes) {
+          with_tile<Scalar>(rows, d, !shifted, [&](auto tile, auto lanes) {
             const ExpertMixArguments<Scalar> a{static_cast<int>(e),
                                                static_cast<int>(rows),
                                                d,
@@ -55,7 +56,7 @@ TYPED_TEST(ExpertMixBodies, EqualPlainLoops) {
                                                d_out.data(),
                                                d_x.data()};
             run_both_orders<ExpertMixBody<Scalar, tile(), lanes()>, Scalar>(
-                a, n, chunk, 96, {{d_x.data(), n * e * d * sizeof(Scalar)}});
+                a, n, chunk, threads_for(d, lanes()), {{d_x.data(), n * e * d * sizeof(Scalar)}});
           });
           const ExpertMixGradientArguments<Scalar> g{static_cast<int>(rows),
                                                      static_cast<int>(e),

@@ -58,11 +58,11 @@ TYPED_TEST(GnnMessageBodies, EqualPlainLoops) {
                                           d_weight.data(),
                                           d_bias.data(),
                                           d_adjacency.data()};
-      this->with_tile(e, d, shifted, [&](auto tile, auto lanes) {
+      with_tile<Scalar>(e, d, !shifted, [&](auto tile, auto lanes) {
         run_both_orders<GnnMessageBody<Scalar, tile(), lanes()>, Scalar>(
-            a, n, chunk, 64, {{out.data(), n * e * d * sizeof(Scalar)}});
+            a, n, chunk, threads_for(d, lanes()), {{out.data(), n * e * d * sizeof(Scalar)}});
         run_both_orders<GnnMessageGradientBody<Scalar, tile(), lanes()>, Scalar>(
-            a, n, chunk, 96,
+            a, n, chunk, threads_for(d, lanes()),
             {{d_x.data(), n * e * d * sizeof(Scalar)},
              {d_weight.data(), blocks * 2 * d * sizeof(Compute)},
              {d_bias.data(), blocks * sizeof(Compute)},

@@ -114,11 +114,11 @@ TYPED_TEST(HypergraphMixBodies, EqualPlainLoops) {
         a.d_x = d_x.data();
         a.d_weights = d_weights.data();
         a.d_bias = d_bias.data();
-        this->with_tile(e, d, shifted, [&](auto tile, auto lanes) {
+        with_tile<Scalar>(e, d, !shifted, [&](auto tile, auto lanes) {
           run_both_orders<HypergraphMixBody<Scalar, tile(), lanes()>, Scalar>(
-              a, n, chunk, 64, {{out.data(), n * e * d * sizeof(Scalar)}});
+              a, n, chunk, threads_for(d, lanes()), {{out.data(), n * e * d * sizeof(Scalar)}});
           run_both_orders<HypergraphMixGradientBody<Scalar, tile(), lanes()>, Scalar>(
-              a, n, chunk, 96,
+              a, n, chunk, threads_for(d, lanes()),
               {{d_x.data(), n * e * d * sizeof(Scalar)},
                {d_weights.data(), (per_token ? n : blocks) * m * sizeof(Compute)},
                {d_bias.data(), blocks * d * sizeof(Compute)}});

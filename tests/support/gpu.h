@@ -10,16 +10,19 @@
 
 namespace hgnn_moe::testing {
 
+// To be called in SetUp().
+inline void skip_without_gpu() {
+  if (ops::cuda_status().device_count > 0) return;
+  const char* required = std::getenv("HGNN_MOE_REQUIRE_GPU");
+  if (required != nullptr && std::string(required) == "1") {
+    FAIL() << "HGNN_MOE_REQUIRE_GPU is 1 and there is no usable GPU";
+  }
+  GTEST_SKIP() << "no usable GPU";
+}
+
 class GpuTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    if (ops::cuda_status().device_count > 0) return;
-    const char* required = std::getenv("HGNN_MOE_REQUIRE_GPU");
-    if (required != nullptr && std::string(required) == "1") {
-      FAIL() << "HGNN_MOE_REQUIRE_GPU is 1 and there is no usable GPU";
-    }
-    GTEST_SKIP() << "no usable GPU";
-  }
+  void SetUp() override { skip_without_gpu(); }
 };
 
 }  // namespace hgnn_moe::testing

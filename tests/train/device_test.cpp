@@ -27,6 +27,14 @@ TEST(Device, AutoSaysWhyItDoesNotTakeAGpu) {
   EXPECT_NE(choice.notes[0].find("13.0"), std::string::npos) << choice.notes[0];
 }
 
+TEST(Device, Tf32IsForGpusThatHaveIt) {
+  const std::string message = message_of_error(
+      ExitCode::usage, [] { set_precision(Precision::tf32, c10::Device(c10::kCPU)); });
+  EXPECT_NE(message.find("tf32"), std::string::npos) << message;
+  EXPECT_NE(message.find("take fp32 or bf16"), std::string::npos) << message;
+  EXPECT_NO_THROW(set_precision(Precision::bf16, c10::Device(c10::kCPU)));
+}
+
 TEST(Device, AGpuThatIsAskedForAndMissingIsAnError) {
   const auto message = [](const std::string& request, const ops::CudaStatus& status) {
     return message_of_error(ExitCode::usage, [&] { choose_device(request, status); });

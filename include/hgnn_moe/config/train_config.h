@@ -18,8 +18,10 @@ enum class HgnnActivation { none, gelu };
 enum class CouplerPath { automatic, collapsed, batched, sequential };
 // How experts are computed: all of a layer in fused operations, or one after the other.
 enum class ExpertPath { automatic, fused, reference };
+// What is kept for the backward pass: all activations, or those between layers alone.
+enum class ActivationCheckpointing { none, layer };
 enum class SampleMode { lines, packed };
-enum class Precision { fp32, bf16 };
+enum class Precision { fp32, bf16, tf32 };
 enum class LrSchedule { cosine, linear, constant, wsd };
 enum class Compat { none, original };
 
@@ -78,6 +80,7 @@ struct TrainConfig {
   CouplerPath coupler_path = CouplerPath::automatic;
   std::int64_t coupler_chunk = 0;
   bool verify_coupler = false;
+  ActivationCheckpointing activation_checkpointing = ActivationCheckpointing::none;
   std::int64_t threads = 0;  // 0: all cores
   bool deterministic = false;
   std::int64_t profile = 0;  // steps to profile; 0: none
@@ -132,6 +135,7 @@ const std::vector<std::string>& names_of(HyperedgeWeightSource);
 const std::vector<std::string>& names_of(HgnnActivation);
 const std::vector<std::string>& names_of(CouplerPath);
 const std::vector<std::string>& names_of(ExpertPath);
+const std::vector<std::string>& names_of(ActivationCheckpointing);
 const std::vector<std::string>& names_of(SampleMode);
 const std::vector<std::string>& names_of(Precision);
 const std::vector<std::string>& names_of(LrSchedule);

@@ -13,6 +13,7 @@ struct Execution {
   CouplerPath coupler_path = CouplerPath::automatic;
   std::int64_t coupler_chunk = 0;  // tokens at a time on the batched path; 0: all
   ExpertPath expert_path = ExpertPath::automatic;
+  ActivationCheckpointing checkpointing = ActivationCheckpointing::none;
 };
 
 // What CouplerPath::automatic stands for: collapsed where the model allows it, else batched. The

@@ -45,6 +45,9 @@ class LanguageModel {
   const std::vector<MoeLayer>& layers() const { return layers_; }
 
  private:
+  // A layer of which, with checkpointing, only the input is kept for the backward pass.
+  at::Tensor run_layer(std::size_t index, const at::Tensor& x_ND, const ops::PackedSamples& samples,
+                       const ForwardContext& context) const;
   at::Tensor embed(const at::Tensor& tokens_N, const ops::PackedSamples& samples,
                    const ForwardContext& context) const;
   ops::LinearCrossEntropyInputs head(const at::Tensor& hidden_KD,
@@ -55,6 +58,7 @@ class LanguageModel {
   ParameterStore store_;
   at::Tensor token_emb_VD_, pos_emb_TD_;
   std::vector<MoeLayer> layers_;
+  std::vector<std::vector<at::Tensor>> layer_parameters_;  // of each, for checkpointing
   LayerNorm output_norm_;
   Linear lm_head_;
 };

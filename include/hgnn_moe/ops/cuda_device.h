@@ -24,6 +24,9 @@ CudaMemory cuda_memory(int device);
 // Bytes of shared memory that a block on the device may ask for.
 std::int64_t cuda_shared_memory(int device);
 
+// As 90 for 9.0.
+int cuda_compute_capability(int device);
+
 // Waits for everything queued on the device.
 void cuda_synchronize(int device);
 

@@ -25,6 +25,10 @@ DeviceChoice choose_device(const std::string& request, const ops::CudaStatus& cu
 // Threads of LibTorch's operations, deterministic algorithms, and reproducible CUDA libraries.
 void configure_machine(const TrainConfig& config);
 
+// Lets products of float32 round their factors to tf32, or not. Throws Error(usage) where the
+// device has no tf32.
+void set_precision(Precision precision, c10::Device device);
+
 // Waits for queued work, so that a clock read next measures what was done.
 void wait_for(c10::Device device);
 

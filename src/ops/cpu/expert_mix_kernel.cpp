@@ -15,7 +15,7 @@ void mix(const ExpertMixArguments& a, const void* mixing, std::int64_t mixing_st
     const Compute* k = static_cast<const Compute*>(mixing) + n * mixing_stride;
     const Scalar* in = static_cast<const Scalar*>(x) + n * a.experts * a.dim;
     Scalar* result = static_cast<Scalar*>(out) + n * a.rows * a.dim;
-    multiply<Scalar, Compute>(k, in, nullptr, result, a.rows, a.experts, a.dim, stream);
+    multiply(k, in, static_cast<const Compute*>(nullptr), result, a.rows, a.experts, a.dim, stream);
   }
   if (stream) finish_streaming();
 }

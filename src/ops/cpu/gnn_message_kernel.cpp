@@ -19,6 +19,7 @@ template <typename Compute>
 struct Workspace {
   Compute *scores, *d_scores;                      // [2, E]: own and other; their gradients
   Compute *gate, *mixing, *transposed, *d_mixing;  // [E, E]
+  Compute* rows;                                   // [E, D]
 
   Workspace(void* memory, std::int64_t e) {
     auto* next = static_cast<Compute*>(memory);
@@ -28,6 +29,7 @@ struct Workspace {
     mixing = next += e * e;
     transposed = next += e * e;
     d_mixing = next += e * e;
+    rows = next += e * e;
   }
 };
 
@@ -80,8 +82,8 @@ void forward(const GnnMessageArguments& a, void* out, void* workspace, std::int6
     const std::int64_t first = n * a.experts * a.dim;
     const Scalar* x = static_cast<const Scalar*>(a.x) + first;
     mixing_of_token(a, x, w);
-    multiply<Scalar, Compute>(w.mixing, x, nullptr, static_cast<Scalar*>(out) + first, a.experts,
-                              a.experts, a.dim, stream);
+    multiply(w.mixing, x, static_cast<const Compute*>(nullptr), static_cast<Scalar*>(out) + first,
+             a.experts, a.experts, a.dim, stream);
   }
   if (stream) finish_streaming();
 }
@@ -110,29 +112,39 @@ void differentiate_gates(const GnnMessageArguments& a, const GnnMessageSums& sum
   *static_cast<Compute*>(sums.message_bias) += d_bias;
 }
 
-// d_x row e += d_own_e w_own + d_other_e w_other, and the weights' own gradients, in one pass.
+// d_x row e = d_mixed row e + d_own_e w_own + d_other_e w_other, and the weights' own gradients, in
+// one pass. d_mixed may be d_x.
 template <typename Scalar, typename Compute>
 void differentiate_scores(const Compute* weight, const Scalar* x, const Compute* d_scores,
-                          Scalar* d_x, Compute* d_weight, std::int64_t experts, std::int64_t dim) {
+                          const Compute* d_mixed, Scalar* d_x, Compute* d_weight,
+                          std::int64_t experts, std::int64_t dim) {
   for (std::int64_t e = 0; e < experts; ++e) {
     const Compute own = d_scores[e], other = d_scores[experts + e];
     const Scalar* row = x + e * dim;
+    const Compute* mixed_row = d_mixed + e * dim;
     Scalar* d_row = d_x + e * dim;
     std::int64_t d = 0;
     for (; d + kLanes<Compute> <= dim; d += kLanes<Compute>) {
       const Vector<Compute> in = load_vector(row + d);
-      store_vector(d_row + d, load_vector(d_row + d) + own * load_vector(weight + d) +
+      store_vector(d_row + d, load_vector(mixed_row + d) + own * load_vector(weight + d) +
                                   other * load_vector(weight + dim + d));
       store_vector(d_weight + d, load_vector(d_weight + d) + own * in);
       store_vector(d_weight + dim + d, load_vector(d_weight + dim + d) + other * in);
     }
     for (; d < dim; ++d) {
-      store(d_row + d, load(d_row + d) + own * weight[d] + other * weight[dim + d]);
+      store(d_row + d, load(mixed_row + d) + own * weight[d] + other * weight[dim + d]);
       d_weight[d] += own * load(row + d);
       d_weight[dim + d] += other * load(row + d);
     }
   }
 }
+
+// Where d_x may stand before its last sum: in itself, or beside bfloat16 in the workspace.
+template <typename Compute>
+Compute* mixed_rows(Compute* d_x, Workspace<Compute>&) {
+  return d_x;
+}
+inline float* mixed_rows(Bf16*, Workspace<float>& w) { return w.rows; }
 
 template <typename Scalar>
 void backward(const GnnMessageArguments& a, const void* d_out, void* d_x,
@@ -150,8 +162,11 @@ void backward(const GnnMessageArguments& a, const void* d_out, void* d_x,
     add_outer_product(dy, x, w.d_mixing, e, e, a.dim);
     differentiate_gates(a, sums, w);
     transpose(w.mixing, w.transposed, e);
-    multiply<Scalar, Compute>(w.transposed, dy, nullptr, dx, e, e, a.dim, /*stream=*/false);
-    differentiate_scores(static_cast<const Compute*>(a.message_weight), x, w.d_scores, dx,
+    // In the type that is computed with, so that d_x is rounded once.
+    Compute* d_mixed = mixed_rows(dx, w);
+    multiply(w.transposed, dy, static_cast<const Compute*>(nullptr), d_mixed, e, e, a.dim,
+             /*stream=*/false);
+    differentiate_scores(static_cast<const Compute*>(a.message_weight), x, w.d_scores, d_mixed, dx,
                          static_cast<Compute*>(sums.message_weight), e, a.dim);
   }
 }

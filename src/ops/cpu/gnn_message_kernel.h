@@ -28,8 +28,8 @@ struct GnnMessageSums {
 
 // Elements of the workspace that one thread needs. Static, so that the linker cannot give callers
 // the copy that was compiled for AVX-512.
-static constexpr std::int64_t gnn_message_workspace(std::int64_t experts) {
-  return 4 * experts * experts + 4 * experts;
+static constexpr std::int64_t gnn_message_workspace(std::int64_t experts, std::int64_t dim) {
+  return 4 * experts * experts + 4 * experts + experts * dim;
 }
 
 struct GnnMessageKernels {

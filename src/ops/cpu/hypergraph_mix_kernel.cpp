@@ -148,8 +148,8 @@ void backward(const HypergraphMixArguments& a, const void* d_out,
       fill_zero(g.d_mixing, e * e);
     }
     add_outer_product(dy, x, g.d_mixing, e, e, a.dim);
-    multiply<Scalar, Compute>(g.transposed, dy, nullptr, static_cast<Scalar*>(d.x) + first, e, e,
-                              a.dim, stream);
+    multiply(g.transposed, dy, static_cast<const Compute*>(nullptr),
+             static_cast<Scalar*>(d.x) + first, e, e, a.dim, stream);
     if (d.bias != nullptr) add_rows(dy, static_cast<Compute*>(d.bias), e, a.dim);
     if (!shared) {
       Compute* d_w = static_cast<Compute*>(d.weights) + n * a.hyperedges;

@@ -38,9 +38,9 @@ constexpr int kTileRows = 4;
 constexpr int kTileVectors = 2;
 
 // Rows `rows` of one token's out = mixing x [+ bias]: every x is loaded once for all of them.
-template <int Rows, bool Stream, typename Scalar, typename Compute>
+template <int Rows, bool Stream, typename Scalar, typename Compute, typename Out>
 void mix_rows(const Compute* mixing, std::int64_t experts, const Scalar* x, const Compute* bias,
-              Scalar* out, std::int64_t dim) {
+              Out* out, std::int64_t dim) {
   constexpr int kWidth = kTileVectors * kLanes<Compute>;
   std::int64_t d = 0;
   for (; d + kWidth <= dim; d += kWidth) {
@@ -65,7 +65,7 @@ void mix_rows(const Compute* mixing, std::int64_t experts, const Scalar* x, cons
     }
 #pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
-      Scalar* to = out + r * dim + d;
+      Out* to = out + r * dim + d;
       if (Stream) {
         stream_vector(to, sum[r][0]);
         stream_vector(to + kLanes<Compute>, sum[r][1]);
@@ -86,8 +86,8 @@ void mix_rows(const Compute* mixing, std::int64_t experts, const Scalar* x, cons
   }
 }
 
-template <bool Stream, typename Scalar, typename Compute>
-void multiply_rows(const Compute* mixing, const Scalar* x, const Compute* bias, Scalar* out,
+template <bool Stream, typename Scalar, typename Compute, typename Out>
+void multiply_rows(const Compute* mixing, const Scalar* x, const Compute* bias, Out* out,
                    std::int64_t rows, std::int64_t experts, std::int64_t dim) {
   std::int64_t r = 0;
   if (sizeof(Scalar) == 2 && kVectorBytes == 64) {
@@ -103,9 +103,10 @@ void multiply_rows(const Compute* mixing, const Scalar* x, const Compute* bias, 
 }
 
 // out [rows, dim] = mixing [rows, experts] x [experts, dim], plus bias [dim] unless that is null.
-// `stream` asks for stream_vector, for which every row of out must be aligned.
-template <typename Scalar, typename Compute>
-void multiply(const Compute* mixing, const Scalar* x, const Compute* bias, Scalar* out,
+// `out` is of x's type or of the one that is computed with. `stream` asks for stream_vector, for
+// which every row of out must be aligned.
+template <typename Scalar, typename Compute, typename Out>
+void multiply(const Compute* mixing, const Scalar* x, const Compute* bias, Out* out,
               std::int64_t rows, std::int64_t experts, std::int64_t dim, bool stream) {
   if (stream) {
     multiply_rows<true>(mixing, x, bias, out, rows, experts, dim);
