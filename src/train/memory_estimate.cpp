@@ -99,7 +99,9 @@ MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t batch_siz
   const std::int64_t all_layers = execution.checkpointing == ActivationCheckpointing::layer
                                       ? config.num_layers * n * d * kFloat + whole_layer
                                       : config.num_layers * whole_layer;
-  const std::int64_t layers = all_layers + chunk * kFloat;
+  // Gradients of one layer at a time: of the hidden layer before and after GELU, and around it.
+  const std::int64_t backward = 10 * n * e * d * kFloat;
+  const std::int64_t layers = all_layers + backward + chunk * kFloat;
   estimate.activations = layers + logits;
   estimate.runtime = runtime_bytes();
   estimate.total = estimate.parameters + estimate.optimizer + estimate.runtime + layers +

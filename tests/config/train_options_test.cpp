@@ -62,7 +62,7 @@ TEST(TrainOptions, DefaultsAreFrozen) {
       "max_steps": -1, "learning_rate": 5e-4, "lr_schedule": "cosine", "warmup_steps": 0,
       "weight_decay": 0.01, "grad_clip": 1.0, "seed": 42,
       "device": "auto", "precision": "fp32", "expert_path": "auto", "coupler_path": "auto", "coupler_chunk": 0,
-      "activation_checkpointing": "none", "verify_coupler": false, "threads": 0, "deterministic": false,
+      "verify_coupler": false, "activation_checkpointing": "none", "threads": 0, "deterministic": false,
       "profile": 0,
       "eval_every": 200, "eval_only": false, "dump_token_losses": null, "sample_ids": null,
       "sample_tokens": 64, "temperature": 0.8, "top_k": 50,
