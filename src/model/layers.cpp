@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "hgnn_moe/ops/linear.h"
+#include "hgnn_moe/ops/norm_epsilon.h"
 
 namespace hgnn_moe {
 
@@ -32,7 +33,7 @@ LayerNorm LayerNorm::create(ParameterStore& store, const std::string& name, std:
 }
 
 at::Tensor LayerNorm::operator()(const at::Tensor& x) const {
-  return at::layer_norm(x, weight.sizes(), weight, bias, kLayerNormEpsilon);
+  return at::layer_norm(x, weight.sizes(), weight, bias, ops::kNormEpsilon);
 }
 
 }  // namespace hgnn_moe

@@ -15,13 +15,7 @@ namespace hgnn_moe::ops {
 namespace {
 
 const ExpertBlockKernels& kernels(CpuIsa isa) {
-#ifdef HGNN_MOE_X86_KERNELS
-  if (isa == CpuIsa::avx512_bf16) return avx512_bf16::kExpertBlockKernels;
-  if (isa == CpuIsa::avx512) return avx512::kExpertBlockKernels;
-  if (isa == CpuIsa::avx2) return avx2::kExpertBlockKernels;
-#endif
-  HGNN_MOE_ASSERT(isa == CpuIsa::baseline, "instruction set {}", static_cast<int>(isa));
-  return baseline::kExpertBlockKernels;
+  return HGNN_MOE_KERNELS_OF(isa, kExpertBlockKernels);
 }
 
 RowDropout row_dropout(const ExpertDropout& dropout) {

@@ -16,11 +16,9 @@
 #include <ATen/core/Tensor.h>
 
 #include "hgnn_moe/ops/cpu_isa.h"
+#include "hgnn_moe/ops/norm_epsilon.h"
 
 namespace hgnn_moe::ops {
-
-// Added to the variance by every normalisation here.
-inline constexpr double kNormEpsilon = 1e-5;
 
 // Of the rows of a tensor [..., D]; state [...].
 struct NormStatistics {

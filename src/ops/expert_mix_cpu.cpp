@@ -13,15 +13,7 @@ namespace hgnn_moe::ops {
 
 namespace {
 
-const ExpertMixKernels& kernels(CpuIsa isa) {
-#ifdef HGNN_MOE_X86_KERNELS
-  if (isa == CpuIsa::avx512_bf16) return avx512_bf16::kExpertMixKernels;
-  if (isa == CpuIsa::avx512) return avx512::kExpertMixKernels;
-  if (isa == CpuIsa::avx2) return avx2::kExpertMixKernels;
-#endif
-  HGNN_MOE_ASSERT(isa == CpuIsa::baseline, "instruction set {}", static_cast<int>(isa));
-  return baseline::kExpertMixKernels;
-}
+const ExpertMixKernels& kernels(CpuIsa isa) { return HGNN_MOE_KERNELS_OF(isa, kExpertMixKernels); }
 
 ExpertMixArguments arguments(const at::Tensor& x, const ExpertMixShape& shape) {
   const std::int64_t out_bytes = shape.tokens * shape.rows * shape.dim * x.element_size();

@@ -15,13 +15,7 @@ namespace hgnn_moe::ops {
 namespace {
 
 const GnnMessageKernels& kernels(CpuIsa isa) {
-#ifdef HGNN_MOE_X86_KERNELS
-  if (isa == CpuIsa::avx512_bf16) return avx512_bf16::kGnnMessageKernels;
-  if (isa == CpuIsa::avx512) return avx512::kGnnMessageKernels;
-  if (isa == CpuIsa::avx2) return avx2::kGnnMessageKernels;
-#endif
-  HGNN_MOE_ASSERT(isa == CpuIsa::baseline, "instruction set {}", static_cast<int>(isa));
-  return baseline::kGnnMessageKernels;
+  return HGNN_MOE_KERNELS_OF(isa, kGnnMessageKernels);
 }
 
 GnnMessageArguments arguments(const GnnMessageInputs& in) {

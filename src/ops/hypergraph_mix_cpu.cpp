@@ -14,13 +14,7 @@ namespace hgnn_moe::ops {
 namespace {
 
 const HypergraphMixKernels& kernels(CpuIsa isa) {
-#ifdef HGNN_MOE_X86_KERNELS
-  if (isa == CpuIsa::avx512_bf16) return avx512_bf16::kHypergraphMixKernels;
-  if (isa == CpuIsa::avx512) return avx512::kHypergraphMixKernels;
-  if (isa == CpuIsa::avx2) return avx2::kHypergraphMixKernels;
-#endif
-  HGNN_MOE_ASSERT(isa == CpuIsa::baseline, "instruction set {}", static_cast<int>(isa));
-  return baseline::kHypergraphMixKernels;
+  return HGNN_MOE_KERNELS_OF(isa, kHypergraphMixKernels);
 }
 
 HypergraphMixArguments arguments(const HypergraphMixInputs& in) {

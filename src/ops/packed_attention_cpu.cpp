@@ -19,13 +19,7 @@ namespace {
 constexpr std::int64_t kProductsAtOnce = 1 << 18;
 
 const PackedAttentionKernels& kernels(CpuIsa isa) {
-#ifdef HGNN_MOE_X86_KERNELS
-  if (isa == CpuIsa::avx512_bf16) return avx512_bf16::kPackedAttentionKernels;
-  if (isa == CpuIsa::avx512) return avx512::kPackedAttentionKernels;
-  if (isa == CpuIsa::avx2) return avx2::kPackedAttentionKernels;
-#endif
-  HGNN_MOE_ASSERT(isa == CpuIsa::baseline, "instruction set {}", static_cast<int>(isa));
-  return baseline::kPackedAttentionKernels;
+  return HGNN_MOE_KERNELS_OF(isa, kPackedAttentionKernels);
 }
 
 PackedAttentionArguments arguments(const at::Tensor& qkv, const PackedSamples& samples,

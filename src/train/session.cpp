@@ -54,17 +54,11 @@ RunStart run_start(const TrainConfig& config) {
   return config.overwrite ? RunStart::overwrite : RunStart::fresh;
 }
 
-// Whether there is a graph, and with it a choice of how to compute it.
-bool has_path(const ModelConfig& model) {
-  return model.has_coupler_layers() &&
-         !(model.coupler_type == CouplerType::hgnn && model.hypergraph_is_empty());
-}
-
 // With verify_coupler: on the first rows of the first epoch, as a training step sees them. What is
 // to be said of it, or "" where nothing was asked for.
 std::string verify_first_batch(const TrainConfig& config, const data::Dataset& dataset,
                                const LanguageModel& model, c10::Device device) {
-  if (!config.verify_coupler || !has_path(model.config())) return "";
+  if (!config.verify_coupler || !model.config().has_graph()) return "";
   if (model.coupler_path() == CouplerPath::sequential) return "";
   const bool training = dataset.train != nullptr && !config.eval_only;
   const data::SampleSet& set = training ? *dataset.train : *dataset.eval;
@@ -178,7 +172,7 @@ RunSummary summarise(const Session& session, const TrainingState& state, RunStat
   summary.seconds = state.seconds;
   summary.expert_path = session.model.expert_path();
   const ModelConfig& model = session.model_config;
-  if (has_path(model)) summary.coupler_path = session.model.coupler_path();
+  if (model.has_graph()) summary.coupler_path = session.model.coupler_path();
   if (model.coupler_type != CouplerType::none) {
     const bool plain = session.model.coupler_path() == CouplerPath::sequential;
     summary.coupler_kernels = has_own_kernels(session) && !plain;

@@ -38,7 +38,7 @@ struct ForwardContext {
 
   // The stream of one dropout site; `layer` and `expert` count from 0.
   ops::DropoutStream dropout(std::int64_t layer, std::int64_t expert, DropoutPlace place) const;
-  // Those of all experts of a layer at one place.
+  // Those of all experts of a layer at all three places.
   ops::ExpertStreams expert_dropout(std::int64_t layer, std::int64_t num_experts) const;
 };
 

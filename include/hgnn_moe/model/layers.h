@@ -11,7 +11,6 @@
 
 namespace hgnn_moe {
 
-inline constexpr double kLayerNormEpsilon = 1e-5;
 inline constexpr double kWeightDeviation = 0.02;  // of every normal(0, 0.02) initial value
 
 // Of matrix products whose factors are of `type`; bf16 is for fp32 alone, float64 for references.

@@ -30,12 +30,15 @@ struct ModelConfig {
   Precision precision = Precision::fp32;
 
   std::int64_t head_dim() const { return embed_dim / num_heads; }
-  // Whether there is a graph, and with it a choice of how to compute it.
   bool has_coupler_layers() const {
     return coupler_type == CouplerType::gnn || coupler_type == CouplerType::hgnn;
   }
   // An HGNN without hyperedges computes MEAN.
   bool hypergraph_is_empty() const { return hypergraph.num_hyperedges() == 0; }
+  // Whether there is a graph, and with it a choice of how to compute it.
+  bool has_graph() const {
+    return has_coupler_layers() && !(coupler_type == CouplerType::hgnn && hypergraph_is_empty());
+  }
   bool has_token_weights() const {
     return has_hyperedge_weights() && weight_source == HyperedgeWeightSource::token;
   }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "every_isa.h"
 #include "kernel_type.h"
 
 namespace hgnn_moe::ops {
@@ -103,17 +104,6 @@ struct ExpertBlockKernels {
                                     std::int64_t begin, std::int64_t end);
 };
 
-namespace baseline {
-extern const ExpertBlockKernels kExpertBlockKernels;
-}
-namespace avx2 {
-extern const ExpertBlockKernels kExpertBlockKernels;
-}
-namespace avx512_bf16 {
-extern const ExpertBlockKernels kExpertBlockKernels;
-}
-namespace avx512 {
-extern const ExpertBlockKernels kExpertBlockKernels;
-}
+HGNN_MOE_DECLARE_FOR_EVERY_ISA(ExpertBlockKernels, kExpertBlockKernels);
 
 }  // namespace hgnn_moe::ops

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "every_isa.h"
 #include "kernel_type.h"
 
 namespace hgnn_moe::ops {
@@ -23,17 +24,6 @@ struct ExpertMixKernels {
                    std::int64_t d_mixing_stride, std::int64_t begin, std::int64_t end);
 };
 
-namespace baseline {
-extern const ExpertMixKernels kExpertMixKernels;
-}
-namespace avx2 {
-extern const ExpertMixKernels kExpertMixKernels;
-}
-namespace avx512_bf16 {
-extern const ExpertMixKernels kExpertMixKernels;
-}
-namespace avx512 {
-extern const ExpertMixKernels kExpertMixKernels;
-}
+HGNN_MOE_DECLARE_FOR_EVERY_ISA(ExpertMixKernels, kExpertMixKernels);
 
 }  // namespace hgnn_moe::ops

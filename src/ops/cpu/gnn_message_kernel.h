@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "every_isa.h"
 #include "kernel_type.h"
 
 namespace hgnn_moe::ops {
@@ -42,17 +43,6 @@ struct GnnMessageKernels {
                    std::int64_t end);
 };
 
-namespace baseline {
-extern const GnnMessageKernels kGnnMessageKernels;
-}
-namespace avx2 {
-extern const GnnMessageKernels kGnnMessageKernels;
-}
-namespace avx512_bf16 {
-extern const GnnMessageKernels kGnnMessageKernels;
-}
-namespace avx512 {
-extern const GnnMessageKernels kGnnMessageKernels;
-}
+HGNN_MOE_DECLARE_FOR_EVERY_ISA(GnnMessageKernels, kGnnMessageKernels);
 
 }  // namespace hgnn_moe::ops

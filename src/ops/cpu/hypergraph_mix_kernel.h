@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "every_isa.h"
 #include "kernel_type.h"
 
 namespace hgnn_moe::ops {
@@ -44,17 +45,6 @@ struct HypergraphMixKernels {
                    std::int64_t end);
 };
 
-namespace baseline {
-extern const HypergraphMixKernels kHypergraphMixKernels;
-}
-namespace avx2 {
-extern const HypergraphMixKernels kHypergraphMixKernels;
-}
-namespace avx512_bf16 {
-extern const HypergraphMixKernels kHypergraphMixKernels;
-}
-namespace avx512 {
-extern const HypergraphMixKernels kHypergraphMixKernels;
-}
+HGNN_MOE_DECLARE_FOR_EVERY_ISA(HypergraphMixKernels, kHypergraphMixKernels);
 
 }  // namespace hgnn_moe::ops

@@ -1,7 +1,9 @@
-// Normalisation of single rows: xhat = (x - mean) / sqrt(variance + 1e-5).
+// Normalisation of single rows: xhat = (x - mean) / sqrt(variance + kNormEpsilon).
 #pragma once
 
 #include "lanes.h"
+
+#include "hgnn_moe/ops/norm_epsilon.h"
 
 namespace hgnn_moe::ops::HGNN_MOE_ISA {
 
@@ -10,7 +12,7 @@ inline double square_root(double x) { return __builtin_sqrt(x); }
 
 template <typename Compute>
 struct RowStatistics {
-  Compute mean, reciprocal;  // 1 / sqrt(variance + 1e-5)
+  Compute mean, reciprocal;  // 1 / sqrt(variance + kNormEpsilon)
 
   Vector<Compute> normalise(Vector<Compute> x) const { return (x - mean) * reciprocal; }
 };
@@ -26,7 +28,7 @@ RowStatistics<Compute> row_statistics(const Compute* x, Vector<Compute> sum, std
     squares += distance * distance;
   });
   const Compute variance = sum_of_lanes<Compute>(squares) / static_cast<Compute>(dim);
-  return {mean, 1 / square_root(variance + Compute(1e-5))};
+  return {mean, 1 / square_root(variance + Compute(kNormEpsilon))};
 }
 
 // The gradient that reaches x through its normalisation:

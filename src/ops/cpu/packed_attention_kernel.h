@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "every_isa.h"
 #include "kernel_type.h"
 
 namespace hgnn_moe::ops {
@@ -43,17 +44,6 @@ struct PackedAttentionKernels {
                    void* d_qkv, void* workspace, std::int64_t begin, std::int64_t end);
 };
 
-namespace baseline {
-extern const PackedAttentionKernels kPackedAttentionKernels;
-}
-namespace avx2 {
-extern const PackedAttentionKernels kPackedAttentionKernels;
-}
-namespace avx512_bf16 {
-extern const PackedAttentionKernels kPackedAttentionKernels;
-}
-namespace avx512 {
-extern const PackedAttentionKernels kPackedAttentionKernels;
-}
+HGNN_MOE_DECLARE_FOR_EVERY_ISA(PackedAttentionKernels, kPackedAttentionKernels);
 
 }  // namespace hgnn_moe::ops
