@@ -18,6 +18,7 @@ sys.path.insert(0, str(REPOSITORY / "scripts"))
 from common import tables as common_tables  # noqa: E402
 from coupler import tables as coupler_tables  # noqa: E402
 from hgnn_tools.errors import EXIT_DATA, UserError, run_script  # noqa: E402
+from precision import tables as precision_tables  # noqa: E402
 from step import tables as step_tables  # noqa: E402
 
 Results = Mapping[str, Any]
@@ -45,10 +46,17 @@ def step_section(results: Results) -> list[str]:
         step_tables.step_tables
     )
     lines = [*common_tables.heading(results), *tables(results["groups"])]
-    lines += ["#### Targets", "", *step_tables.target_list(results["targets"])]
+    lines += ["#### Targets", "", *common_tables.target_list(results["targets"])]
     if results["benchmark"] == "step":
         lines += common_tables.slow_peers(results["peer_checks"])
     return lines
+
+
+def precision_section(results: Results) -> list[str]:
+    """What bf16 changes in the losses of one device."""
+    (group,) = results["groups"]
+    lines = [*common_tables.heading(results), *precision_tables.curve_table(group)]
+    return [*lines, "#### Targets", "", *common_tables.target_list(results["targets"])]
 
 
 # By the name that the page's markers, the files and `scripts/bench.sh` have in common; the command
@@ -56,6 +64,7 @@ def step_section(results: Results) -> list[str]:
 SECTIONS: dict[str, tuple[Callable[[Results], list[str]], str]] = {
     "step": (step_section, "scripts/bench.sh step"),
     "step_scale": (step_section, "scripts/bench.sh step --scale"),
+    "precision": (precision_section, "scripts/bench.sh precision"),
     "coupler": (coupler_section, "scripts/bench.sh coupler"),
 }
 

@@ -4,8 +4,8 @@ set -euo pipefail
 
 usage() {
   cat <<'END'
-Usage: scripts/bench.sh coupler|step [--scale] [--quick] [--gpu] [--threads N] [--rounds N]
-                                     [--out FILE] [--no-build]
+Usage: scripts/bench.sh coupler|step|precision [--scale] [--quick] [--gpu] [--threads N]
+                                               [--rounds N] [--out FILE] [--no-build]
 
 coupler  builds the library of operations and times the couplers: one HypergraphConv call a token,
          PyTorch Geometric's batching, plain and compiled PyTorch, and ours, on the same tensors in
@@ -16,6 +16,10 @@ step     builds the program and times its whole training step against the same p
          About an hour and a half, with 20 GB.
 step --scale
          ours and eager PyTorch over sizes of E, D and T. About two hours.
+
+precision
+         trains one model in fp32 and in bf16 with three seeds and compares their losses. About five
+         minutes; the cores need not be idle.
 
 Writes bench/results/NAME-DEVICE.json and, from all results there, the tables of
 docs/performance.md.
@@ -44,7 +48,7 @@ arguments=()
 shown=(scripts/bench.sh) # the command without paths of this machine
 while (($# > 0)); do
   case $1 in
-    coupler | step)
+    coupler | step | precision)
       [[ -z $what ]] || die 2 "'$what' and '$1' were named: measure one at a time."
       what=$1
       ;;
@@ -80,9 +84,12 @@ while (($# > 0)); do
   shift
 done
 [[ -n $what ]] ||
-  die 2 "nothing was named to measure: give 'coupler' or 'step', see scripts/bench.sh --help."
+  die 2 "nothing was named to measure: give 'coupler', 'step' or 'precision', see scripts/bench.sh --help."
 if $scale && [[ $what != step ]]; then
   die 2 "--scale is about 'step': give that or leave it out."
+fi
+if [[ $what == precision && $preset == cuda ]]; then
+  die 2 "--gpu is about 'coupler' and 'step': leave it out."
 fi
 if [[ $preset == cuda ]] && ! has_nvidia_driver; then
   die 2 "--gpu was given and this machine has no NVIDIA driver: leave it out."
@@ -99,7 +106,7 @@ if $build; then
   if [[ $preset == cuda ]]; then cmake --preset cuda -DCMAKE_CUDA_ARCHITECTURES=native >&2; fi
   case $what in
     coupler) build_preset "$preset" ops_module >&2 ;;
-    step) build_preset "$preset" hgnn_moe_train >&2 ;;
+    step | precision) build_preset "$preset" hgnn_moe_train >&2 ;;
   esac
 fi
 PYTHONPATH=$root/bench "$python" -m "$what.main" "${arguments[@]}" --command "${shown[*]}"

@@ -42,6 +42,24 @@ def heading(results: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def target_list(targets: list[Mapping[str, Any]]) -> list[str]:
+    """One line a target, by group."""
+    lines: list[str] = []
+    for group in unique(target["group"] for target in targets):
+        lines += [f"`{group}`:", ""]
+        lines += [_target_line(target) for target in targets if target["group"] == group]
+        lines.append("")
+    return lines
+
+
+def _target_line(target: Mapping[str, Any]) -> str:
+    verdict = {True: "reached", False: "**not reached**", None: "*open*"}[target["reached"]]
+    measured = "–" if target["measured"] is None else f"{target['measured']:.2f}"
+    why = f" ({target['why']})" if target.get("why") else ""
+    bound = f"{SIGNS[target['kind']]} {target['needed']}"
+    return f"- {verdict}: {target['what']}: {measured}, needed {bound}{why}"
+
+
 def slow_peers(checks: list[Mapping[str, Any]]) -> list[str]:
     slow = [check for check in checks if check["slow"]]
     if not checks:

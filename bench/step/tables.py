@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from common.ratios import Group, median_of
-from common.tables import SIGNS, table, three_digits, unique
+from common.tables import table, three_digits, unique
 from step.case import PRECISIONS
 from step.rates import gemm_rate, needed_rate, share_of_gemm_rate, start_of, tokens_per_s
 
@@ -88,24 +88,6 @@ def scale_tables(groups: list[Group]) -> list[str]:
             title = f"{coupler}, {precision}, L = {first['layers']}, G = {first['gnn_layers']}:"
             lines += [title, "", *table(header, rows)] if rows else []
     return lines
-
-
-def target_list(targets: list[Mapping[str, Any]]) -> list[str]:
-    """One line a target, by group."""
-    lines: list[str] = []
-    for group in unique(target["group"] for target in targets):
-        lines += [f"`{group}`:", ""]
-        lines += [_target_line(target) for target in targets if target["group"] == group]
-        lines.append("")
-    return lines
-
-
-def _target_line(target: Mapping[str, Any]) -> str:
-    verdict = {True: "reached", False: "**not reached**", None: "*open*"}[target["reached"]]
-    measured = "–" if target["measured"] is None else f"{target['measured']:.2f}"
-    why = f" ({target['why']})" if target.get("why") else ""
-    bound = f"{SIGNS[target['kind']]} {target['needed']}"
-    return f"- {verdict}: {target['what']}: {measured}, needed {bound}{why}"
 
 
 def _limits(group: Group) -> str:
