@@ -12,6 +12,7 @@ Expert::Expert(ParameterStore& store, const std::string& name, const ModelConfig
   const std::int64_t d = config.embed_dim;
   in_projection_.weight =
       store.add(name + ".attention.in_proj_weight", {3 * d, d}, Initializer::glorot(d, 3 * d));
+  in_projection_.rounded = store.list().back().rounded;
   in_projection_.bias =
       store.add(name + ".attention.in_proj_bias", {3 * d}, Initializer::constant(0.0));
   in_projection_.precision = config.precision;

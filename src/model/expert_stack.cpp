@@ -23,25 +23,44 @@ ops::ExpertParameter pack(std::vector<at::Tensor> parameters) {
   return packed;
 }
 
-ops::ExpertWeights pack_all(const std::vector<Expert>& experts) {
+// The experts' weights rounded side by side, where the products take them so.
+void pack_rounded(ops::ExpertParameter& packed, std::vector<ops::RoundedWeightPtr> rounded,
+                  at::ScalarType products) {
+  if (products == packed.all.scalar_type()) return;
+  packed.rounded_all = at::empty(packed.all.sizes(), packed.all.options().dtype(products));
+  packed.rounded = std::move(rounded);
+  for (std::size_t e = 0; e < packed.rounded.size(); ++e) {
+    packed.rounded[e]->keep_in(packed.rounded_all[static_cast<std::int64_t>(e)]);
+  }
+}
+
+ops::ExpertWeights pack_all(const std::vector<Expert>& experts, Precision precision) {
   const auto kind = [&](auto parameter_of) {
     std::vector<at::Tensor> parameters;
     for (const Expert& expert : experts) parameters.push_back(parameter_of(expert));
     return pack(std::move(parameters));
   };
+  const auto weights = [&](auto linear_of) {
+    std::vector<ops::RoundedWeightPtr> rounded;
+    for (const Expert& expert : experts) rounded.push_back(linear_of(expert).rounded);
+    ops::ExpertParameter packed = kind([&](const Expert& e) { return linear_of(e).weight; });
+    pack_rounded(packed, std::move(rounded), product_type(precision, packed.all.scalar_type()));
+    return packed;
+  };
   ops::ExpertWeights w;
   w.qkv_weight = kind([](const Expert& e) { return e.in_projection().weight; });
   w.qkv_bias = kind([](const Expert& e) { return e.in_projection().bias; });
-  w.out_weight = kind([](const Expert& e) { return e.out_projection().weight; });
+  w.out_weight = weights([](const Expert& e) { return e.out_projection(); });
   w.out_bias = kind([](const Expert& e) { return e.out_projection().bias; });
   w.norm1_weight = kind([](const Expert& e) { return e.norm1().weight; });
   w.norm1_bias = kind([](const Expert& e) { return e.norm1().bias; });
   w.norm2_weight = kind([](const Expert& e) { return e.norm2().weight; });
   w.norm2_bias = kind([](const Expert& e) { return e.norm2().bias; });
-  w.expand_weight = kind([](const Expert& e) { return e.expand().weight; });
+  w.expand_weight = weights([](const Expert& e) { return e.expand(); });
   w.expand_bias = kind([](const Expert& e) { return e.expand().bias; });
-  w.contract_weight = kind([](const Expert& e) { return e.contract().weight; });
+  w.contract_weight = weights([](const Expert& e) { return e.contract(); });
   w.contract_bias = kind([](const Expert& e) { return e.contract().bias; });
+  w.kept_projection = std::make_shared<ops::KeptProjection>();
   return w;
 }
 
@@ -55,7 +74,7 @@ ExpertStack::ExpertStack(ParameterStore& store, const std::string& name, const M
   for (std::int64_t e = 0; e < config.num_experts; ++e) {
     experts_.emplace_back(store, fmt::format("{}.experts.{}", name, e), config, layer, e);
   }
-  if (path_ == ExpertPath::fused) weights_ = pack_all(experts_);
+  if (path_ == ExpertPath::fused) weights_ = pack_all(experts_, precision_);
 }
 
 at::Tensor ExpertStack::forward(const at::Tensor& x_ND, const ops::PackedSamples& samples,

@@ -101,8 +101,12 @@ std::vector<at::Tensor> GnnCoupler::flat_parameters() const {
 GnnCoupler::Layer GnnCoupler::layer_of(std::size_t index,
                                        const std::vector<at::Tensor>& flat) const {
   const at::Tensor* p = &flat[7 * index];
-  const Precision precision = layers_[index].self_transform.precision;
-  return {{p[0], p[1], precision}, {p[2], p[3], precision}, p[4], p[5], p[6]};
+  const Linear &neighbor = layers_[index].neighbor_transform, &self = layers_[index].self_transform;
+  return {{p[0], p[1], neighbor.precision, neighbor.rounded},
+          {p[2], p[3], self.precision, self.rounded},
+          p[4],
+          p[5],
+          p[6]};
 }
 
 CouplerState GnnCoupler::state() const {

@@ -52,6 +52,7 @@ HgnnCoupler::HgnnCoupler(ParameterStore& store, const std::string& name, const M
           const std::string prefix = fmt::format("{}.hgnn_layers_module.{}.conv", name, g);
           Layer made;
           made.theta_DD = store.add(prefix + ".lin.weight", {d, d}, Initializer::glorot(d, d));
+          made.rounded_theta = store.list().back().rounded;
           made.bias_D = store.add(prefix + ".bias", {d}, Initializer::constant(0.0));
           layers.push_back(made);
         }
@@ -103,7 +104,8 @@ at::Tensor HgnnCoupler::run_layers(const at::Tensor& experts_NED, const std::vec
                                    std::size_t count, Convolution convolve) const {
   at::Tensor x_NED = experts_NED.to(product_type(precision_, experts_NED.scalar_type()));
   for (std::size_t g = 0; g < count; ++g) {
-    const at::Tensor theta_DD = layers[g].theta_DD.to(x_NED.scalar_type());
+    const at::Tensor theta_DD =
+        ops::in_type(layers[g].theta_DD, layers[g].rounded_theta, x_NED.scalar_type());
     x_NED = end_layer(convolve(x_NED, theta_DD, layers[g].bias_D), x_NED);
   }
   return x_NED.to(experts_NED.scalar_type());
@@ -132,7 +134,7 @@ at::Tensor HgnnCoupler::batched_mean(const at::Tensor& experts_NED, const at::Te
   const at::Tensor x_NED = run_layers(experts_NED, layers, layers.size() - 1, convolve);
   const at::Tensor readout = ops::collapse_mixing(mixing(weights), 1).readout;
   return linear(ops::expert_readout(readout, x_NED), layers.back().theta_DD, layers.back().bias_D,
-                precision_);
+                precision_, layers.back().rounded_theta);
 }
 
 at::Tensor HgnnCoupler::batched(const at::Tensor& experts_NED, const at::Tensor& weights) const {
@@ -146,7 +148,7 @@ at::Tensor HgnnCoupler::batched(const at::Tensor& experts_NED, const at::Tensor&
                                  const std::vector<at::Tensor>& parameters) {
     std::vector<Layer> layers;
     for (std::size_t g = 0; g < layers_.size(); ++g) {
-      layers.push_back({parameters[2 * g], parameters[2 * g + 1]});
+      layers.push_back({parameters[2 * g], parameters[2 * g + 1], layers_[g].rounded_theta});
     }
     const at::Tensor& w = are_shared() ? parameters.back() : some_tokens.back();
     return batched_mean(some_tokens.front(), w, layers);

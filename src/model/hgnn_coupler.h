@@ -26,6 +26,7 @@ class HgnnCoupler : public Coupler {
  private:
   struct Layer {
     at::Tensor theta_DD, bias_D;
+    ops::RoundedWeightPtr rounded_theta;
   };
 
   bool are_shared() const { return !weight_proj_MD_.defined(); }

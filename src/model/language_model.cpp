@@ -82,8 +82,12 @@ at::Tensor LanguageModel::logits(const at::Tensor& hidden) const { return lm_hea
 
 ops::LinearCrossEntropyInputs LanguageModel::head(const at::Tensor& hidden_KD,
                                                   const at::Tensor& targets_K) const {
-  return {hidden_KD, lm_head_.weight, lm_head_.bias, targets_K,
-          product_type(config_.precision, hidden_KD.scalar_type())};
+  const at::ScalarType products = product_type(config_.precision, hidden_KD.scalar_type());
+  ops::LinearCrossEntropyInputs in{hidden_KD, lm_head_.weight, lm_head_.bias, targets_K, products};
+  if (products != hidden_KD.scalar_type()) {
+    in.rounded_weight_VD = lm_head_.rounded->values(products);
+  }
+  return in;
 }
 
 at::Tensor LanguageModel::loss(const at::Tensor& hidden_KD, const at::Tensor& targets_K,

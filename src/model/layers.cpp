@@ -12,14 +12,15 @@ at::ScalarType product_type(Precision precision, at::ScalarType type) {
 }
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                  Precision precision) {
-  return ops::linear(x, weight, bias, product_type(precision, x.scalar_type()));
+                  Precision precision, const ops::RoundedWeightPtr& rounded) {
+  return ops::linear(x, weight, bias, product_type(precision, x.scalar_type()), rounded);
 }
 
 Linear Linear::create(ParameterStore& store, const std::string& name, std::int64_t in,
                       std::int64_t out, Precision precision) {
   Linear layer;
   layer.weight = store.add(name + ".weight", {out, in}, Initializer::normal(kWeightDeviation));
+  layer.rounded = store.list().back().rounded;
   layer.bias = store.add(name + ".bias", {out}, Initializer::constant(0.0));
   layer.precision = precision;
   return layer;

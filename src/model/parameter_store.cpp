@@ -78,7 +78,7 @@ at::Tensor ParameterStore::add(const std::string& name, at::IntArrayRef shape,
     }
   }
   tensor = tensor.to(device_).set_requires_grad(true);
-  list_.push_back({name, tensor});
+  list_.push_back({name, tensor, std::make_shared<ops::RoundedWeight>(tensor)});
   return tensor;
 }
 

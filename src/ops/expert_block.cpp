@@ -68,4 +68,10 @@ void dropout_residual_gradient(const at::Tensor& d_out_NED, const ExpertDropout&
   dropout_residual_gradient_aten(d_out_NED, dropout, d);
 }
 
+void scale_columns(const at::Tensor& weight_EOD, const at::Tensor& gamma_ED, at::Tensor& out_EOD) {
+  RECORD_FUNCTION("hgnn_moe::scale_columns", std::vector<c10::IValue>({weight_EOD, out_EOD}));
+  if (has_cpu_kernel(out_EOD)) return scale_columns_cpu(cpu_isa(), weight_EOD, gamma_ED, out_EOD);
+  scale_columns_aten(weight_EOD, gamma_ED, out_EOD);
+}
+
 }  // namespace hgnn_moe::ops

@@ -123,4 +123,9 @@ void dropout_residual_gradient_aten(const at::Tensor& d_out_NED, const ExpertDro
   d.d_y_NED.copy_(d_y);
 }
 
+void scale_columns_aten(const at::Tensor& weight_EOD, const at::Tensor& gamma_ED,
+                        at::Tensor& out_EOD) {
+  out_EOD.copy_(weight_EOD * gamma_ED.unsqueeze(1));
+}
+
 }  // namespace hgnn_moe::ops

@@ -172,4 +172,14 @@ void dropout_residual_gradient_cpu(CpuIsa isa, const at::Tensor& d_out_NED,
       [&](void* sums, std::int64_t begin, std::int64_t end) { kernel(a, sums, begin, end); }));
 }
 
+void scale_columns_cpu(CpuIsa isa, const at::Tensor& weight_EOD, const at::Tensor& gamma_ED,
+                       at::Tensor& out_EOD) {
+  const auto kernel = kernels(isa).scale_columns;
+  const ScaleColumnsArguments a{kernel_type(out_EOD),      weight_EOD.size(1),
+                                weight_EOD.size(2),        weight_EOD.const_data_ptr(),
+                                gamma_ED.const_data_ptr(), out_EOD.mutable_data_ptr()};
+  at::parallel_for(0, weight_EOD.size(0) * a.rows, tokens_at_once(1, a.dim),
+                   [&](std::int64_t begin, std::int64_t end) { kernel(a, begin, end); });
+}
+
 }  // namespace hgnn_moe::ops

@@ -113,6 +113,10 @@ struct DropoutResidualGradients {
 void dropout_residual_gradient(const at::Tensor& d_out_NED, const ExpertDropout& dropout,
                                DropoutResidualGradients& d);
 
+// out_eod = weight_eod gamma_ed, rounded as a cast of PyTorch's rounds; weight of the state's type,
+// out of that or of P.
+void scale_columns(const at::Tensor& weight_EOD, const at::Tensor& gamma_ED, at::Tensor& out_EOD);
+
 // The operations above take these on the CPU ...
 void residual_norm_cpu(CpuIsa isa, const ResidualNormInputs& in, ResidualNormOutputs& out);
 void residual_norm_gradient_cpu(CpuIsa isa, const ResidualNormGradientInputs& in,
@@ -125,6 +129,8 @@ void gelu_dropout_gradient_cpu(CpuIsa isa, const GeluDropoutInputs& in, const at
 void dropout_residual_cpu(CpuIsa isa, const DropoutResidualInputs& in, at::Tensor& out_NED);
 void dropout_residual_gradient_cpu(CpuIsa isa, const at::Tensor& d_out_NED,
                                    const ExpertDropout& dropout, DropoutResidualGradients& d);
+void scale_columns_cpu(CpuIsa isa, const at::Tensor& weight_EOD, const at::Tensor& gamma_ED,
+                       at::Tensor& out_EOD);
 
 // ... and these, plain ATen with the formulas written out, elsewhere.
 void residual_norm_aten(const ResidualNormInputs& in, ResidualNormOutputs& out);
@@ -137,5 +143,7 @@ void gelu_dropout_gradient_aten(const GeluDropoutInputs& in, const at::Tensor& d
 void dropout_residual_aten(const DropoutResidualInputs& in, at::Tensor& out_NED);
 void dropout_residual_gradient_aten(const at::Tensor& d_out_NED, const ExpertDropout& dropout,
                                     DropoutResidualGradients& d);
+void scale_columns_aten(const at::Tensor& weight_EOD, const at::Tensor& gamma_ED,
+                        at::Tensor& out_EOD);
 
 }  // namespace hgnn_moe::ops

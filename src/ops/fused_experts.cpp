@@ -60,24 +60,22 @@ NormStatistics empty_statistics(at::IntArrayRef shape, const at::Tensor& state) 
   return {at::empty(shape, state.options()), at::empty(shape, state.options())};
 }
 
-// qkv_ne = W_e (xhat_n * gamma_e + beta_e) + b_e = (W_e gamma_e) xhat_n + (W_e beta_e + b_e): one
-// product for all experts. Leaves: W, b, gamma, beta.
+// qkv_n = W' xhat_n + b' with norm1 folded into W' and b'. Leaves: W, b, gamma, beta.
 class Projection : public torch::autograd::Function<Projection> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x_ND,
-                            const at::Tensor& weight_E3DD, const at::Tensor& bias_E3D,
-                            const at::Tensor& gamma_ED, const at::Tensor& beta_ED,
-                            std::int64_t products, at::TensorList) {
-    const auto type = static_cast<at::ScalarType>(products);
+                            const at::Tensor& folded_MD, const at::Tensor& folded_bias_M,
+                            const at::Tensor& weight_E3DD, const at::Tensor& gamma_ED,
+                            const at::Tensor& beta_ED, at::TensorList) {
+    const at::ScalarType type = folded_MD.scalar_type();
     NormOutputs normed{empty_as(x_ND, type), empty_statistics({x_ND.size(0)}, x_ND)};
     norm(x_ND, normed);
-    const at::Tensor folded_MD = fold(weight_E3DD, gamma_ED).to(type);
-    const at::Tensor bias_M =
-        (bias_E3D + at::bmm(weight_E3DD, beta_ED.unsqueeze(2)).squeeze(2)).flatten().to(type);
+    // Of full width, the backward pass rather folds again than keeps as much as W once more.
+    const bool keep = type != weight_E3DD.scalar_type();
     context->save_for_backward({x_ND, weight_E3DD, gamma_ED, beta_ED, normed.xhat_ND,
-                                normed.statistics_N.mean,
-                                normed.statistics_N.reciprocal_deviation});
-    return at::addmm(bias_M, normed.xhat_ND, folded_MD.t());
+                                normed.statistics_N.mean, normed.statistics_N.reciprocal_deviation,
+                                keep ? folded_MD : at::Tensor()});
+    return at::addmm(folded_bias_M, normed.xhat_ND, folded_MD.t());
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
@@ -89,7 +87,8 @@ class Projection : public torch::autograd::Function<Projection> {
     const at::ScalarType state = x_ND.scalar_type();
 
     at::Tensor d_x_ND = at::zeros_like(x_ND);
-    const at::Tensor folded_MD = fold(weight_E3DD, gamma_ED).to(d_qkv_NM.scalar_type());
+    const at::Tensor folded_MD =
+        saved[7].defined() ? saved[7] : fold_norm_weight(weight_E3DD, gamma_ED, state);
     norm_gradient({at::mm(d_qkv_NM, folded_MD), x_ND, {saved[5], saved[6]}}, d_x_ND);
 
     const at::Tensor d_folded_E3DD =
@@ -105,15 +104,10 @@ class Projection : public torch::autograd::Function<Projection> {
     append_rows(result, {d_weight_E3DD, d_bias_E3D, d_gamma_ED, d_beta_ED});
     return result;
   }
-
- private:
-  // [3 D E, D]
-  static at::Tensor fold(const at::Tensor& weight_E3DD, const at::Tensor& gamma_ED) {
-    return weight_E3DD.mul(gamma_ED.unsqueeze(1)).flatten(0, 1);
-  }
 };
 
-// h = x + W_e heads + b_e and z = norm2(h). Leaves: W, b, gamma, beta.
+// h = x + W_e heads + b_e and z = norm2(h). Here and below W is of the products' type. Leaves: W,
+// b, gamma, beta.
 class AttentionOutput : public torch::autograd::Function<AttentionOutput> {
  public:
   static variable_list forward(AutogradContext* context, const at::Tensor& x_ND,
@@ -121,7 +115,7 @@ class AttentionOutput : public torch::autograd::Function<AttentionOutput> {
                                const at::Tensor& bias_ED, const at::Tensor& gamma_ED,
                                const at::Tensor& beta_ED, at::TensorList) {
     const at::ScalarType type = heads_NED.scalar_type();
-    const at::Tensor y_NED = expert_products(heads_NED, weight_EDD.to(type));
+    const at::Tensor y_NED = expert_products(heads_NED, weight_EDD);
     ResidualNormOutputs out{empty_as(heads_NED, x_ND.scalar_type()), empty_as(heads_NED, type),
                             empty_statistics(heads_NED.sizes().slice(0, 2), x_ND)};
     residual_norm({x_ND, y_NED, bias_ED, gamma_ED, beta_ED}, out);
@@ -141,7 +135,7 @@ class AttentionOutput : public torch::autograd::Function<AttentionOutput> {
         at::empty_like(gamma_ED), at::empty_like(gamma_ED), at::empty_like(gamma_ED)};
     residual_norm_gradient({gradients[0], gradients[1], h_NED, {saved[4], saved[5]}, gamma_ED}, d);
     variable_list result{
-        d.d_x_ND, expert_products_input_gradient(d.d_y_NED, weight_EDD.to(type)), {}, {}, {}, {}};
+        d.d_x_ND, expert_products_input_gradient(d.d_y_NED, weight_EDD), {}, {}, {}, {}};
     append_rows(result, {expert_products_weight_gradient(d.d_y_NED, heads_NED, state), d.d_bias_ED,
                          d.d_gamma_ED, d.d_beta_ED});
     return result;
@@ -154,7 +148,7 @@ class Expansion : public torch::autograd::Function<Expansion> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& z_NED,
                             const at::Tensor& weight_EFD, const at::Tensor& bias_EF,
                             const ExpertDropout& dropout, at::TensorList) {
-    const at::Tensor u_NEF = expert_products(z_NED, weight_EFD.to(z_NED.scalar_type()));
+    const at::Tensor u_NEF = expert_products(z_NED, weight_EFD);
     at::Tensor g_NEF = at::empty_like(u_NEF);
     gelu_dropout({u_NEF, bias_EF, dropout}, g_NEF);
     context->save_for_backward({z_NED, weight_EFD, bias_EF, u_NEF});
@@ -169,8 +163,7 @@ class Expansion : public torch::autograd::Function<Expansion> {
                      &u_NEF = saved[3];
     GeluDropoutGradients d{at::empty_like(u_NEF), at::empty_like(bias_EF)};
     gelu_dropout_gradient({u_NEF, bias_EF, kept_dropout(context)}, gradients[0], d);
-    variable_list result{
-        expert_products_input_gradient(d.d_u_NEF, weight_EFD.to(z_NED.scalar_type())), {}, {}, {}};
+    variable_list result{expert_products_input_gradient(d.d_u_NEF, weight_EFD), {}, {}, {}};
     append_rows(result, {expert_products_weight_gradient(d.d_u_NEF, z_NED, bias_EF.scalar_type()),
                          d.d_bias_EF});
     return result;
@@ -184,7 +177,7 @@ class Contraction : public torch::autograd::Function<Contraction> {
                             const at::Tensor& g_NEF, const at::Tensor& weight_EDF,
                             const at::Tensor& bias_ED, const ExpertDropout& dropout,
                             at::TensorList) {
-    const at::Tensor y_NED = expert_products(g_NEF, weight_EDF.to(g_NEF.scalar_type()));
+    const at::Tensor y_NED = expert_products(g_NEF, weight_EDF);
     at::Tensor out_NED = at::empty_like(h_NED);
     dropout_residual({h_NED, y_NED, bias_ED, dropout}, out_NED);
     context->save_for_backward({g_NEF, weight_EDF, bias_ED});
@@ -201,7 +194,7 @@ class Contraction : public torch::autograd::Function<Contraction> {
     DropoutResidualGradients d{empty_as(d_out_NED, type), at::empty_like(bias_ED)};
     dropout_residual_gradient(d_out_NED, kept_dropout(context), d);
     variable_list result{
-        d_out_NED, expert_products_input_gradient(d.d_y_NED, weight_EDF.to(type)), {}, {}, {}};
+        d_out_NED, expert_products_input_gradient(d.d_y_NED, weight_EDF), {}, {}, {}};
     append_rows(result, {expert_products_weight_gradient(d.d_y_NED, g_NEF, bias_ED.scalar_type()),
                          d.d_bias_ED});
     return result;
@@ -209,6 +202,12 @@ class Contraction : public torch::autograd::Function<Contraction> {
 };
 
 }  // namespace
+
+at::Tensor ExpertParameter::in_type(at::ScalarType type) const {
+  if (type == all.scalar_type() || rounded.empty()) return all.to(type);
+  for (const RoundedWeightPtr& row : rounded) row->values(type);
+  return rounded_all;
+}
 
 at::Tensor fused_experts(const at::Tensor& x_ND, const ExpertWeights& weights,
                          std::int64_t num_heads, const PackedSamples& samples,
@@ -229,22 +228,25 @@ at::Tensor fused_experts(const at::Tensor& x_ND, const ExpertWeights& weights,
   // had.
   RECORD_FUNCTION("hgnn_moe::fused_experts", std::vector<c10::IValue>({x_ND}),
                   static_cast<std::int64_t>(at::sequence_number::peek()));
+  const bool keep = products != x_ND.scalar_type() && w.kept_projection != nullptr;
+  const FoldedProjection folded =
+      keep ? w.kept_projection->get(w, products) : fold_projection(w, products);
   const at::Tensor qkv = Projection::apply(
-      x_ND, w.qkv_weight.all, w.qkv_bias.all, w.norm1_weight.all, w.norm1_bias.all,
-      static_cast<std::int64_t>(products),
+      x_ND, folded.weight_MD, folded.bias_M, w.qkv_weight.all, w.norm1_weight.all, w.norm1_bias.all,
       at::TensorList(leaves_of({&w.qkv_weight, &w.qkv_bias, &w.norm1_weight, &w.norm1_bias})));
   const at::Tensor heads_NED =
       packed_attention(qkv.view({tokens, experts, 3, num_heads, dim / num_heads}), samples,
                        streams.rate, streams.attention)
           .view({tokens, experts, dim});
   const variable_list h_and_z = AttentionOutput::apply(
-      x_ND, heads_NED, w.out_weight.all, w.out_bias.all, w.norm2_weight.all, w.norm2_bias.all,
+      x_ND, heads_NED, w.out_weight.in_type(products), w.out_bias.all, w.norm2_weight.all,
+      w.norm2_bias.all,
       at::TensorList(leaves_of({&w.out_weight, &w.out_bias, &w.norm2_weight, &w.norm2_bias})));
-  const at::Tensor g_NEF =
-      Expansion::apply(h_and_z[1], w.expand_weight.all, w.expand_bias.all, dropout(streams.hidden),
-                       at::TensorList(leaves_of({&w.expand_weight, &w.expand_bias})));
-  return Contraction::apply(h_and_z[0], g_NEF, w.contract_weight.all, w.contract_bias.all,
-                            dropout(streams.output),
+  const at::Tensor g_NEF = Expansion::apply(
+      h_and_z[1], w.expand_weight.in_type(products), w.expand_bias.all, dropout(streams.hidden),
+      at::TensorList(leaves_of({&w.expand_weight, &w.expand_bias})));
+  return Contraction::apply(h_and_z[0], g_NEF, w.contract_weight.in_type(products),
+                            w.contract_bias.all, dropout(streams.output),
                             at::TensorList(leaves_of({&w.contract_weight, &w.contract_bias})));
 }
 

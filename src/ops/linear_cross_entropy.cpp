@@ -21,12 +21,17 @@ struct Pass : torch::CustomClassHolder {
   at::Tensor d_hidden_KD, d_weight_VD, d_bias_V;  // undefined without gradients
 };
 
+at::Tensor weight_of_products(const LinearCrossEntropyInputs& in) {
+  if (in.rounded_weight_VD.defined()) return in.rounded_weight_VD;
+  return in.weight_VD.detach().to(in.products);
+}
+
 // The log-probabilities of one chunk of rows [k, V], in buffers that all chunks share.
 class LogProbabilities {
  public:
   LogProbabilities(const LinearCrossEntropyInputs& in, std::int64_t rows)
       : bias_V_(in.bias_V),
-        weight_VD_(in.weight_VD.to(in.products)),
+        weight_VD_(weight_of_products(in)),
         logits_(at::empty({rows, in.weight_VD.size(0)}, weight_VD_.options())),
         log_probabilities_(at::empty({rows, in.weight_VD.size(0)}, in.hidden_KD.options())) {}
 
@@ -98,10 +103,11 @@ class LinearCrossEntropy : public torch::autograd::Function<LinearCrossEntropy> 
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& hidden_KD,
                             const at::Tensor& weight_VD, const at::Tensor& bias_V,
                             const at::Tensor& targets_K, std::int64_t products,
-                            std::int64_t logit_bytes, double scale) {
+                            std::int64_t logit_bytes, const at::Tensor& rounded_weight_VD,
+                            double scale) {
     const LinearCrossEntropyInputs in{
-        hidden_KD,  weight_VD, bias_V, targets_K, static_cast<at::ScalarType>(products),
-        logit_bytes};
+        hidden_KD,   weight_VD,        bias_V, targets_K, static_cast<at::ScalarType>(products),
+        logit_bytes, rounded_weight_VD};
     const auto pass = run(in, scale, /*gradients=*/true);
     const at::Tensor loss = pass->losses_K.sum() * scale;
     context->saved_data["pass"] = c10::IValue::make_capsule(pass);
@@ -122,7 +128,7 @@ class LinearCrossEntropy : public torch::autograd::Function<LinearCrossEntropy> 
     if (!d_loss.is_cpu() || d_loss.item<double>() != 1.0) {
       for (at::Tensor& gradient : result) gradient.mul_(d_loss);
     }
-    result.resize(7);
+    result.resize(8);
     return result;
   }
 };
@@ -131,7 +137,10 @@ void check(const LinearCrossEntropyInputs& in) {
   HGNN_MOE_ASSERT(in.hidden_KD.dim() == 2 && in.weight_VD.dim() == 2 && in.bias_V.dim() == 1 &&
                       in.hidden_KD.size(1) == in.weight_VD.size(1) &&
                       in.bias_V.size(0) == in.weight_VD.size(0) &&
-                      in.targets_K.sizes() == in.hidden_KD.sizes().slice(0, 1),
+                      in.targets_K.sizes() == in.hidden_KD.sizes().slice(0, 1) &&
+                      (!in.rounded_weight_VD.defined() ||
+                       (in.rounded_weight_VD.sizes() == in.weight_VD.sizes() &&
+                        in.rounded_weight_VD.scalar_type() == in.products)),
                   "{} rows, {} targets, V {}", in.hidden_KD.size(0), in.targets_K.numel(),
                   in.weight_VD.size(0));
 }
@@ -158,7 +167,8 @@ at::Tensor linear_cross_entropy(const LinearCrossEntropyInputs& in, double scale
       (in.hidden_KD.requires_grad() || in.weight_VD.requires_grad() || in.bias_V.requires_grad());
   if (!needs_gradient) return linear_cross_entropy_losses(in).sum() * scale;
   return LinearCrossEntropy::apply(in.hidden_KD, in.weight_VD, in.bias_V, in.targets_K,
-                                   static_cast<std::int64_t>(in.products), in.logit_bytes, scale);
+                                   static_cast<std::int64_t>(in.products), in.logit_bytes,
+                                   weight_of_products(in), scale);
 }
 
 }  // namespace hgnn_moe::ops

@@ -63,6 +63,20 @@ std::int64_t coupler_units(const ModelConfig& config, CouplerPath path) {
   return 0;
 }
 
+// The weights that products take in bf16, once more in that type: 12 D^2 an expert, the coupler's
+// matrices, the head's.
+std::int64_t rounded_bytes(const ModelConfig& config, CouplerPath path) {
+  if (config.precision != Precision::bf16) return 0;
+  std::int64_t coupler = config.coupler_type == CouplerType::none ? 0 : 1;  // the combiner's
+  if (config.coupler_type == CouplerType::gnn) coupler += 2 * config.coupler_layers;
+  if (config.coupler_type == CouplerType::hgnn && !config.hypergraph_is_empty()) {
+    // Collapsed, the matrices are multiplied with each other before anything is rounded.
+    coupler = path == CouplerPath::collapsed ? 0 : coupler + config.coupler_layers;
+  }
+  const std::int64_t d = config.embed_dim;
+  return 2 * d * (config.num_layers * d * (12 * config.num_experts + coupler) + config.vocab_size);
+}
+
 }  // namespace
 
 MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t batch_size,
@@ -88,7 +102,7 @@ MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t batch_siz
   const std::int64_t head = logits + (config.embed_dim + 1) * row;
 
   MemoryEstimate estimate;
-  estimate.parameters = counts.total() * kFloat;
+  estimate.parameters = counts.total() * kFloat + rounded_bytes(config, path);
   estimate.gradients = counts.total() * kFloat;
   estimate.optimizer = 2 * counts.total() * kFloat;
   // In chunks, only one layer's coupler has anything at a time.

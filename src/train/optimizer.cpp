@@ -2,17 +2,11 @@
 
 #include <utility>
 
+#include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/_foreach_add.h>
-#include <ATen/ops/_foreach_mul.h>
-#include <ATen/ops/_foreach_norm.h>
-#include <ATen/ops/_fused_adamw.h>
-#include <ATen/ops/linalg_vector_norm.h>
-#include <ATen/ops/stack.h>
-#include <ATen/ops/zeros.h>
-#include <ATen/ops/zeros_like.h>
 
 #include "hgnn_moe/base/error.h"
+#include "hgnn_moe/ops/adamw.h"
 
 namespace hgnn_moe {
 
@@ -30,31 +24,27 @@ AdamW::AdamW(ParameterList parameters, AdamWOptions options)
   }
 }
 
-void AdamW::step(double learning_rate) {
+void AdamW::step(double learning_rate, const at::Tensor& gradient_scale) {
   const c10::NoGradGuard no_grad;
-  std::vector<at::Tensor> values, gradients, exp_avg, exp_avg_sq, steps;
+  std::vector<ops::AdamWParameter> updates;
+  std::vector<ops::RoundedWeight*> rounded;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    const at::Tensor& value = parameters_[i].tensor;
-    const at::Tensor& gradient = value.grad();
-    if (!gradient.defined()) {
-      continue;
-    }
-    // The kernel walks the five arrays of a parameter side by side in memory order.
-    HGNN_MOE_ASSERT(gradient.sizes() == value.sizes() && gradient.strides() == value.strides(),
-                    "the gradient of {} is laid out differently", parameters_[i].name);
-    values.push_back(value);
-    gradients.push_back(gradient);
-    exp_avg.push_back(exp_avg_[i]);
-    exp_avg_sq.push_back(exp_avg_sq_[i]);
-    steps.push_back(step_[i]);
+    const NamedParameter& parameter = parameters_[i];
+    const at::Tensor& gradient = parameter.tensor.grad();
+    if (!gradient.defined()) continue;
+    HGNN_MOE_ASSERT(gradient.sizes() == parameter.tensor.sizes() &&
+                        gradient.strides() == parameter.tensor.strides(),
+                    "the gradient of {} is laid out differently", parameter.name);
+    updates.push_back({parameter.tensor, gradient, exp_avg_[i], exp_avg_sq_[i], step_[i], {}});
+    if (parameter.rounded == nullptr) continue;
+    updates.back().rounded = parameter.rounded->to_update();
+    if (updates.back().rounded.defined()) rounded.push_back(parameter.rounded.get());
   }
-  if (values.empty()) {
-    return;
-  }
-  at::_foreach_add_(steps, 1);
-  at::_fused_adamw_(values, gradients, exp_avg, exp_avg_sq, /*max_exp_avg_sqs=*/{}, steps,
-                    learning_rate, options_.beta1, options_.beta2, options_.weight_decay,
-                    options_.epsilon, /*amsgrad=*/false, /*maximize=*/false);
+  ops::adamw(
+      updates,
+      {learning_rate, options_.beta1, options_.beta2, options_.epsilon, options_.weight_decay},
+      gradient_scale);
+  for (ops::RoundedWeight* weight : rounded) weight->mark_as_current();
 }
 
 ParameterList AdamW::state() const {
@@ -71,25 +61,23 @@ ParameterList AdamW::state() const {
   return state;
 }
 
-at::Tensor clip_gradients(const ParameterList& parameters, double max_norm) {
-  HGNN_MOE_ASSERT(!parameters.empty(), "no parameters to clip");
+at::Tensor gradient_norm(const ParameterList& parameters) {
+  HGNN_MOE_ASSERT(!parameters.empty(), "{} parameters", parameters.size());
   const c10::NoGradGuard no_grad;
   std::vector<at::Tensor> gradients;
   for (const NamedParameter& parameter : parameters) {
-    if (parameter.tensor.grad().defined()) {
-      gradients.push_back(parameter.tensor.grad());
-    }
+    if (parameter.tensor.grad().defined()) gradients.push_back(parameter.tensor.grad());
   }
   if (gradients.empty()) {
     return at::zeros({}, parameters.front().tensor.options().requires_grad(false));
   }
-  const at::Tensor norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients, 2)), 2);
-  if (max_norm > 0) {
-    // Scaling by exactly 1 costs less than asking the device whether the norm is too large.
-    const at::Tensor coefficient = norm.add(1e-6).reciprocal().mul(max_norm).clamp_max(1.0);
-    at::_foreach_mul_(gradients, coefficient);
-  }
-  return norm;
+  return ops::joint_norm(gradients);
+}
+
+at::Tensor clip_scale(const at::Tensor& norm, double max_norm) {
+  if (max_norm == 0) return {};
+  // Scaling by exactly 1 costs less than asking the device whether the norm is too large.
+  return norm.add(1e-6).reciprocal().mul(max_norm).clamp_max(1.0);
 }
 
 }  // namespace hgnn_moe

@@ -168,19 +168,19 @@ bool Trainer::train_step(const std::vector<data::Batch>& batches, StepTimes time
   return true;
 }
 
-// Clips the gradients, updates the parameters and drops the gradients. Returns the norm before.
+// Updates the parameters from the clipped gradients and drops those. Returns their norm before.
 double Trainer::optimize(double loss, double rate, StepTimes& times) {
   RECORD_USER_SCOPE(profile_scope::kOptimizer);
   double mark = seconds_now();
-  const double grad_norm =
-      clip_gradients(parts_.optimizer.parameters(), parts_.config.grad_clip).item<double>();
+  const at::Tensor norm = gradient_norm(parts_.optimizer.parameters());
+  const auto grad_norm = norm.item<double>();
   if (!std::isfinite(grad_norm)) {
     fail(ExitCode::diverged,
          "step {}: the gradient's norm is {} at loss {}; lower learning_rate or resume from the "
          "last checkpoint with other settings",
          state_.step + 1, grad_norm, loss);
   }
-  parts_.optimizer.step(rate);
+  parts_.optimizer.step(rate, clip_scale(norm, parts_.config.grad_clip));
   for (const NamedParameter& parameter : parts_.optimizer.parameters()) {
     at::Tensor tensor = parameter.tensor;
     tensor.mutable_grad().reset();

@@ -18,16 +18,19 @@ at::ScalarType product_type(Precision precision, at::ScalarType type);
 
 // y = x W^T + b; in bf16 the product alone is bf16, input and output keep x's type.
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                  Precision precision);
+                  Precision precision, const ops::RoundedWeightPtr& rounded);
 
 struct Linear {
   at::Tensor weight;  // [out, in]
   at::Tensor bias;    // [out]
   Precision precision = Precision::fp32;
+  ops::RoundedWeightPtr rounded;  // of the weight
 
   static Linear create(ParameterStore& store, const std::string& name, std::int64_t in,
                        std::int64_t out, Precision precision);
-  at::Tensor operator()(const at::Tensor& x) const { return linear(x, weight, bias, precision); }
+  at::Tensor operator()(const at::Tensor& x) const {
+    return linear(x, weight, bias, precision, rounded);
+  }
 };
 
 struct LayerNorm {

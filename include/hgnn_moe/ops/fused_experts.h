@@ -2,11 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
 
+#include "hgnn_moe/ops/folded_projection.h"
 #include "hgnn_moe/ops/packed_samples.h"
+#include "hgnn_moe/ops/rounded_weight.h"
 
 namespace hgnn_moe::ops {
 
@@ -14,6 +17,13 @@ namespace hgnn_moe::ops {
 struct ExpertParameter {
   at::Tensor all;                   // [E, ...], contiguous
   std::vector<at::Tensor> experts;  // E leaves of the autograd graph, the rows of `all`
+  // Of a weight that products take in a narrower type: its values in that, [E, ...], and E that
+  // keep their rows there; else nothing.
+  at::Tensor rounded_all = {};
+  std::vector<RoundedWeightPtr> rounded = {};
+
+  // All experts' values in `type`, without a gradient: `all`, the rounded ones, or a cast.
+  at::Tensor in_type(at::ScalarType type) const;
 };
 
 struct ExpertWeights {
@@ -23,6 +33,8 @@ struct ExpertWeights {
   ExpertParameter norm2_weight, norm2_bias;        // [E, D] each
   ExpertParameter expand_weight, expand_bias;      // [E, F, D], [E, F]; F = 4D
   ExpertParameter contract_weight, contract_bias;  // [E, D, F], [E, D]
+  // Where it is kept from one pass to the next; null: it is made anew.
+  std::shared_ptr<KeptProjection> kept_projection = nullptr;
 };
 
 // Streams of dropout, one an expert: see counter_dropout.

@@ -18,6 +18,7 @@ struct LinearCrossEntropyInputs {
   at::Tensor hidden_KD, weight_VD, bias_V, targets_K;
   at::ScalarType products;
   std::int64_t logit_bytes = kLogitBytes;
+  at::Tensor rounded_weight_VD = {};  // W in `products`, where it is at hand
 };
 
 // -log softmax(logits_k)[target_k] of each row, [K], without a gradient.

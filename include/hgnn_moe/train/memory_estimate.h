@@ -9,7 +9,7 @@
 namespace hgnn_moe {
 
 struct MemoryEstimate {
-  std::int64_t parameters = 0;
+  std::int64_t parameters = 0;  // with what is kept of them in bf16
   std::int64_t gradients = 0;
   std::int64_t optimizer = 0;
   std::int64_t activations = 0;  // kept for the backward pass, with the head's temporaries

@@ -1,4 +1,4 @@
-// AdamW on LibTorch's fused kernel, and clipping of the gradient's norm.
+// AdamW, and clipping of the gradient's norm as part of its pass.
 #pragma once
 
 #include <vector>
@@ -31,8 +31,11 @@ class AdamW {
   // `parameters` share one type and one device; their moments start at zero.
   AdamW(ParameterList parameters, AdamWOptions options);
 
-  // One update from the gradients that the parameters hold.
-  void step(double learning_rate);
+  // One update from the gradients that the parameters hold times `gradient_scale`, a scalar as
+  // clip_scale gives it; undefined for 1. One pass over memory reads every gradient once and writes
+  // parameters, moments and the values that parameters keep rounded for matrix products
+  // (NamedParameter::rounded).
+  void step(double learning_rate, const at::Tensor& gradient_scale = {});
 
   const ParameterList& parameters() const { return parameters_; }
 
@@ -50,11 +53,12 @@ class AdamW {
   std::vector<at::Tensor> step_;
 };
 
-// Scales all gradients by min(1, max_norm / (n + 1e-6)), n the 2-norm of all of them taken as one
-// vector, as torch.nn.utils.clip_grad_norm_ does; max_norm = 0 leaves them as they are. Returns n
-// before scaling as a scalar on the parameters' device: nothing here waits for the device. n is
-// the norm of the tensors' norms in the parameters' type, so it is the same in every run with
-// the same number of threads.
-at::Tensor clip_gradients(const ParameterList& parameters, double max_norm);
+// The 2-norm of all gradients taken as one vector, a scalar on the parameters' device in their
+// type; nothing here waits for the device. On the CPU it does not depend on the number of threads.
+at::Tensor gradient_norm(const ParameterList& parameters);
+
+// min(1, max_norm / (norm + 1e-6)), what torch.nn.utils.clip_grad_norm_ multiplies gradients of
+// that norm by; undefined, no scaling, for max_norm = 0.
+at::Tensor clip_scale(const at::Tensor& norm, double max_norm);
 
 }  // namespace hgnn_moe

@@ -185,6 +185,18 @@ void dropout_residual_gradient(const DropoutResidualGradientArguments& a, void* 
   });
 }
 
+template <typename Scalar, typename Compute = typename Traits<Scalar>::Compute>
+void scale_columns(const ScaleColumnsArguments& a, std::int64_t begin, std::int64_t end) {
+  for (std::int64_t row = begin; row < end; ++row) {
+    const Compute* weight = static_cast<const Compute*>(a.weight) + row * a.dim;
+    const Compute* gamma = static_cast<const Compute*>(a.gamma) + row / a.rows * a.dim;
+    Scalar* out = static_cast<Scalar*>(a.out) + row * a.dim;
+    for_each_vector<Compute>(a.dim, [&](std::int64_t d, auto lanes) {
+      lanes.store_as_cast(out + d, lanes.load(weight + d) * lanes.load(gamma + d));
+    });
+  }
+}
+
 void residual_norm_any(const ResidualNormArguments& a, std::int64_t begin, std::int64_t end) {
   with_scalar(a.type, [&](auto s) { residual_norm<decltype(s)>(a, begin, end); });
 }
@@ -229,6 +241,10 @@ void dropout_residual_gradient_any(const DropoutResidualGradientArguments& a, vo
   });
 }
 
+void scale_columns_any(const ScaleColumnsArguments& a, std::int64_t begin, std::int64_t end) {
+  with_scalar(a.type, [&](auto s) { scale_columns<decltype(s)>(a, begin, end); });
+}
+
 }  // namespace
 
 extern const ExpertBlockKernels kExpertBlockKernels{
@@ -240,6 +256,7 @@ extern const ExpertBlockKernels kExpertBlockKernels{
     gelu_dropout_gradient_any,
     dropout_residual_any,
     dropout_residual_gradient_any,
+    scale_columns_any,
 };
 
 }  // namespace hgnn_moe::ops::HGNN_MOE_ISA

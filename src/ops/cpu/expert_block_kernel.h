@@ -86,6 +86,13 @@ struct DropoutResidualGradientArguments {
 };
 
 // Each for the tokens begin to end. Sums over these tokens are added to `sums`.
+struct ScaleColumnsArguments {
+  KernelType type;         // of `out`
+  std::int64_t rows, dim;  // O, D
+  const void *weight, *gamma;
+  void* out;
+};
+
 struct ExpertBlockKernels {
   void (*residual_norm)(const ResidualNormArguments&, std::int64_t begin, std::int64_t end);
   // sums [3, E, D]: of the bias, gamma, beta.
@@ -102,6 +109,8 @@ struct ExpertBlockKernels {
   // sums [E, D]: of the bias.
   void (*dropout_residual_gradient)(const DropoutResidualGradientArguments&, void* sums,
                                     std::int64_t begin, std::int64_t end);
+  // Rows begin to end of all E x O.
+  void (*scale_columns)(const ScaleColumnsArguments&, std::int64_t begin, std::int64_t end);
 };
 
 HGNN_MOE_DECLARE_FOR_EVERY_ISA(ExpertBlockKernels, kExpertBlockKernels);

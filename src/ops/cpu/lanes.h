@@ -15,6 +15,10 @@ struct AllLanes {
   void store(Scalar* p, V v) const {
     store_vector(p, v);
   }
+  template <typename Scalar, typename V>
+  void store_as_cast(Scalar* p, V v) const {
+    store_vector_as_cast(p, v);
+  }
   template <typename V>
   V only(V v) const {
     return v;
@@ -35,6 +39,12 @@ struct FirstLanes {
   void store(Scalar* p, V v) const {
     Scalar lanes[kLanes<typename Traits<Scalar>::Compute>];
     store_vector(lanes, v);
+    std::memcpy(p, lanes, static_cast<std::size_t>(count) * sizeof(Scalar));
+  }
+  template <typename Scalar, typename V>
+  void store_as_cast(Scalar* p, V v) const {
+    Scalar lanes[kLanes<typename Traits<Scalar>::Compute>];
+    store_vector_as_cast(lanes, v);
     std::memcpy(p, lanes, static_cast<std::size_t>(count) * sizeof(Scalar));
   }
   // v with zeros behind them.

@@ -38,6 +38,7 @@ typedef float Floats __attribute__((vector_size(kVectorBytes)));
 typedef double Doubles __attribute__((vector_size(kVectorBytes)));
 typedef std::uint32_t Words __attribute__((vector_size(kVectorBytes)));
 typedef std::uint64_t LongWords __attribute__((vector_size(kVectorBytes)));
+typedef float HalfFloats __attribute__((vector_size(kVectorBytes / 2)));
 typedef std::uint16_t HalfWords __attribute__((vector_size(kVectorBytes / 2)));
 
 template <typename Compute>
@@ -114,26 +115,39 @@ inline Floats load_vector(const Bf16* p) {
 #endif
 }
 
+// Of floats in float64.
+inline Doubles load_doubles(const float* p) {
+  HalfFloats half;
+  std::memcpy(&half, p, sizeof half);
+  return __builtin_convertvector(half, Doubles);
+}
+inline Doubles load_doubles(const double* p) { return load_vector(p); }
+
 inline void store_vector(float* p, Floats v) { std::memcpy(p, &v, sizeof v); }
 inline void store_vector(double* p, Doubles v) { std::memcpy(p, &v, sizeof v); }
-#if !defined(__AVX512BF16__)
+
 inline Words round_to_bf16(Floats v) {
   const Words bits = (Words)v;
   return (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
 }
+
+// v rounded, in half a vector; any NaN becomes `nan`.
+inline HalfWords to_bf16_by_integers(Floats v, std::uint32_t nan) {
+#if defined(__AVX512F__)
+  const __mmask16 is_nan = _mm512_cmp_ps_mask((__m512)v, (__m512)v, _CMP_UNORD_Q);
+  return (HalfWords)_mm512_cvtepi32_epi16(
+      _mm512_mask_mov_epi32((__m512i)round_to_bf16(v), is_nan, (__m512i)(Words{} + nan)));
+#else
+  return __builtin_convertvector(v != v ? Words{} + nan : round_to_bf16(v), HalfWords);
 #endif
+}
 
 // v rounded, in half a vector.
 inline HalfWords to_bf16(Floats v) {
 #if defined(__AVX512BF16__)
   return (HalfWords)_mm512_cvtneps_pbh((__m512)v);
-#elif defined(__AVX512F__)
-  const __mmask16 is_nan = _mm512_cmp_ps_mask((__m512)v, (__m512)v, _CMP_UNORD_Q);
-  return (HalfWords)_mm512_cvtepi32_epi16(
-      _mm512_mask_mov_epi32((__m512i)round_to_bf16(v), is_nan, _mm512_set1_epi32(0x7FC0)));
 #else
-  const Words nothing = {};
-  return __builtin_convertvector(v != v ? nothing + 0x7FC0 : round_to_bf16(v), HalfWords);
+  return to_bf16_by_integers(v, 0x7FC0);
 #endif
 }
 
@@ -141,6 +155,16 @@ inline void store_vector(Bf16* p, Floats v) {
   const HalfWords half = to_bf16(v);
   std::memcpy(p, &half, sizeof half);
 }
+
+// The bits that PyTorch's cast gives: unlike one instruction's, with results below 1.2e-38 and a
+// NaN of all ones.
+inline void store_vector_as_cast(Bf16* p, Floats v) {
+  const HalfWords half = to_bf16_by_integers(v, 0xFFFF);
+  std::memcpy(p, &half, sizeof half);
+}
+
+inline void store_vector_as_cast(float* p, Floats v) { store_vector(p, v); }
+inline void store_vector_as_cast(double* p, Doubles v) { store_vector(p, v); }
 
 // Past the caches, to an address that is a multiple of the stored size: a result larger than they
 // are is then not read before it is written. finish_streaming() makes it visible to other threads.
@@ -165,6 +189,27 @@ inline void stream_vector(Scalar* p, V v) {
 }
 inline void finish_streaming() {}
 #endif
+
+inline Floats square_root(Floats v) {
+#if defined(__AVX512F__)
+  return (Floats)_mm512_sqrt_ps((__m512)v);
+#elif defined(__AVX2__)
+  return (Floats)_mm256_sqrt_ps((__m256)v);
+#else
+  for (int i = 0; i < kLanes<float>; ++i) v[i] = __builtin_sqrtf(v[i]);
+  return v;
+#endif
+}
+inline Doubles square_root(Doubles v) {
+#if defined(__AVX512F__)
+  return (Doubles)_mm512_sqrt_pd((__m512d)v);
+#elif defined(__AVX2__)
+  return (Doubles)_mm256_sqrt_pd((__m256d)v);
+#else
+  for (int i = 0; i < kLanes<double>; ++i) v[i] = __builtin_sqrt(v[i]);
+  return v;
+#endif
+}
 
 // The lanes in order: the same sum on every call.
 template <typename Compute>

@@ -1,0 +1,20 @@
+// CPU launchers of adamw and joint_norm: checked tensors, float64 or float32.
+#pragma once
+
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "hgnn_moe/ops/adamw.h"
+#include "hgnn_moe/ops/cpu_isa.h"
+
+namespace hgnn_moe::ops {
+
+// The step counters are counted already.
+void adamw_cpu(CpuIsa isa, const std::vector<AdamWParameter>& parameters,
+               const AdamWNumbers& numbers, double gradient_scale);
+
+// The sum of all elements' squares.
+double sum_of_squares_cpu(CpuIsa isa, const std::vector<at::Tensor>& tensors);
+
+}  // namespace hgnn_moe::ops
