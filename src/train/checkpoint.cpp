@@ -93,7 +93,11 @@ void throw_mismatches(const fs::path& path, const std::vector<std::string>& mism
 
 }  // namespace
 
-fs::path save_checkpoint(const fs::path& run_folder, const AdamW& optimizer,
+CheckpointTensors checkpoint_tensors(const AdamW& optimizer) {
+  return {optimizer.parameters(), optimizer.state()};
+}
+
+fs::path save_checkpoint(const fs::path& run_folder, const CheckpointTensors& tensors,
                          const TrainingState& state, const WeightNotes& notes) {
   remove_leftovers(run_folder);
   StagingFolder staging(run_folder, state.step);
@@ -102,9 +106,9 @@ fs::path save_checkpoint(const fs::path& run_folder, const AdamW& optimizer,
   model_metadata["format"] = "pt";  // what PyTorch's readers of safetensors look for
   SavedState saved{state, {}};
   saved.checksums[kModelFile] =
-      save_tensors(staging.path() / kModelFile, optimizer.parameters(), model_metadata);
+      save_tensors(staging.path() / kModelFile, tensors.parameters, model_metadata);
   saved.checksums[kOptimizerFile] =
-      save_tensors(staging.path() / kOptimizerFile, optimizer.state(), {{"format", "pt"}});
+      save_tensors(staging.path() / kOptimizerFile, tensors.optimizer_state, {{"format", "pt"}});
   write_saved_state(staging.path() / kStateFile, saved);
 
   const fs::path checkpoint = staging.publish();
@@ -131,12 +135,13 @@ TrainingState load_checkpoint(const fs::path& checkpoint, AdamW& optimizer) {
   TrainingState state = verify_checkpoint(checkpoint);
   const SafetensorsFile model(checkpoint / kModelFile, ExitCode::checkpoint);
   const SafetensorsFile moments(checkpoint / kOptimizerFile, ExitCode::checkpoint);
-  const ParameterList optimizer_state = optimizer.state();
+  const CheckpointTensors tensors = checkpoint_tensors(optimizer);
 
-  throw_mismatches(model.path(), tensor_mismatches(model, optimizer.parameters(), TypeRule::same));
-  throw_mismatches(moments.path(), tensor_mismatches(moments, optimizer_state, TypeRule::same));
-  copy_tensors(model, optimizer.parameters());
-  copy_tensors(moments, optimizer_state);
+  throw_mismatches(model.path(), tensor_mismatches(model, tensors.parameters, TypeRule::same));
+  throw_mismatches(moments.path(),
+                   tensor_mismatches(moments, tensors.optimizer_state, TypeRule::same));
+  copy_tensors(model, tensors.parameters);
+  copy_tensors(moments, tensors.optimizer_state);
   return state;
 }
 

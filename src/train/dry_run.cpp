@@ -44,6 +44,14 @@ c10::Device device_type(const TrainConfig& config) {
   return config.device == "cpu" ? c10::kCPU : c10::kCUDA;
 }
 
+// Whether a run of so many steps, if that is known, saves before its last one.
+bool saves_before_the_end(const TrainConfig& config, std::optional<std::int64_t> steps) {
+  const auto is_before_the_end = [&](std::int64_t every) {
+    return every > 0 && (!steps.has_value() || every < *steps);
+  };
+  return is_before_the_end(config.eval_every) || is_before_the_end(config.save_every);
+}
+
 }  // namespace
 
 Json dry_run_record(const ParsedConfig& parsed) {
@@ -61,10 +69,17 @@ Json dry_run_record(const ParsedConfig& parsed) {
   }
   const ModelConfig model = make_model_config(config, vocab_size);
   const ParameterCounts counts = count_parameters(model);
+  std::optional<TrainingLength> length;
+  if (dataset.has_value() && dataset->train != nullptr) {
+    length = training_length(config, *dataset->train);
+  }
+  const c10::Device device = device_type(config);
   const Execution execution{config.coupler_path, config.coupler_chunk,
-                            resolve_path(config.expert_path, device_type(config)),
+                            resolve_path(config.expert_path, device),
                             config.activation_checkpointing};
-  const MemoryEstimate memory = estimate_memory(model, config.batch_size, execution);
+  const std::optional<std::int64_t> steps = length ? std::optional(length->steps) : std::nullopt;
+  const MemoryEstimate memory = estimate_memory(
+      model, {config.batch_size, execution, saves_before_the_end(config, steps), device.is_cpu()});
   Json record = Json::object();
   record["config"] = to_json(config);
   record["parameters"] = {{"total", counts.total()},
@@ -72,16 +87,15 @@ Json dry_run_record(const ParsedConfig& parsed) {
                           {"experts", counts.experts},
                           {"couplers", counts.couplers},
                           {"head", counts.head}};
-  record["memory"] = {{"parameters", memory.parameters}, {"gradients", memory.gradients},
-                      {"optimizer", memory.optimizer},   {"activations", memory.activations},
-                      {"runtime", memory.runtime},       {"total", memory.total}};
-  record["steps"] = nullptr;
-  record["tokens"] = nullptr;
-  if (dataset.has_value() && dataset->train != nullptr) {
-    const TrainingLength length = training_length(config, *dataset->train);
-    record["steps"] = length.steps;
-    record["tokens"] = length.tokens;
-  }
+  record["memory"] = {{"parameters", memory.parameters},
+                      {"gradients", memory.gradients},
+                      {"optimizer", memory.optimizer},
+                      {"snapshot", memory.snapshot},
+                      {"activations", memory.activations},
+                      {"runtime", memory.runtime},
+                      {"total", memory.total}};
+  record["steps"] = length ? Json(length->steps) : Json(nullptr);
+  record["tokens"] = length ? Json(length->tokens) : Json(nullptr);
   return record;
 }
 

@@ -25,6 +25,17 @@ void store_token_losses(const data::Batch& batch, const float* losses, std::int6
   }
 }
 
+// The first rows of kGraphTokens tokens at most, but one at least.
+std::int64_t samples_for_graphs(const data::SampleSet& set, const std::vector<std::int64_t>& rows) {
+  std::int64_t count = 1, tokens = set.length(rows[0]);
+  while (count < static_cast<std::int64_t>(rows.size())) {
+    tokens += set.length(rows[count]);
+    if (tokens > kGraphTokens) break;
+    ++count;
+  }
+  return count;
+}
+
 }  // namespace
 
 void write_token_losses(const std::string& path, const TokenLosses& losses) {
@@ -47,13 +58,14 @@ EvaluationResult evaluate(const LanguageModel& model, const data::SampleSet& set
                             std::min(batch_size, count - i * batch_size));
   });
   EvaluationResult result;
-  double sum = 0.0;
+  // On the device: asking for a value at every batch would wait for it.
+  at::Tensor sum = at::zeros({}, at::dtype(at::kDouble).device(device));
   std::int64_t first_row = 0;
   while (const auto batch = batches.next()) {
     if (batch->real_targets > 0) {
       const DeviceBatch tensors = to_device(*batch, 0, device);
       const at::Tensor losses_K = target_losses(model, tensors, ForwardContext{});
-      sum += losses_K.sum(at::kDouble).item<double>();
+      sum.add_(losses_K.sum(at::kDouble));
       if (token_losses != nullptr) {
         const at::Tensor host_K = losses_K.to(at::kCPU, at::kFloat).contiguous();
         store_token_losses(*batch, host_K.const_data_ptr<float>(), first_row, *token_losses);
@@ -62,19 +74,17 @@ EvaluationResult evaluate(const LanguageModel& model, const data::SampleSet& set
     result.targets += batch->real_targets;
     first_row += batch->size;
   }
-  result.loss = result.targets > 0 ? sum / static_cast<double>(result.targets)
+  result.loss = result.targets > 0 ? sum.item<double>() / static_cast<double>(result.targets)
                                    : std::numeric_limits<double>::quiet_NaN();
   result.perplexity = std::exp(result.loss);
   return result;
 }
 
 std::vector<LayerGraph> mean_graphs(const LanguageModel& model, const data::SampleSet& set,
-                                    const std::vector<std::int64_t>& rows, std::int64_t batch_size,
-                                    c10::Device device) {
+                                    const std::vector<std::int64_t>& rows, c10::Device device) {
   if (!model.config().graph_depends_on_data() || rows.empty()) return {};
   const c10::NoGradGuard no_grad;
-  const data::Batch batch =
-      data::make_batch(set, rows, 0, std::min(batch_size, static_cast<std::int64_t>(rows.size())));
+  const data::Batch batch = data::make_batch(set, rows, 0, samples_for_graphs(set, rows));
   const DeviceBatch tensors = to_device(batch, 0, device);
   GraphProbe probe;
   ForwardContext context;

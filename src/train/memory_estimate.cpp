@@ -79,10 +79,10 @@ std::int64_t rounded_bytes(const ModelConfig& config, CouplerPath path) {
 
 }  // namespace
 
-MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t batch_size,
-                               const Execution& execution) {
+MemoryEstimate estimate_memory(const ModelConfig& config, const StepInMemory& step) {
+  const Execution& execution = step.execution;
   const ParameterCounts counts = count_parameters(config);
-  const std::int64_t n = batch_size * config.max_seq_length;
+  const std::int64_t n = step.batch_size * config.max_seq_length;
   const std::int64_t d = config.embed_dim, e = config.num_experts;
 
   const CouplerPath path = resolve_path(config, execution.coupler_path);
@@ -105,6 +105,7 @@ MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t batch_siz
   estimate.parameters = counts.total() * kFloat + rounded_bytes(config, path);
   estimate.gradients = counts.total() * kFloat;
   estimate.optimizer = 2 * counts.total() * kFloat;
+  if (step.background_saves) estimate.snapshot = 3 * counts.total() * kFloat;
   // In chunks, only one layer's coupler has anything at a time.
   const std::int64_t chunk = in_chunks ? execution.coupler_chunk * coupler : 0;
   const std::int64_t experts = experts_bytes(config, n, execution.expert_path);
@@ -119,7 +120,8 @@ MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t batch_siz
   estimate.activations = layers + logits;
   estimate.runtime = runtime_bytes();
   estimate.total = estimate.parameters + estimate.optimizer + estimate.runtime + layers +
-                   std::max(head, estimate.gradients);
+                   std::max(head, estimate.gradients) +
+                   (step.host_is_device ? estimate.snapshot : 0);
   return estimate;
 }
 

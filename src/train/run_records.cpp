@@ -152,6 +152,7 @@ Json summary_record(const RunSummary& summary) {
   record["tokens_per_s"] = summary.seconds > 0.0
                                ? Json(static_cast<double>(summary.tokens) / summary.seconds)
                                : Json(nullptr);
+  record["startup_seconds"] = number_or_null(summary.startup_seconds);
   record["expert_path"] = to_string(summary.expert_path);
   record["coupler_path"] =
       summary.coupler_path.has_value() ? Json(to_string(*summary.coupler_path)) : Json(nullptr);

@@ -269,7 +269,9 @@ int train(Session& session) {
   session.folder.write_config(
       config_record(session.parsed, session.dataset, session.device.device));
   const auto summary = [&](RunStatus status) {
-    session.folder.write_summary(summary_record(summarise(session, trainer.state(), status)));
+    RunSummary summary = summarise(session, trainer.state(), status);
+    summary.startup_seconds = trainer.startup_seconds();
+    session.folder.write_summary(summary_record(summary));
   };
   session.log->info("{} steps; an epoch has {} steps over {} samples in batches of {}",
                     trainer.plan().total_steps, trainer.plan().steps_per_epoch,

@@ -12,12 +12,12 @@
 #include "profile.h"
 
 #include "hgnn_moe/base/error.h"
+#include "hgnn_moe/base/process_age.h"
 #include "hgnn_moe/model/profile_scopes.h"
-#include "hgnn_moe/train/checkpoint.h"
-#include "hgnn_moe/train/checkpoint_folder.h"
 #include "hgnn_moe/train/device.h"
 #include "hgnn_moe/train/device_batch.h"
 #include "hgnn_moe/train/schedule.h"
+#include "hgnn_moe/train/weight_notes.h"
 
 namespace hgnn_moe {
 
@@ -71,6 +71,9 @@ Trainer::Trainer(TrainerParts parts, TrainingState state)
       eval_rows_(evaluation_rows(parts.config, *parts.dataset.eval)),
       plan_(make_plan(parts.config, static_cast<std::int64_t>(train_rows_.size()))),
       progress_(progress_options(parts.config, plan_, state_.step), std::cerr),
+      checkpoints_(
+          {parts.folder.path(), weight_notes(parts.model.config()), parts.config.keep_checkpoints},
+          parts.optimizer, parts.metrics, parts.log),
       profile_(std::make_unique<StepProfile>(parts.config.profile, parts.folder.profile_folder(),
                                              parts.device, parts.log)) {}
 
@@ -80,9 +83,17 @@ bool Trainer::run(const StopSignal& stop) {
   profile_->begin(plan_.total_steps - state_.step);
   started_ = seconds_now();
   if (state_.step == 0) record_couplers();
+  note_start();
   const bool complete = train(stop);
+  checkpoints_.wait();
   write_profile();
   return complete;
+}
+
+void Trainer::note_start() {
+  if (state_.step == plan_.total_steps) return;
+  startup_seconds_ = process_age_seconds();
+  if (startup_seconds_) parts_.log.info("first step after {:.2f} s", *startup_seconds_);
 }
 
 bool Trainer::train(const StopSignal& stop) {
@@ -104,6 +115,7 @@ bool Trainer::run_epoch(const StopSignal& stop) {
                                 plan_.batch_samples(first + i));
       });
   while (state_.step < plan_.total_steps) {
+    checkpoints_.check();
     const std::int64_t end = plan_.last_batch(state_.position / plan_.accumulation);
     profile_->begin_step();
     profile_->end_step(next_step(prefetcher, end));
@@ -111,7 +123,7 @@ bool Trainer::run_epoch(const StopSignal& stop) {
     if (profile_->is_complete()) write_profile();
     const bool complete = state_.step == plan_.total_steps;
     if (stop.received() != 0 && !complete) {
-      if (!saved) save();
+      if (!saved) save(/*last=*/true);
       return false;
     }
     if (state_.position == 0) return true;
@@ -237,7 +249,7 @@ bool Trainer::finish_step(std::int64_t next_batch) {
   const bool evaluate = last || is_due(parts_.config.eval_every);
   if (evaluate) evaluate_now(last);
   const bool save_due = evaluate || is_due(parts_.config.save_every);
-  if (save_due) save();
+  if (save_due) save(last);
   // After the checkpoint: a full disk here then loses no training.
   if (last && !parts_.config.dump_token_losses.empty()) {
     write_token_losses(parts_.config.dump_token_losses, token_losses_);
@@ -271,8 +283,7 @@ void Trainer::evaluate_now(bool last) {
 }
 
 void Trainer::record_couplers() {
-  const auto graphs = mean_graphs(parts_.model, *parts_.dataset.eval, eval_rows_,
-                                  parts_.config.batch_size, parts_.device);
+  const auto graphs = mean_graphs(parts_.model, *parts_.dataset.eval, eval_rows_, parts_.device);
   for (const CouplerEvent& event : coupler_events(parts_.model, state_.step, graphs)) {
     parts_.metrics.write(event);
   }
@@ -296,12 +307,13 @@ void Trainer::warn_of_cancelled_degrees() {
   }
 }
 
-void Trainer::save() {
-  parts_.metrics.sync();
+void Trainer::save(bool last) {
   state_.metrics_length = parts_.metrics.length();
-  save_checkpoint(parts_.folder.path(), parts_.optimizer, state_,
-                  weight_notes(parts_.model.config()));
-  prune_checkpoints(parts_.folder.path(), parts_.config.keep_checkpoints);
+  if (last) {
+    checkpoints_.save_now(state_);
+  } else {
+    checkpoints_.save(state_);
+  }
 }
 
 void Trainer::write_profile() {

@@ -55,6 +55,7 @@ TEST_F(CliDryRunTest, PartsAddUp) {
   EXPECT_EQ(memory.at("parameters"), 4 * sum);
   EXPECT_EQ(memory.at("gradients"), 4 * sum);
   EXPECT_EQ(memory.at("optimizer"), 8 * sum);
+  EXPECT_EQ(memory.at("snapshot"), 12 * sum);
   // A peak: not all parts are there at once, but what a step begins and ends with is.
   std::int64_t bytes = 0;
   for (const auto& [part, value] : memory.items()) {
@@ -62,6 +63,23 @@ TEST_F(CliDryRunTest, PartsAddUp) {
   }
   EXPECT_LE(memory.at("total"), bytes);
   EXPECT_GE(memory.at("total"), 16 * sum);
+}
+
+TEST_F(CliDryRunTest, WithoutASaveBeforeTheLastThereIsNoSnapshot) {
+  const auto memory = [&](const char* eval_every, const char* save_every) {
+    return dry_run({{"synthetic_data", ""},
+                    {"max_steps", "6"},
+                    {"eval_every", eval_every},
+                    {"save_every", save_every}})
+        .at("memory");
+  };
+  const Json none = memory("6", "0");
+  EXPECT_EQ(none.at("snapshot"), 0);
+  for (const Json& some : {memory("5", "0"), memory("0", "5"), memory("6", "1")}) {
+    const std::int64_t bytes = some.at("snapshot");
+    EXPECT_EQ(bytes, 3 * some.at("parameters").get<std::int64_t>());
+    EXPECT_EQ(some.at("total"), none.at("total").get<std::int64_t>() + bytes);
+  }
 }
 
 TEST_F(CliDryRunTest, WithoutDataStepsAreUnknownAndTheVocabularyIsNeeded) {

@@ -82,6 +82,15 @@ TEST_F(MemorySlowTest, CheckpointedLayersTakeLess) {
   EXPECT_LT(some_estimated, 0.75 * all_estimated);
 }
 
+// Its parameters are most of its memory, and a checkpoint in the background copies them.
+TEST_F(MemorySlowTest, CheckpointsInTheBackground) {
+  const Flags flags{{"coupler_type", "NONE"}, {"num_experts", "1"}, {"embed_dim", "512"},
+                    {"num_layers", "1"},      {"batch_size", "1"},  {"vocab_size", "30000"},
+                    {"dropout_rate", "0"},    {"save_every", "1"}};
+  expect_estimate_within_a_quarter(flags);
+  expect_estimate_within_a_quarter(flags.with({{"save_every", "0"}, {"overwrite", ""}}));
+}
+
 TEST_F(MemorySlowTest, PlainTransformer) {
   expect_estimate_within_a_quarter({{"coupler_type", "NONE"},
                                     {"num_experts", "1"},

@@ -154,7 +154,8 @@ Json without_measurements(Json line) {
       return name.size() >= suffix.size() &&
              name.compare(name.size() - suffix.size(), suffix.size(), suffix) == 0;
     };
-    return ends_with("_ms") || ends_with("_per_s") || ends_with("memory_bytes");
+    return ends_with("_ms") || ends_with("_per_s") || ends_with("memory_bytes") ||
+           name == "startup_seconds";
   };
   Json rest = Json::object();
   for (const auto& [name, value] : line.items()) {

@@ -77,6 +77,25 @@ TEST_F(TrainingRecordsTest, MetricsOfAnHgnn) {
   EXPECT_NE(couplers[0].at("hyperedge_weights"), couplers[2].at("hyperedge_weights"));
 }
 
+TEST_F(TrainingRecordsTest, MixingIsTheMeanOfTheFirstEvaluationTokensWhateverTheBatch) {
+  // Of 2 to 16 tokens each: 60 have more than 256, 4 have less.
+  write_dataset(path("long"), make_documents(20, 1), make_documents(100, 2));
+  const auto first_mixing = [&](const char* samples, const char* batch) {
+    expect_success(run(flags_.with({{"dataset_name", "long"},
+                                    {"no_shuffle", ""},
+                                    {"max_steps", "1"},
+                                    {"num_eval_samples", samples},
+                                    {"batch_size", batch},
+                                    {"overwrite", ""}})));
+    return read_events(run_, "coupler").at(0).at("mixing");
+  };
+  const Json mixing = first_mixing("100", "4");
+  EXPECT_EQ(first_mixing("100", "64"), mixing);
+  EXPECT_EQ(first_mixing("60", "4"), mixing);
+  EXPECT_NE(first_mixing("4", "4"), mixing);
+  EXPECT_NE(first_mixing("1", "1"), first_mixing("4", "4"));
+}
+
 TEST_F(TrainingRecordsTest, ConfigurationWithSourcesAndMachine) {
   data::testing::write_bytes(path("base.json"), R"({"weight_decay": 0.02})");
   expect_success(run(flags_.with({{"config", "base.json"}})));
@@ -98,17 +117,22 @@ TEST_F(TrainingRecordsTest, ConfigurationWithSourcesAndMachine) {
 TEST_F(TrainingRecordsTest, Summary) {
   expect_success(run(flags_));
   const Json summary = read_json(run_ / "run_summary.json");
-  EXPECT_EQ(keys_of(summary),
-            (std::vector<std::string>{
-                "run_name", "data_mode", "best_eval_loss", "best_eval_perplexity",
-                "final_eval_loss", "steps", "tokens", "parameters", "seconds", "tokens_per_s",
-                "expert_path", "coupler_path", "coupler_kernels", "peak_memory_bytes", "status"}));
+  EXPECT_EQ(keys_of(summary), (std::vector<std::string>{
+                                  "run_name", "data_mode", "best_eval_loss", "best_eval_perplexity",
+                                  "final_eval_loss", "steps", "tokens", "parameters", "seconds",
+                                  "tokens_per_s", "startup_seconds", "expert_path", "coupler_path",
+                                  "coupler_kernels", "peak_memory_bytes", "status"}));
   EXPECT_EQ(summary.at("status"), "done");
   EXPECT_EQ(summary.at("steps"), 4);
   EXPECT_EQ(summary.at("final_eval_loss"), read_series(run_, "eval", "loss").back());
   double tokens = 0;
   for (const double step : read_series(run_, "step", "tokens")) tokens += step;
   EXPECT_EQ(summary.at("tokens"), tokens);
+  const double startup = summary.at("startup_seconds");
+  EXPECT_GT(startup, 0);
+  EXPECT_LT(startup, 60);
+  EXPECT_TRUE(contains(data::testing::read_bytes(run_ / "train.log"),
+                       fmt::format("first step after {:.2f} s", startup)));
   EXPECT_EQ(names_in(run_),
             (std::vector<std::string>{".lock", "checkpoints", "config.json", "metrics.jsonl",
                                       "run_summary.json", "train.log"}));

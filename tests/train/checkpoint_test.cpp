@@ -52,7 +52,7 @@ TrainingState state_at(std::int64_t step) {
 
 fs::path save_at(const fs::path& run, Model& model, std::int64_t step) {
   model.train(step - model.step);
-  return save_checkpoint(run, model.optimizer, state_at(step), kPositive);
+  return save_checkpoint(run, checkpoint_tensors(model.optimizer), state_at(step), kPositive);
 }
 
 void flip_byte(const fs::path& path, std::size_t index) {
@@ -95,8 +95,10 @@ TEST(Checkpoint, TensorFilesAreByteEqualWhateverTheRunIsCalled) {
   slow.seconds = 1e6;
   a.train(20);
   b.train(20);
-  const fs::path saved_a = save_checkpoint(run_a.path(), a.optimizer, state_at(20), kPositive);
-  const fs::path saved_b = save_checkpoint(run_b.path(), b.optimizer, slow, kPositive);
+  const fs::path saved_a =
+      save_checkpoint(run_a.path(), checkpoint_tensors(a.optimizer), state_at(20), kPositive);
+  const fs::path saved_b =
+      save_checkpoint(run_b.path(), checkpoint_tensors(b.optimizer), slow, kPositive);
   for (const char* name : {kModelFile, kOptimizerFile}) {
     EXPECT_EQ(read_text_file(saved_a / name, ExitCode::internal),
               read_text_file(saved_b / name, ExitCode::internal));
@@ -117,9 +119,9 @@ TEST(Checkpoint, LatestFollowsEverySaveAndBestTheBest) {
   TrainingState state = state_at(20);
   state.best_eval_loss = 3.5;
   state.best_step = 20;
-  save_checkpoint(run.path(), model.optimizer, state, kPositive);
+  save_checkpoint(run.path(), checkpoint_tensors(model.optimizer), state, kPositive);
   state.step = 40;
-  save_checkpoint(run.path(), model.optimizer, state, kPositive);
+  save_checkpoint(run.path(), checkpoint_tensors(model.optimizer), state, kPositive);
   EXPECT_EQ(read_pointer(run.path(), CheckpointPointer::latest)->step, 40);
   EXPECT_EQ(read_pointer(run.path(), CheckpointPointer::best)->step, 20);
 }
@@ -131,7 +133,8 @@ TEST(Checkpoint, SavingTheSameStepAgainReplacesIt) {
   TrainingState state = state_at(20);
   state.best_eval_loss = 2;
   state.best_step = 20;
-  const fs::path saved = save_checkpoint(run.path(), model.optimizer, state, kPositive);
+  const fs::path saved =
+      save_checkpoint(run.path(), checkpoint_tensors(model.optimizer), state, kPositive);
   EXPECT_EQ(verify_checkpoint(saved).best_eval_loss, 2);
   EXPECT_EQ(list_checkpoints(run.path()).size(), 1u);
 }
@@ -251,14 +254,15 @@ TEST(Checkpoint, AFullDiskLeavesTheOldOnesAndNothingElse) {
   for (const auto bytes : {std::uintmax_t{0}, model_size / 2, (model_size + optimizer_size) / 2}) {
     const FileSizeLimit limit(bytes);
     message_of_error(ExitCode::disk, [&] {
-      save_checkpoint(run.path(), model.optimizer, state_at(21), kPositive);
+      save_checkpoint(run.path(), checkpoint_tensors(model.optimizer), state_at(21), kPositive);
     });
     EXPECT_EQ(names_in(run / "checkpoints"), (std::vector<std::string>{"latest", "step-00000020"}));
     EXPECT_EQ(find_newest_valid(run.path()).checkpoint, previous);
   }
-  EXPECT_EQ(
-      verify_checkpoint(save_checkpoint(run.path(), model.optimizer, state_at(21), kPositive)).step,
-      21);
+  EXPECT_EQ(verify_checkpoint(save_checkpoint(run.path(), checkpoint_tensors(model.optimizer),
+                                              state_at(21), kPositive))
+                .step,
+            21);
 }
 
 TEST(Checkpoint, AnotherShapeListsEveryMismatch) {

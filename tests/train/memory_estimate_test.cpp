@@ -44,12 +44,25 @@ TEST(MemoryEstimate, CountsTheWeightsKeptInBf16) {
       const Execution execution{path, 0, ExpertPath::fused};
       const ModelConfig fp32 = config_of(type, Precision::fp32);
       const ModelConfig bf16 = config_of(type, Precision::bf16);
-      const std::int64_t plain = estimate_memory(fp32, 4, execution).parameters;
+      const std::int64_t plain = estimate_memory(fp32, {4, execution}).parameters;
       EXPECT_EQ(plain, 4 * count_parameters(fp32).total());
-      EXPECT_EQ(estimate_memory(bf16, 4, execution).parameters - plain,
+      EXPECT_EQ(estimate_memory(bf16, {4, execution}).parameters - plain,
                 kept_bytes(bf16, execution));
     }
   }
+}
+
+TEST(MemoryEstimate, TheSnapshotIsOfTheHost) {
+  const ModelConfig config = config_of(CouplerType::gnn, Precision::bf16);
+  StepInMemory step{4, {CouplerPath::batched, 0, ExpertPath::fused}};
+  const MemoryEstimate without = estimate_memory(config, step);
+  EXPECT_EQ(without.snapshot, 0);
+  step.background_saves = true;
+  const MemoryEstimate on_cpu = estimate_memory(config, step);
+  EXPECT_EQ(on_cpu.snapshot, 12 * count_parameters(config).total());
+  EXPECT_EQ(on_cpu.total, without.total + on_cpu.snapshot);
+  step.host_is_device = false;
+  EXPECT_EQ(estimate_memory(config, step).total, without.total);
 }
 
 }  // namespace

@@ -18,13 +18,22 @@ inline constexpr char kModelFile[] = "model.safetensors";
 inline constexpr char kOptimizerFile[] = "optimizer.safetensors";
 inline constexpr char kStateFile[] = "state.json";
 
-// Writes the optimizer's parameters and state and `state` as checkpoint `state.step`, durably;
-// then makes `latest` name it, and `best` too where state.best_step is this step. `notes` are the
-// metadata of model.safetensors, beside {"format": "pt"}. Equal tensors and notes give byte-equal
-// tensor files. Returns the checkpoint's folder. Throws Error(disk); earlier checkpoints are then
-// as they were and nothing is left of the new one.
+// The tensors of a checkpoint: a run's own, or a copy of them.
+struct CheckpointTensors {
+  ParameterList parameters;
+  ParameterList optimizer_state;  // as AdamW::state()
+};
+
+// Those that `optimizer` works on. Writing into them restores a state.
+CheckpointTensors checkpoint_tensors(const AdamW& optimizer);
+
+// Writes `tensors` and `state` as checkpoint `state.step`, durably; then makes `latest` name it,
+// and `best` too where state.best_step is this step. `notes` are the metadata of
+// model.safetensors, beside {"format": "pt"}. Equal tensors and notes give byte-equal tensor
+// files. Returns the checkpoint's folder. Throws Error(disk); earlier checkpoints are then as they
+// were and nothing is left of the new one.
 std::filesystem::path save_checkpoint(const std::filesystem::path& run_folder,
-                                      const AdamW& optimizer, const TrainingState& state,
+                                      const CheckpointTensors& tensors, const TrainingState& state,
                                       const WeightNotes& notes);
 
 // Checks every byte of a checkpoint against its checksums and returns its state. Throws

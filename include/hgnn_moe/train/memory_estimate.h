@@ -12,16 +12,21 @@ struct MemoryEstimate {
   std::int64_t parameters = 0;  // with what is kept of them in bf16
   std::int64_t gradients = 0;
   std::int64_t optimizer = 0;
+  std::int64_t snapshot = 0;     // fp32 copy of both for checkpoints in the background, on the host
   std::int64_t activations = 0;  // kept for the backward pass, with the head's temporaries
   std::int64_t runtime = 0;      // program, libraries and their workspaces
   // The peak. Less than the sum: gradients appear after the head's temporaries are gone.
   std::int64_t total = 0;
 };
 
-// Bytes at the peak of a step with full micro-batches of batch_size samples of T tokens, computed
-// as `execution` says, whose expert_path is resolved. The sequential path is estimated as the
-// batched one.
-MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t batch_size,
-                               const Execution& execution);
+struct StepInMemory {
+  std::int64_t batch_size = 1;    // samples of T tokens in a micro-batch
+  Execution execution;            // its expert_path is resolved
+  bool background_saves = false;  // whether checkpoints other than the last are saved
+  bool host_is_device = true;     // the snapshot takes of the same memory: on a CPU
+};
+
+// Bytes at the peak of such a step. The sequential path is estimated as the batched one.
+MemoryEstimate estimate_memory(const ModelConfig& config, const StepInMemory& step);
 
 }  // namespace hgnn_moe

@@ -38,6 +38,7 @@ struct RunSummary {
   std::int64_t tokens = 0;  // real inputs, over all resumes
   std::int64_t parameters = 0;
   double seconds = 0.0;                            // training, over all resumes
+  std::optional<double> startup_seconds;           // from the process's start to its first step
   ExpertPath expert_path = ExpertPath::automatic;  // the resolved one
   std::optional<CouplerPath> coupler_path;  // the resolved one, where the couplers have layers
   std::optional<bool> coupler_kernels;      // whether ours, else plain ATen; none without couplers

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include <c10/core/Device.h>
@@ -12,6 +13,7 @@
 #include "hgnn_moe/data/dataset.h"
 #include "hgnn_moe/data/prefetcher.h"
 #include "hgnn_moe/model/language_model.h"
+#include "hgnn_moe/train/checkpoint_writer.h"
 #include "hgnn_moe/train/evaluation.h"
 #include "hgnn_moe/train/metrics.h"
 #include "hgnn_moe/train/optimizer.h"
@@ -51,11 +53,15 @@ class Trainer {
   const TrainPlan& plan() const { return plan_; }
   const TrainingState& state() const { return state_; }
 
+  // From the start of the process to that of the first step; nothing before it.
+  std::optional<double> startup_seconds() const { return startup_seconds_; }
+
  private:
   struct StepTimes {
     double data = 0.0, forward = 0.0, backward = 0.0, optimizer = 0.0;  // seconds
   };
 
+  void note_start();
   bool train(const StopSignal& stop);
   bool run_epoch(const StopSignal& stop);
   bool next_step(data::Prefetcher& prefetcher, std::int64_t end);
@@ -67,7 +73,7 @@ class Trainer {
   void evaluate_now(bool last);
   void record_couplers();
   void warn_of_cancelled_degrees();
-  void save();
+  void save(bool last);
   void write_profile();
   void show_progress(double loss, double tokens_per_s);
 
@@ -77,9 +83,11 @@ class Trainer {
   std::vector<std::int64_t> eval_rows_;
   TrainPlan plan_;
   Progress progress_;
+  CheckpointWriter checkpoints_;
   std::unique_ptr<StepProfile> profile_;
   TokenLosses token_losses_;  // of the last evaluation, where they are asked for
   double started_ = 0.0;      // seconds of a steady clock
+  std::optional<double> startup_seconds_;
   bool warned_of_degrees_ = false;
   bool warned_of_empty_batches_ = false;
 };

@@ -7,17 +7,6 @@
 
 namespace hgnn_moe::ops::HGNN_MOE_ISA {
 
-inline Doubles square_root(Doubles x) {
-#if defined(__AVX512F__)
-  return (Doubles)_mm512_sqrt_pd((__m512d)x);
-#elif defined(__AVX2__)
-  return (Doubles)_mm256_sqrt_pd((__m256d)x);
-#else
-  for (int i = 0; i < kLanes<double>; ++i) x[i] = __builtin_sqrt(x[i]);
-  return x;
-#endif
-}
-
 // ln x for 2^-40 < x < 1. x = 2^k m with m in [sqrt(1/2), sqrt(2)), so that k is 0 near 1, where
 // the result is as small as 1 - x. Then ln m = 2 artanh(s) with s = (m - 1) / (m + 1) and
 // s^2 < 0.0295, whose series of 11 terms leaves out less than 2^-57 of it.

@@ -1,0 +1,67 @@
+// Checkpoints that are written while training goes on.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <future>
+
+#include <spdlog/logger.h>
+
+#include "hgnn_moe/train/checkpoint.h"
+#include "hgnn_moe/train/metrics.h"
+#include "hgnn_moe/train/optimizer.h"
+#include "hgnn_moe/train/training_state.h"
+#include "hgnn_moe/train/weight_notes.h"
+
+namespace hgnn_moe {
+
+struct CheckpointTarget {
+  std::filesystem::path run_folder;  // locked by the caller
+  WeightNotes notes;
+  std::int64_t keep = 1;  // as prune_checkpoints
+};
+
+// Saves the checkpoints of a run, one at a time: metrics.jsonl is made durable, the checkpoint is
+// written and published, earlier ones are pruned. What fails in the background is thrown by the
+// next call of any function below, once, with the error it had; nothing of the failed checkpoint
+// is left then. All functions are called by one thread.
+class CheckpointWriter {
+ public:
+  // The references outlive the writer.
+  CheckpointWriter(CheckpointTarget target, const AdamW& optimizer, MetricsWriter& metrics,
+                   spdlog::logger& log);
+  // Waits. An error that nobody has seen goes to the log.
+  ~CheckpointWriter();
+  CheckpointWriter(const CheckpointWriter&) = delete;
+  CheckpointWriter& operator=(const CheckpointWriter&) = delete;
+
+  // Copies the optimizer's tensors to memory of the host and returns; a thread with a small share
+  // of the CPU does the rest. Waits first where the checkpoint before is still being written. The
+  // copy's memory is taken once and kept. Where there is none to be had, this and all later
+  // checkpoints are written before the call returns, and the log says so once.
+  void save(const TrainingState& state);
+
+  // Writes from the optimizer's own tensors before it returns: for the last checkpoint of a
+  // process, which nothing is left to be computed beside.
+  void save_now(const TrainingState& state);
+
+  // Throws what a checkpoint that has ended failed with. Does not wait.
+  void check();
+
+  // Returns when nothing is being written any more.
+  void wait();
+
+ private:
+  bool take_snapshot();
+  void write(const CheckpointTensors& tensors, const TrainingState& state);
+
+  const CheckpointTarget target_;
+  const AdamW& optimizer_;
+  MetricsWriter& metrics_;
+  spdlog::logger& log_;
+  bool in_background_ = true;
+  CheckpointTensors snapshot_;  // empty before the first; the thread's while pending_ is valid
+  std::future<void> pending_;
+};
+
+}  // namespace hgnn_moe
