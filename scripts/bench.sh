@@ -4,8 +4,8 @@ set -euo pipefail
 
 usage() {
   cat <<'END'
-Usage: scripts/bench.sh coupler|step|precision [--scale] [--quick] [--gpu] [--threads N]
-                                               [--rounds N] [--out FILE] [--no-build]
+Usage: scripts/bench.sh coupler|step|precision [--scale] [--only CASE] [--quick] [--gpu]
+                                               [--threads N] [--rounds N] [--out FILE] [--no-build]
 
 coupler  builds the library of operations and times the couplers: one HypergraphConv call a token,
          PyTorch Geometric's batching, plain and compiled PyTorch, and ours, on the same tensors in
@@ -24,6 +24,8 @@ precision
 Writes bench/results/NAME-DEVICE.json and, from all results there, the tables of
 docs/performance.md.
 
+  --only CASE  of step: cases whose names begin so, such as gnn/e4 or hgnn/e16; the results of others
+               stay as they are
   --quick      small sizes, in a minute or two, to see that everything runs; the figures mean
                nothing and go to build/bench
   --gpu        on the NVIDIA GPU, with the cuda preset
@@ -44,6 +46,7 @@ preset=release
 build=true
 render=true
 scale=false
+only=false
 arguments=()
 shown=(scripts/bench.sh) # the command without paths of this machine
 while (($# > 0)); do
@@ -60,6 +63,13 @@ while (($# > 0)); do
       arguments+=("$1" "$2")
       shown+=("$1")
       shift
+      ;;
+    --only)
+      [[ -n ${2:-} ]] || die 2 "--only has no value: give it the beginning of a case's name."
+      arguments+=(--only "$2")
+      only=true shown+=(--only "$2")
+      shift 2
+      continue
       ;;
     --out)
       [[ -n ${2:-} ]] || die 2 "--out has no value: give it a file."
@@ -85,8 +95,8 @@ while (($# > 0)); do
 done
 [[ -n $what ]] ||
   die 2 "nothing was named to measure: give 'coupler', 'step' or 'precision', see scripts/bench.sh --help."
-if $scale && [[ $what != step ]]; then
-  die 2 "--scale is about 'step': give that or leave it out."
+if [[ $what != step ]] && { $scale || $only; }; then
+  die 2 "--scale and --only are about 'step': give that or leave them out."
 fi
 if [[ $what == precision && $preset == cuda ]]; then
   die 2 "--gpu is about 'coupler' and 'step': leave it out."

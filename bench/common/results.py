@@ -76,11 +76,15 @@ def compact_json(results: Mapping[str, Any]) -> str:
     return numbers.sub(lambda found: re.sub(r"\s+", " ", found[0]), text) + "\n"
 
 
+def save(results: Mapping[str, Any], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(compact_json(results), encoding="utf-8")
+
+
 def write(results: Mapping[str, Any], out: Path | None) -> None:
     """Writes the file, and prints where it is below every verdict."""
     path = out or default_out(results)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(compact_json(results), encoding="utf-8")
+    save(results, path)
     print_verdicts(results)
     print(path)
 

@@ -32,8 +32,7 @@ def heading(results: Mapping[str, Any]) -> list[str]:
     lines = [
         f"### {machine['device']}{threads}",
         "",
-        f"`{results['command']}` on {results['started'][:10]} at commit `{results['commit']}`;"
-        f" torch {versions['torch']}, torch_geometric {versions['torch_geometric']}, Python"
+        f"{', '.join(_runs(results))}; torch {versions['torch']}, torch_geometric {versions['torch_geometric']}, Python"
         f" {versions['python']}; instruction sets: {', '.join(machine['instruction_sets'])}.",
         "",
     ]
@@ -58,6 +57,14 @@ def _target_line(target: Mapping[str, Any]) -> str:
     why = f" ({target['why']})" if target.get("why") else ""
     bound = f"{SIGNS[target['kind']]} {target['needed']}"
     return f"- {verdict}: {target['what']}: {measured}, needed {bound}{why}"
+
+
+def _runs(results: Mapping[str, Any]) -> list[str]:
+    """The runs that measured its groups: one, or several where each says its own."""
+    runs = [group.get("run", results) for group in results["groups"]] or [results]
+    return unique(
+        f"`{run['command']}` on {run['started'][:10]} at commit `{run['commit']}`" for run in runs
+    )
 
 
 def slow_peers(checks: list[Mapping[str, Any]]) -> list[str]:

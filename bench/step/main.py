@@ -15,7 +15,8 @@ import torch
 
 from common import results
 from common.progress import progress
-from step import peer_checks, step_groups, targets
+from common.ratios import Group
+from step import collection, peer_checks, step_groups, targets
 from step import plan as plans
 from step.program import Program
 
@@ -23,6 +24,9 @@ from step.program import Program
 def parse_arguments() -> argparse.Namespace:
     parser = results.argument_parser(__doc__.splitlines()[0])
     parser.add_argument("--scale", action="store_true", help="sizes of E, D and T instead of peers")
+    parser.add_argument(
+        "--only", metavar="CASE", help="cases whose names begin so; the file keeps its others"
+    )
     parser.add_argument("--program", type=Path, metavar="FILE", help="hgnn_moe_train")
     return results.parse(parser)
 
@@ -44,40 +48,51 @@ def find_program(arguments: argparse.Namespace) -> Program | None:
     return None
 
 
+def results_of(
+    header: dict[str, Any], plan: plans.Plan, groups: list[Group], scale: bool
+) -> dict[str, Any]:
+    machine = header["machine"]
+    verdicts = targets.evaluate(groups, machine, scale=scale, quick=header["quick"])
+    return {
+        **header,
+        "method": {
+            "order": "round robin: each round runs every peer and one process of ours",
+            "rounds": plan.rounds,
+            "steps_a_round": {
+                "peers": plan.peer_steps,
+                "ours": plan.program_steps,
+                "ours_left_out_first": plan.warm_up_steps,
+            },
+            "dropout": "0.1, in ours_no_dropout 0",
+        },
+        "targets": verdicts,
+        "peer_checks": peer_checks.check(groups, machine),
+        "groups": groups,
+    }
+
+
 def main() -> int:
     arguments = parse_arguments()
     torch.set_num_threads(arguments.threads)
     device = torch.device("cuda" if arguments.gpu else "cpu")
     if arguments.gpu:
         torch.set_default_device(device)
-    plan, program = make_plan(arguments, device), find_program(arguments)
+    everything, program = make_plan(arguments, device), find_program(arguments)
+    plan = everything.only(arguments.only or "")
+    if not plan.entries:
+        names = ", ".join(entry.case.name for entry in everything.entries)
+        raise SystemExit(f"--only is '{arguments.only}': no case begins so; there are {names}")
     header = results.header("step_scale" if arguments.scale else "step", arguments, device)
-    groups: list[dict[str, Any]] = []
+    header["ours"] = "measured" if program else "hgnn_moe_train is missing: build the preset"
+    out = arguments.out or results.default_out(header)
+    groups = collection.groups_of_file(out, header) if arguments.only else []
     for entry in plan.entries:
-        groups += step_groups.measure_entry(entry, plan, program)
-    machine = header["machine"]
-    results.write(
-        {
-            **header,
-            "ours": "measured" if program else "hgnn_moe_train is missing: build the preset",
-            "method": {
-                "order": "round robin: each round runs every peer and one process of ours",
-                "rounds": plan.rounds,
-                "steps_a_round": {
-                    "peers": plan.peer_steps,
-                    "ours": plan.program_steps,
-                    "ours_left_out_first": plan.warm_up_steps,
-                },
-                "dropout": "0.1, in ours_no_dropout 0",
-            },
-            "targets": targets.evaluate(
-                groups, machine, scale=arguments.scale, quick=arguments.quick
-            ),
-            "peer_checks": peer_checks.check(groups, machine),
-            "groups": groups,
-        },
-        arguments.out,
-    )
+        measured = collection.with_run(step_groups.measure_entry(entry, plan, program), header)
+        groups = collection.merged(groups, measured, everything.group_ids())
+        # After every case: who ends a run of an hour keeps what it has measured.
+        results.save(results_of(header, plan, groups, arguments.scale), out)
+    results.print_verdicts(results_of(header, plan, groups, arguments.scale))
+    print(out)
     return 0
 
 

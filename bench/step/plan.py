@@ -31,6 +31,9 @@ class Entry:
     precisions: tuple[str, ...] = PRECISIONS
     without_dropout: bool = False  # whether ours is timed without dropout too, on full rows
 
+    def group_id(self, rows: str) -> str:
+        return f"{self.case.name}/{rows}"
+
     def peer_calls(self) -> list[tuple[str, str]]:
         """(peer, precision)"""
         return [
@@ -54,6 +57,14 @@ class Plan:
     @property
     def clock(self) -> Clock:
         return CudaClock() if self.device.type == "cuda" else WallClock()
+
+    def group_ids(self) -> list[str]:
+        return [entry.group_id(rows) for entry in self.entries for rows in entry.rows]
+
+    def only(self, prefix: str) -> Plan:
+        """With the cases whose names begin so."""
+        chosen = tuple(e for e in self.entries if e.case.name.startswith(prefix))
+        return replace(self, entries=chosen)
 
     def rounds_of(self, call: str) -> int:
         return min(self.rounds, ROUNDS_OF_SEQUENTIAL) if "sequential" in call else self.rounds

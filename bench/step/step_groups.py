@@ -148,7 +148,7 @@ class Bench:
                 entries[name]["bytes"] = limit.bytes
         tokens = mean(real_tokens(batch) for batch in self.lengths[rows])
         return {
-            "id": f"{self.case.name}/{rows}",
+            "id": self.entry.group_id(rows),
             "kind": "step",
             **self.case.as_dict(),
             "rows": rows,
