@@ -42,6 +42,16 @@ class FlopsTest(unittest.TestCase):
         needed = flops.needed_flops(case, [case.length] * case.batch)
         self.assertAlmostEqual(needed / (case.batch * case.length) / 1e9, 0.296, 3)
 
+    def test_the_program_counts_the_same(self) -> None:
+        """tests/train/needed_flops_test.cpp has these cases and numbers too."""
+        for coupler, full, some in (
+            ("HGNN", 302_840_100_864, 62_297_314_560),
+            ("GNN", 358_519_486_464, 72_737_015_040),
+        ):
+            case = MAIN[coupler]
+            self.assertEqual(flops.needed_flops(case, [128] * 8), full)
+            self.assertEqual(flops.needed_flops(case, [128, 77, 3, 1]), some)
+
     def test_padding_needs_nothing(self) -> None:
         case = MAIN["GNN"]
         alone = flops.needed_flops(case, [100])

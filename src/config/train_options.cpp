@@ -144,7 +144,7 @@ OptionTable<TrainConfig> build_table() {
   t.choice(
       "expert_path", &C::expert_path,
       "how experts are computed: all of a layer in fused operations on real tokens alone, or one "
-      "after the other on padded samples; auto is fused on a CPU");
+      "after the other on padded samples; auto is fused");
   t.choice(
       "coupler_path", &C::coupler_path,
       "how couplers are computed: as one weighted mean (HGNN without activation and residual), "
@@ -157,6 +157,10 @@ OptionTable<TrainConfig> build_table() {
   t.choice("activation_checkpointing", &C::activation_checkpointing,
            "keep all activations for the backward pass, or those between layers alone and compute "
            "the rest again: less memory, a third more time, the same numbers");
+  t.boolean(
+      "cuda_graphs", &C::cuda_graphs,
+      "on a GPU, capture the training step once for each of at most eight sizes and replay it; "
+      "the same losses with less work for the CPU");
   t.integer("threads", &C::threads, {0, 4096}, "CPU threads; 0 is all cores");
   t.boolean("deterministic", &C::deterministic, "bit-equal repetition on a GPU, at some speed");
   t.integer("profile", &C::profile, any_count,

@@ -14,9 +14,8 @@ CouplerPath resolve_path(const ModelConfig& config, CouplerPath path) {
   return path;
 }
 
-ExpertPath resolve_path(ExpertPath path, c10::Device device) {
-  if (path != ExpertPath::automatic) return path;
-  return device.is_cpu() ? ExpertPath::fused : ExpertPath::reference;
+ExpertPath resolve_path(ExpertPath path) {
+  return path == ExpertPath::automatic ? ExpertPath::fused : path;
 }
 
 }  // namespace hgnn_moe

@@ -81,9 +81,7 @@ at::Tensor ExpertStack::forward(const at::Tensor& x_ND, const ops::PackedSamples
                                 const ForwardContext& context) const {
   RECORD_USER_SCOPE(profile_scope::kExperts);
   if (path_ == ExpertPath::reference) return one_by_one(x_ND, samples, context);
-  const auto num_experts = static_cast<std::int64_t>(experts_.size());
-  return ops::fused_experts(x_ND, weights_, num_heads_, samples,
-                            context.expert_dropout(layer_, num_experts),
+  return ops::fused_experts(x_ND, weights_, num_heads_, samples, context.expert_dropout(layer_),
                             product_type(precision_, x_ND.scalar_type()));
 }
 

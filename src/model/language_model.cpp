@@ -17,7 +17,7 @@ LanguageModel::LanguageModel(const ModelConfig& config, std::uint64_t seed, at::
                              at::Device device, const Execution& execution)
     : config_(config),
       execution_{resolve_path(config, execution.coupler_path), execution.coupler_chunk,
-                 resolve_path(execution.expert_path, device), execution.checkpointing},
+                 resolve_path(execution.expert_path), execution.checkpointing},
       store_(seed, type, device) {
   HGNN_MOE_ASSERT(config.embed_dim % config.num_heads == 0, "D {} and {} heads", config.embed_dim,
                   config.num_heads);
@@ -42,10 +42,19 @@ at::Tensor LanguageModel::embed(const at::Tensor& tokens_N, const ops::PackedSam
   RECORD_USER_SCOPE(profile_scope::kEmbedding);
   const at::Tensor x_ND =
       at::embedding(token_emb_VD_, tokens_N) + at::embedding(pos_emb_TD_, samples.positions_N);
-  const ops::DropoutStream stream = context.dropout(0, 0, DropoutPlace::embedding);
-  if (stream.rate == 0.0) return x_ND;
-  const at::Tensor x_BTD = ops::pad_packed(x_ND, samples);
-  return ops::pack_padded(ops::counter_dropout(x_BTD, stream, samples.sample_indices_B), samples);
+  return ops::counter_dropout(x_ND.unsqueeze(1), context.embedding_dropout(), samples.samples_N,
+                              samples.positions_N)
+      .squeeze(1);
+}
+
+ForwardContext LanguageModel::with_keys(const ForwardContext& context) const {
+  if (!context.drops() || context.keys.embedding_1.defined()) return context;
+  ForwardContext result = context;
+  const auto keys =
+      StepKeys::make(context.seed, context.step, config_.num_layers, config_.num_experts);
+  result.keys = StepKeys::view(ops::dropout_keys(keys).to(store_.device()), config_.num_layers,
+                               config_.num_experts);
+  return result;
 }
 
 at::Tensor LanguageModel::run_layer(std::size_t index, const at::Tensor& x_ND,
@@ -60,9 +69,10 @@ at::Tensor LanguageModel::run_layer(std::size_t index, const at::Tensor& x_ND,
 }
 
 at::Tensor LanguageModel::hidden(const at::Tensor& tokens_N, const ops::PackedSamples& samples,
-                                 const ForwardContext& context) const {
+                                 const ForwardContext& given_context) const {
   HGNN_MOE_ASSERT(samples.max_length <= config_.max_seq_length, "{} tokens, T = {}",
                   samples.max_length, config_.max_seq_length);
+  const ForwardContext context = with_keys(given_context);
   at::Tensor x_ND = embed(tokens_N, samples, context);
   for (std::size_t l = 0; l < layers_.size(); ++l) x_ND = run_layer(l, x_ND, samples, context);
   RECORD_USER_SCOPE(profile_scope::kHead);
@@ -91,9 +101,11 @@ ops::LinearCrossEntropyInputs LanguageModel::head(const at::Tensor& hidden_KD,
 }
 
 at::Tensor LanguageModel::loss(const at::Tensor& hidden_KD, const at::Tensor& targets_K,
-                               double scale) const {
+                               double scale, const at::Tensor& weights_K) const {
   RECORD_USER_SCOPE(profile_scope::kHead);
-  return ops::linear_cross_entropy(head(hidden_KD, targets_K), scale);
+  ops::LinearCrossEntropyInputs in = head(hidden_KD, targets_K);
+  in.weights_K = weights_K;
+  return ops::linear_cross_entropy(in, scale);
 }
 
 at::Tensor LanguageModel::losses(const at::Tensor& hidden_KD, const at::Tensor& targets_K) const {

@@ -45,12 +45,12 @@ void drop_row(const Scalar* x, Scalar* out, std::int64_t features, std::uint64_t
 
 }  // namespace
 
-void counter_dropout_cpu(const at::Tensor& x, const DropoutStream& stream,
-                         const at::Tensor& sample_indices_B, const DropoutShape& shape,
-                         at::Tensor& out) {
+void counter_dropout_cpu(const at::Tensor& x, const DropoutStream& stream, const DropoutRows& rows,
+                         const DropoutShape& shape, at::Tensor& out) {
   const std::uint32_t threshold = dropout_threshold(stream.rate);
-  const std::int64_t* samples = sample_indices_B.const_data_ptr<std::int64_t>();
-  const std::int64_t rows = shape.batch * shape.heads * shape.positions;
+  const std::uint64_t key = *key_pointer(stream.key);
+  const std::int64_t *samples = rows.samples(), *first_positions = rows.first_positions();
+  const std::int64_t count = shape.batch * shape.heads * shape.positions;
   AT_DISPATCH_FLOATING_TYPES_AND2(
       at::kBFloat16, at::kHalf, x.scalar_type(), "counter_dropout_cpu", [&] {
         const scalar_t* input = x.const_data_ptr<scalar_t>();
@@ -58,16 +58,17 @@ void counter_dropout_cpu(const at::Tensor& x, const DropoutStream& stream,
         const auto scale = static_cast<scalar_t>(1.0 / (1.0 - stream.rate));
         const std::int64_t grain =
             std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, shape.features));
-        at::parallel_for(0, rows, grain, [&](std::int64_t begin, std::int64_t end) {
+        at::parallel_for(0, count, grain, [&](std::int64_t begin, std::int64_t end) {
           for (std::int64_t r = begin; r < end; ++r) {
-            const std::int64_t t = r % shape.positions;
             const std::int64_t a = r / shape.positions % shape.heads;
             const std::int64_t b = r / shape.positions / shape.heads;
+            const std::int64_t first = first_positions == nullptr ? 0 : first_positions[b];
+            const std::int64_t t = first + r % shape.positions;
             const RowCounter row{static_cast<std::uint32_t>(t),
                                  static_cast<std::uint32_t>(samples[b]),
                                  static_cast<std::uint32_t>(a)};
-            drop_row(input + r * shape.features, output + r * shape.features, shape.features,
-                     stream.key, row, threshold, scale);
+            drop_row(input + r * shape.features, output + r * shape.features, shape.features, key,
+                     row, threshold, scale);
           }
         });
       });

@@ -21,8 +21,9 @@ constexpr int kThreads = 256;
 // indices throughout: attention probabilities pass 2^31 elements at ordinary sizes.
 template <typename Scalar, typename Compute>
 __global__ void counter_dropout_kernel(const Scalar* x, Scalar* out, const std::int64_t* samples,
-                                       DropoutShape shape, std::uint64_t key,
-                                       std::uint32_t threshold, Compute scale) {
+                                       const std::int64_t* first_positions, DropoutShape shape,
+                                       const std::uint64_t* key, std::uint32_t threshold,
+                                       Compute scale) {
   const std::int64_t blocks = (shape.features + 3) / 4;
   const std::int64_t total = shape.batch * shape.heads * shape.positions * blocks;
   const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
@@ -30,12 +31,13 @@ __global__ void counter_dropout_kernel(const Scalar* x, Scalar* out, const std::
        i += stride) {
     const std::int64_t block = i % blocks;
     const std::int64_t row = i / blocks;
-    const std::int64_t t = row % shape.positions;
     const std::int64_t a = row / shape.positions % shape.heads;
     const std::int64_t b = row / shape.positions / shape.heads;
+    const std::int64_t first = first_positions == nullptr ? 0 : first_positions[b];
+    const std::int64_t t = first + row % shape.positions;
     const PhiloxBlock words = philox(
-        key, PhiloxBlock{{static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(t),
-                          static_cast<std::uint32_t>(samples[b]), static_cast<std::uint32_t>(a)}});
+        *key, PhiloxBlock{{static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(t),
+                           static_cast<std::uint32_t>(samples[b]), static_cast<std::uint32_t>(a)}});
     for (int w = 0; w < 4 && 4 * block + w < shape.features; ++w) {
       const std::int64_t element = row * shape.features + 4 * block + w;
       out[element] = words.v[w] >= threshold
@@ -47,9 +49,8 @@ __global__ void counter_dropout_kernel(const Scalar* x, Scalar* out, const std::
 
 }  // namespace
 
-void counter_dropout_cuda(const at::Tensor& x, const DropoutStream& stream,
-                          const at::Tensor& sample_indices_B, const DropoutShape& shape,
-                          at::Tensor& out) {
+void counter_dropout_cuda(const at::Tensor& x, const DropoutStream& stream, const DropoutRows& rows,
+                          const DropoutShape& shape, at::Tensor& out) {
   const c10::cuda::CUDAGuard guard(x.device());
   const std::int64_t total =
       shape.batch * shape.heads * shape.positions * ((shape.features + 3) / 4);
@@ -61,8 +62,8 @@ void counter_dropout_cuda(const at::Tensor& x, const DropoutStream& stream,
         using Compute = std::conditional_t<std::is_same_v<scalar_t, double>, double, float>;
         counter_dropout_kernel<scalar_t, Compute>
             <<<grid, kThreads, 0, at::cuda::getCurrentCUDAStream()>>>(
-                x.const_data_ptr<scalar_t>(), out.mutable_data_ptr<scalar_t>(),
-                sample_indices_B.const_data_ptr<std::int64_t>(), shape, stream.key,
+                x.const_data_ptr<scalar_t>(), out.mutable_data_ptr<scalar_t>(), rows.samples(),
+                rows.first_positions(), shape, key_pointer(stream.key),
                 dropout_threshold(stream.rate), static_cast<Compute>(1.0 / (1.0 - stream.rate)));
         C10_CUDA_KERNEL_LAUNCH_CHECK();
       });

@@ -21,10 +21,10 @@ std::pair<at::Tensor, at::Tensor> multiply_words(const at::Tensor& a, std::int64
 
 }  // namespace
 
-at::Tensor philox_words(std::uint64_t key, const std::array<at::Tensor, 4>& counter) {
+at::Tensor philox_words(const at::Tensor& key, const std::array<at::Tensor, 4>& counter) {
   auto [c0, c1, c2, c3] = counter;
-  auto k0 = static_cast<std::int64_t>(key) & kWord;
-  auto k1 = static_cast<std::int64_t>(key >> 32);
+  at::Tensor k0 = key.__and__(kWord);
+  at::Tensor k1 = key.__rshift__(32).__and__(kWord);  // the shift keeps the sign
   for (int round = 0; round < 10; ++round) {
     const auto [high0, low0] = multiply_words(c0, 0xD2511F53);
     const auto [high1, low1] = multiply_words(c2, 0xCD9E8D57);
@@ -32,25 +32,30 @@ at::Tensor philox_words(std::uint64_t key, const std::array<at::Tensor, 4>& coun
     c1 = low1;
     c2 = high0.__xor__(c3).__xor__(k1);
     c3 = low0;
-    k0 = (k0 + 0x9E3779B9) & kWord;
-    k1 = (k1 + 0xBB67AE85) & kWord;
+    k0 = (k0 + 0x9E3779B9).__and__(kWord);
+    k1 = (k1 + 0xBB67AE85).__and__(kWord);
   }
   return at::stack({c0, c1, c2, c3}, -1);
 }
 
 at::Tensor counter_dropout_reference(const at::Tensor& x, const DropoutStream& stream,
-                                     const at::Tensor& sample_indices_B) {
+                                     const at::Tensor& sample_indices_B,
+                                     const at::Tensor& first_positions_B) {
   const bool attention = x.dim() == 4;
   const std::int64_t batch = x.size(0), heads = attention ? x.size(1) : 1;
   const std::int64_t positions = x.size(-2), features = x.size(-1);
   const at::TensorOptions options = sample_indices_B.options();
-  const at::Tensor words = philox_words(stream.key, {at::arange((features + 3) / 4, options),
-                                                     at::arange(positions, options).view({-1, 1}),
-                                                     sample_indices_B.view({batch, 1, 1, 1}),
-                                                     at::arange(heads, options).view({-1, 1, 1})})
-                               .flatten(-2)
-                               .narrow(-1, 0, features)
-                               .reshape(x.sizes());
+  at::Tensor positions_T1 = at::arange(positions, options).view({-1, 1});
+  if (first_positions_B.defined()) {
+    positions_T1 = positions_T1 + first_positions_B.view({batch, 1, 1, 1});
+  }
+  const at::Tensor words =
+      philox_words(stream.key, {at::arange((features + 3) / 4, options), positions_T1,
+                                sample_indices_B.view({batch, 1, 1, 1}),
+                                at::arange(heads, options).view({-1, 1, 1})})
+          .flatten(-2)
+          .narrow(-1, 0, features)
+          .reshape(x.sizes());
   const at::Tensor kept = words >= static_cast<std::int64_t>(dropout_threshold(stream.rate));
   return x * kept.to(x.scalar_type()) * (1.0 / (1.0 - stream.rate));
 }

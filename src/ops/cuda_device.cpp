@@ -48,7 +48,23 @@ int cuda_compute_capability(int device) {
   return 10 * properties->major + properties->minor;
 }
 
+void cuda_forbid_waiting(bool forbid) {
+  using c10::cuda::SyncDebugMode;
+  c10::cuda::warning_state().set_sync_debug_mode(forbid ? SyncDebugMode::L_ERROR
+                                                        : SyncDebugMode::L_DISABLED);
+}
+
+std::string cuda_device_name(int device) {
+  return at::cuda::getDeviceProperties(static_cast<c10::DeviceIndex>(device))->name;
+}
+
 #else
+
+void cuda_forbid_waiting(bool) { HGNN_MOE_ASSERT(false, "{}", "a build without CUDA"); }
+
+std::string cuda_device_name(int device) {
+  HGNN_MOE_ASSERT(false, "device {} in a build without CUDA", device);
+}
 
 int cuda_compute_capability(int device) {
   HGNN_MOE_ASSERT(false, "device {} in a build without CUDA", device);

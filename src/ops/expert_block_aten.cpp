@@ -45,9 +45,9 @@ at::Tensor drop(const at::Tensor& x_NEF, const ExpertDropout& dropout) {
   const at::Tensor positions_N1 = dropout.positions_N.unsqueeze(1);
   const at::Tensor samples_N1 = dropout.samples_N.unsqueeze(1);
   std::vector<at::Tensor> kept;
-  for (const std::uint64_t key : dropout.keys_E) {
+  for (std::int64_t e = 0; e < x_NEF.size(1); ++e) {
     const at::Tensor words_NF =
-        philox_words(key, {blocks, positions_N1, samples_N1, at::zeros_like(blocks)})
+        philox_words(dropout.keys_E[e], {blocks, positions_N1, samples_N1, at::zeros_like(blocks)})
             .flatten(1)
             .narrow(1, 0, features);
     kept.push_back(words_NF >= static_cast<std::int64_t>(dropout_threshold(dropout.rate)));

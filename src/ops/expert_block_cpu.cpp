@@ -21,7 +21,7 @@ const ExpertBlockKernels& kernels(CpuIsa isa) {
 RowDropout row_dropout(const ExpertDropout& dropout) {
   if (dropout.rate == 0.0) return {nullptr, nullptr, nullptr, 0, 1.0};
   HGNN_MOE_ASSERT(dropout.rate > 0.0 && dropout.rate < 1.0, "rate {}", dropout.rate);
-  return {dropout.keys_E.data(), dropout.positions_N.const_data_ptr<std::int64_t>(),
+  return {key_pointer(dropout.keys_E), dropout.positions_N.const_data_ptr<std::int64_t>(),
           dropout.samples_N.const_data_ptr<std::int64_t>(), dropout_threshold(dropout.rate),
           1.0 / (1.0 - dropout.rate)};
 }

@@ -10,9 +10,6 @@
 // number of threads.
 #pragma once
 
-#include <cstdint>
-#include <vector>
-
 #include <ATen/core/Tensor.h>
 
 #include "hgnn_moe/ops/cpu_isa.h"
@@ -31,8 +28,8 @@ struct NormStatistics {
 // of x [B, T, F] with the experts' keys, whatever the packing. A dropped element is 0 even where it
 // was not a number.
 struct ExpertDropout {
-  double rate = 0.0;  // in [0, 1); 0 draws nothing, and the rest is not read
-  std::vector<std::uint64_t> keys_E;
+  double rate = 0.0;                  // in [0, 1); 0 draws nothing, and the rest is not read
+  at::Tensor keys_E;                  // see dropout_keys
   at::Tensor positions_N, samples_N;  // int64
 };
 
@@ -131,6 +128,18 @@ void dropout_residual_gradient_cpu(CpuIsa isa, const at::Tensor& d_out_NED,
                                    const ExpertDropout& dropout, DropoutResidualGradients& d);
 void scale_columns_cpu(CpuIsa isa, const at::Tensor& weight_EOD, const at::Tensor& gamma_ED,
                        at::Tensor& out_EOD);
+
+// ... these on a GPU, with bodies of cuda/expert_norm_body.h and cuda/expert_dropout_body.h ...
+void residual_norm_cuda(const ResidualNormInputs& in, ResidualNormOutputs& out);
+void residual_norm_gradient_cuda(const ResidualNormGradientInputs& in, ResidualNormGradients& d);
+void norm_cuda(const at::Tensor& x_ND, NormOutputs& out);
+void norm_gradient_cuda(const NormGradientInputs& in, at::Tensor& d_x_ND);
+void gelu_dropout_cuda(const GeluDropoutInputs& in, at::Tensor& g_NEF);
+void gelu_dropout_gradient_cuda(const GeluDropoutInputs& in, const at::Tensor& d_g_NEF,
+                                GeluDropoutGradients& d);
+void dropout_residual_cuda(const DropoutResidualInputs& in, at::Tensor& out_NED);
+void dropout_residual_gradient_cuda(const at::Tensor& d_out_NED, const ExpertDropout& dropout,
+                                    DropoutResidualGradients& d);
 
 // ... and these, plain ATen with the formulas written out, elsewhere.
 void residual_norm_aten(const ResidualNormInputs& in, ResidualNormOutputs& out);

@@ -17,4 +17,9 @@ at::Tensor expert_products_input_gradient(const at::Tensor& d_y_NEO, const at::T
 at::Tensor expert_products_weight_gradient(const at::Tensor& d_y_NEO, const at::Tensor& x_NEI,
                                            at::ScalarType type);
 
+// What a GPU does: all experts in one product. weight_EIO [E, I, O].
+at::Tensor batched_expert_products(const at::Tensor& x_NEI, const at::Tensor& weight_EIO);
+at::Tensor batched_expert_weight_gradient(const at::Tensor& d_y_NEO, const at::Tensor& x_NEI,
+                                          at::ScalarType type);
+
 }  // namespace hgnn_moe::ops

@@ -220,8 +220,8 @@ at::Tensor fused_experts(const at::Tensor& x_ND, const ExpertWeights& weights,
                       (products == at::kBFloat16 && x_ND.scalar_type() == at::kFloat),
                   "products of type {} beside {}", static_cast<int>(products),
                   static_cast<int>(x_ND.scalar_type()));
-  const auto dropout = [&](const std::vector<std::uint64_t>& keys) {
-    return ExpertDropout{streams.rate, keys, samples.positions_N, samples.samples_N};
+  const auto dropout = [&](const at::Tensor& keys_E) {
+    return ExpertDropout{streams.rate, keys_E, samples.positions_N, samples.samples_N};
   };
   const ExpertWeights& w = weights;
   // A profile finds the section of a backward pass by the sequence number that its forward pass
@@ -236,17 +236,17 @@ at::Tensor fused_experts(const at::Tensor& x_ND, const ExpertWeights& weights,
       at::TensorList(leaves_of({&w.qkv_weight, &w.qkv_bias, &w.norm1_weight, &w.norm1_bias})));
   const at::Tensor heads_NED =
       packed_attention(qkv.view({tokens, experts, 3, num_heads, dim / num_heads}), samples,
-                       streams.rate, streams.attention)
+                       streams.rate, streams.attention_E)
           .view({tokens, experts, dim});
   const variable_list h_and_z = AttentionOutput::apply(
       x_ND, heads_NED, w.out_weight.in_type(products), w.out_bias.all, w.norm2_weight.all,
       w.norm2_bias.all,
       at::TensorList(leaves_of({&w.out_weight, &w.out_bias, &w.norm2_weight, &w.norm2_bias})));
   const at::Tensor g_NEF = Expansion::apply(
-      h_and_z[1], w.expand_weight.in_type(products), w.expand_bias.all, dropout(streams.hidden),
+      h_and_z[1], w.expand_weight.in_type(products), w.expand_bias.all, dropout(streams.hidden_E),
       at::TensorList(leaves_of({&w.expand_weight, &w.expand_bias})));
   return Contraction::apply(h_and_z[0], g_NEF, w.contract_weight.in_type(products),
-                            w.contract_bias.all, dropout(streams.output),
+                            w.contract_bias.all, dropout(streams.output_E),
                             at::TensorList(leaves_of({&w.contract_weight, &w.contract_bias})));
 }
 

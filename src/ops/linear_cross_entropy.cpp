@@ -1,12 +1,14 @@
 #include "hgnn_moe/ops/linear_cross_entropy.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include <ATen/ATen.h>
 #include <ATen/core/ivalue.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "cross_entropy_rows.h"
 #include "operator_registry.h"
 
 #include "hgnn_moe/base/error.h"
@@ -15,11 +17,8 @@ namespace hgnn_moe::ops {
 
 namespace {
 
-// What one pass over the rows leaves; the gradients are those of the scaled sum.
-struct Pass : torch::CustomClassHolder {
-  at::Tensor losses_K;
-  at::Tensor d_hidden_KD, d_weight_VD, d_bias_V;  // undefined without gradients
-};
+// As autograd keeps it.
+struct Pass : torch::CustomClassHolder, CrossEntropyPass {};
 
 at::Tensor weight_of_products(const LinearCrossEntropyInputs& in) {
   if (in.rounded_weight_VD.defined()) return in.rounded_weight_VD;
@@ -62,6 +61,10 @@ c10::intrusive_ptr<Pass> run(const LinearCrossEntropyInputs& in, double scale, b
   const std::int64_t chunk =
       logit_rows(rows, in.weight_VD.size(0) * in.hidden_KD.element_size(), in.logit_bytes);
   auto pass = c10::make_intrusive<Pass>();
+  if (in.hidden_KD.is_cuda()) {
+    static_cast<CrossEntropyPass&>(*pass) = cross_entropy_by_rows(in, scale, gradients);
+    return pass;
+  }
   pass->losses_K = at::empty({rows}, in.hidden_KD.options());
   if (gradients) {
     pass->d_hidden_KD = at::empty_like(in.hidden_KD);
@@ -76,11 +79,17 @@ c10::intrusive_ptr<Pass> run(const LinearCrossEntropyInputs& in, double scale, b
     at::Tensor chunk_kV = log_probabilities.compute(x_kD);
     at::Tensor losses_k = pass->losses_K.narrow(0, first, count);
     at::neg_out(losses_k, chunk_kV.gather(1, targets_k1).squeeze(1));
+    const bool weighted = in.weights_K.defined();
+    const at::Tensor weights_k = weighted ? in.weights_K.narrow(0, first, count) : at::Tensor();
+    if (weighted) losses_k.mul_(weights_k);
     if (!gradients) continue;
     // d loss / d logits = softmax - one at the target.
     chunk_kV.exp_().scatter_add_(1, targets_k1,
                                  at::full({1, 1}, -1.0, chunk_kV.options()).expand({count, 1}));
-    pass->d_bias_V.add_(chunk_kV.sum(0), scale);
+    // Weights act on what is small: one more pass over the logits would cost as much as a softmax.
+    pass->d_bias_V.add_(weighted ? at::mv(chunk_kV.t(), weights_k) : chunk_kV.sum(0), scale);
+    const at::Tensor weighted_x_kD =
+        weighted ? x_kD.mul(weights_k.unsqueeze(1).to(in.products)) : x_kD;
     at::Tensor d_logits_kV = chunk_kV;
     if (in.products != chunk_kV.scalar_type()) {
       d_logits_kV = log_probabilities.scratch(count).copy_(chunk_kV);
@@ -88,12 +97,13 @@ c10::intrusive_ptr<Pass> run(const LinearCrossEntropyInputs& in, double scale, b
     at::Tensor d_hidden_kD = pass->d_hidden_KD.narrow(0, first, count);
     if (in.products == d_hidden_kD.scalar_type()) {
       at::mm_out(d_hidden_kD, d_logits_kV, log_probabilities.weight());
-      pass->d_weight_VD.addmm_(d_logits_kV.t(), x_kD, 1.0, scale);
+      pass->d_weight_VD.addmm_(d_logits_kV.t(), weighted_x_kD, 1.0, scale);
     } else {
       d_hidden_kD.copy_(at::mm(d_logits_kV, log_probabilities.weight()));
-      pass->d_weight_VD.add_(at::mm(d_logits_kV.t(), x_kD), scale);
+      pass->d_weight_VD.add_(at::mm(d_logits_kV.t(), weighted_x_kD), scale);
     }
-    d_hidden_kD.mul_(scale);
+    if (weighted) d_hidden_kD.mul_(weights_k.unsqueeze(1));
+    if (scale != 1.0) d_hidden_kD.mul_(scale);
   }
   return pass;
 }
@@ -102,12 +112,17 @@ class LinearCrossEntropy : public torch::autograd::Function<LinearCrossEntropy> 
  public:
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& hidden_KD,
                             const at::Tensor& weight_VD, const at::Tensor& bias_V,
-                            const at::Tensor& targets_K, std::int64_t products,
-                            std::int64_t logit_bytes, const at::Tensor& rounded_weight_VD,
-                            double scale) {
-    const LinearCrossEntropyInputs in{
-        hidden_KD,   weight_VD,        bias_V, targets_K, static_cast<at::ScalarType>(products),
-        logit_bytes, rounded_weight_VD};
+                            const at::Tensor& targets_K, const std::optional<at::Tensor>& weights_K,
+                            std::int64_t products, std::int64_t logit_bytes,
+                            const at::Tensor& rounded_weight_VD, double scale) {
+    const LinearCrossEntropyInputs in{hidden_KD,
+                                      weight_VD,
+                                      bias_V,
+                                      targets_K,
+                                      static_cast<at::ScalarType>(products),
+                                      logit_bytes,
+                                      rounded_weight_VD,
+                                      weights_K.value_or(at::Tensor())};
     const auto pass = run(in, scale, /*gradients=*/true);
     const at::Tensor loss = pass->losses_K.sum() * scale;
     context->saved_data["pass"] = c10::IValue::make_capsule(pass);
@@ -143,6 +158,8 @@ void check(const LinearCrossEntropyInputs& in) {
                         in.rounded_weight_VD.scalar_type() == in.products)),
                   "{} rows, {} targets, V {}", in.hidden_KD.size(0), in.targets_K.numel(),
                   in.weight_VD.size(0));
+  HGNN_MOE_ASSERT(!in.weights_K.defined() || in.weights_K.sizes() == in.targets_K.sizes(),
+                  "{} weights for {} rows", in.weights_K.numel(), in.targets_K.numel());
 }
 
 }  // namespace
@@ -166,7 +183,10 @@ at::Tensor linear_cross_entropy(const LinearCrossEntropyInputs& in, double scale
       at::GradMode::is_enabled() &&
       (in.hidden_KD.requires_grad() || in.weight_VD.requires_grad() || in.bias_V.requires_grad());
   if (!needs_gradient) return linear_cross_entropy_losses(in).sum() * scale;
-  return LinearCrossEntropy::apply(in.hidden_KD, in.weight_VD, in.bias_V, in.targets_K,
+  // autograd takes no undefined tensor.
+  const std::optional<at::Tensor> weights_K =
+      in.weights_K.defined() ? std::make_optional(in.weights_K) : std::nullopt;
+  return LinearCrossEntropy::apply(in.hidden_KD, in.weight_VD, in.bias_V, in.targets_K, weights_K,
                                    static_cast<std::int64_t>(in.products), in.logit_bytes,
                                    weight_of_products(in), scale);
 }

@@ -23,14 +23,9 @@ void check(const at::Tensor& qkv, const PackedSamples& samples, const AttentionD
       samples.positions_N.device() == qkv.device() && samples.samples_N.device() == qkv.device(),
       "samples on {} for tokens on {}", samples.positions_N.device().str(), qkv.device().str());
   HGNN_MOE_ASSERT(dropout.rate >= 0.0 && dropout.rate < 1.0, "rate {}", dropout.rate);
-  HGNN_MOE_ASSERT(
-      dropout.rate == 0.0 || static_cast<std::int64_t>(dropout.keys.size()) == qkv.size(1),
-      "{} dropout keys for {} experts", dropout.keys.size(), qkv.size(1));
-}
-
-// autograd carries int64; a key's bits are the same in it.
-std::vector<std::int64_t> to_signed(const std::vector<std::uint64_t>& keys) {
-  return {keys.begin(), keys.end()};
+  HGNN_MOE_ASSERT(dropout.rate == 0.0 || (dropout.keys_E.numel() == qkv.size(1) &&
+                                          dropout.keys_E.device() == qkv.device()),
+                  "{} dropout keys for {} experts", dropout.keys_E.numel(), qkv.size(1));
 }
 
 class PackedAttentionFunction : public torch::autograd::Function<PackedAttentionFunction> {
@@ -43,11 +38,10 @@ class PackedAttentionFunction : public torch::autograd::Function<PackedAttention
     // For profiles: PyTorch's dispatcher does not know this operation.
     RECORD_FUNCTION("hgnn_moe::packed_attention", std::vector<c10::IValue>({qkv, out}));
     packed_attention_cpu(cpu_isa(), qkv, samples, dropout, out, log_sum_exp_NEA);
-    context->save_for_backward(
-        {qkv, log_sum_exp_NEA, samples.offsets_B1, samples.positions_N, samples.samples_N});
+    context->save_for_backward({qkv, log_sum_exp_NEA, samples.offsets_B1, samples.positions_N,
+                                samples.samples_N, dropout.keys_E});
     context->saved_data["max_length"] = samples.max_length;
     context->saved_data["rate"] = dropout.rate;
-    context->saved_data["keys"] = to_signed(dropout.keys);
     return out;
   }
 
@@ -55,11 +49,12 @@ class PackedAttentionFunction : public torch::autograd::Function<PackedAttention
                                                  torch::autograd::variable_list gradients) {
     refuse_second_derivative("packed_attention");
     const auto saved = context->get_saved_variables();
-    const PackedSamples samples{saved[2], saved[3], saved[4],
-                                context->saved_data["max_length"].toInt()};
-    const std::vector<std::int64_t> keys = context->saved_data["keys"].toIntVector();
-    const AttentionDropout dropout{context->saved_data["rate"].toDouble(),
-                                   {keys.begin(), keys.end()}};
+    PackedSamples samples;
+    samples.offsets_B1 = saved[2];
+    samples.positions_N = saved[3];
+    samples.samples_N = saved[4];
+    samples.max_length = context->saved_data["max_length"].toInt();
+    const AttentionDropout dropout{context->saved_data["rate"].toDouble(), saved[5]};
     at::Tensor d_qkv = at::empty_like(saved[0]);
     RECORD_FUNCTION("hgnn_moe::packed_attention_gradient",
                     std::vector<c10::IValue>({gradients[0], saved[0], d_qkv}));
@@ -72,11 +67,13 @@ class PackedAttentionFunction : public torch::autograd::Function<PackedAttention
 }  // namespace
 
 at::Tensor packed_attention(const at::Tensor& qkv, const PackedSamples& samples,
-                            double dropout_rate, const std::vector<std::uint64_t>& dropout_keys) {
-  const AttentionDropout dropout{dropout_rate, dropout_keys};
+                            double dropout_rate, const at::Tensor& dropout_keys_E) {
+  const AttentionDropout dropout{
+      dropout_rate, dropout_keys_E.defined() ? dropout_keys_E.contiguous() : dropout_keys_E};
   check(qkv, samples, dropout);
-  if (!has_cpu_kernel(qkv)) return packed_attention_aten(qkv, samples, dropout);
-  return PackedAttentionFunction::apply(qkv, samples, dropout);
+  if (has_cpu_kernel(qkv)) return PackedAttentionFunction::apply(qkv, samples, dropout);
+  if (serves_flash_attention(qkv, dropout_rate)) return packed_attention_flash(qkv, samples);
+  return packed_attention_padded(qkv, samples, dropout);
 }
 
 }  // namespace hgnn_moe::ops

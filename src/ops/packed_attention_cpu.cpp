@@ -34,7 +34,7 @@ PackedAttentionArguments arguments(const at::Tensor& qkv, const PackedSamples& s
           samples.samples_N.const_data_ptr<std::int64_t>(),
           qkv.const_data_ptr(),
           1.0 / std::sqrt(static_cast<double>(qkv.size(4))),
-          drops ? dropout.keys.data() : nullptr,
+          drops ? key_pointer(dropout.keys_E) : nullptr,
           dropout_threshold(dropout.rate),
           1.0 / (1.0 - dropout.rate)};
 }

@@ -2,9 +2,6 @@
 // caller.
 #pragma once
 
-#include <cstdint>
-#include <vector>
-
 #include <ATen/core/Tensor.h>
 
 #include "hgnn_moe/ops/cpu_isa.h"
@@ -14,7 +11,7 @@ namespace hgnn_moe::ops {
 
 struct AttentionDropout {
   double rate;
-  std::vector<std::uint64_t> keys;  // [E], or unused with rate 0
+  at::Tensor keys_E;  // see dropout_keys; unused with rate 0
 };
 
 // Writes out [N, E, A, d] of qkv's type and, of every query's scores, log_sum_exp_NEA of float64
@@ -28,8 +25,16 @@ void packed_attention_gradient_cpu(CpuIsa isa, const at::Tensor& d_out, const at
                                    const at::Tensor& log_sum_exp_NEA, const PackedSamples& samples,
                                    const AttentionDropout& dropout, at::Tensor& d_qkv);
 
-// In differentiable ATen operations on padded tensors, for what no kernel serves.
-at::Tensor packed_attention_aten(const at::Tensor& qkv, const PackedSamples& samples,
-                                 const AttentionDropout& dropout);
+// Differentiable, on padded samples: products of whole matrices and what attention_rows.h has
+// between them. Of a layer only qkv and log-sum-exp are kept. For all but the CPU's kernels and the
+// next one.
+at::Tensor packed_attention_padded(const at::Tensor& qkv, const PackedSamples& samples,
+                                   const AttentionDropout& dropout);
+
+// Differentiable, on packed samples without padding: LibTorch's flash attention. Whether it serves
+// ...
+bool serves_flash_attention(const at::Tensor& qkv, double dropout_rate);
+// ... and its result.
+at::Tensor packed_attention_flash(const at::Tensor& qkv, const PackedSamples& samples);
 
 }  // namespace hgnn_moe::ops

@@ -6,8 +6,7 @@
 namespace hgnn_moe::ops {
 
 at::Tensor packed_attention_reference(const at::Tensor& qkv, const PackedSamples& samples,
-                                      double dropout_rate,
-                                      const std::vector<std::uint64_t>& dropout_keys) {
+                                      double dropout_rate, const at::Tensor& dropout_keys_E) {
   std::vector<at::Tensor> outputs;  // one a sample: [T, E, A, d]
   for (std::int64_t b = 0; b < samples.num_samples(); ++b) {
     const auto begin = samples.offsets_B1[b].item<std::int64_t>();
@@ -17,7 +16,7 @@ at::Tensor packed_attention_reference(const at::Tensor& qkv, const PackedSamples
     std::vector<at::Tensor> experts;  // [T, A, d] each
     for (std::int64_t e = 0; e < qkv.size(1); ++e) {
       DropoutStream stream;
-      if (dropout_rate > 0.0) stream = {dropout_rate, dropout_keys.at(static_cast<std::size_t>(e))};
+      if (dropout_rate > 0.0) stream = {dropout_rate, dropout_keys_E[e]};
       const at::Tensor qkv_3ATd =
           qkv.narrow(0, begin, end - begin).select(1, e).permute({1, 2, 0, 3});
       const auto part = [&](std::int64_t i) { return qkv_3ATd.select(0, i).unsqueeze(0); };

@@ -10,10 +10,9 @@ namespace hgnn_moe::ops {
 
 namespace {
 
-// Where each token stands in [B, T, ...] flattened to [B T, ...]: int64 [N] on the device.
+// Where each token stands in [B, T, ...] flattened to [B T, ...]: int64 [N].
 at::Tensor padded_rows(const PackedSamples& samples, std::int64_t length) {
-  const at::Tensor batch_rows_N = at::repeat_interleave(samples.offsets_B1.diff());
-  return batch_rows_N.to(samples.positions_N.device()) * length + samples.positions_N;
+  return samples.rows_N * length + samples.positions_N;
 }
 
 }  // namespace
@@ -23,18 +22,21 @@ PackedSamples make_packed_samples(const std::vector<std::int64_t>& lengths,
                                   c10::Device device) {
   HGNN_MOE_ASSERT(lengths.size() == sample_indices.size(), "{} lengths and {} sample indices",
                   lengths.size(), sample_indices.size());
-  std::vector<std::int64_t> offsets{0}, positions, samples;
+  std::vector<std::int64_t> offsets{0}, positions, samples, rows;
   std::int64_t max_length = 0;
   for (std::size_t b = 0; b < lengths.size(); ++b) {
     HGNN_MOE_ASSERT(lengths[b] >= 0, "sample {} of length {}", b, lengths[b]);
     offsets.push_back(offsets.back() + lengths[b]);
     for (std::int64_t t = 0; t < lengths[b]; ++t) positions.push_back(t);
     samples.insert(samples.end(), static_cast<std::size_t>(lengths[b]), sample_indices[b]);
+    rows.insert(rows.end(), static_cast<std::size_t>(lengths[b]), static_cast<std::int64_t>(b));
     max_length = std::max(max_length, lengths[b]);
   }
-  return {at::tensor(offsets, at::kLong), at::tensor(positions, at::kLong).to(device),
-          at::tensor(samples, at::kLong).to(device), max_length,
-          at::tensor(sample_indices, at::kLong).to(device)};
+  const auto on_device = [&](const std::vector<std::int64_t>& values) {
+    return at::tensor(values, at::kLong).to(device);
+  };
+  return {on_device(offsets), on_device(positions),      on_device(samples),
+          max_length,         on_device(sample_indices), on_device(rows)};
 }
 
 at::Tensor pack_padded(const at::Tensor& padded_BT, const PackedSamples& samples) {
@@ -51,7 +53,7 @@ at::Tensor pad_packed(const at::Tensor& packed_N, const PackedSamples& samples) 
   std::vector<std::int64_t> shape = packed_N.sizes().vec();
   shape[0] = samples.num_samples() * samples.max_length;
   const at::Tensor padded =
-      packed_N.new_zeros(shape).index_copy(0, padded_rows(samples, samples.max_length), packed_N);
+      packed_N.new_zeros(shape).index_copy_(0, padded_rows(samples, samples.max_length), packed_N);
   return padded.unflatten(0, {samples.num_samples(), samples.max_length});
 }
 

@@ -93,6 +93,10 @@ void set_precision(Precision precision, c10::Device device) {
   at::globalContext().setAllowTF32CuBLAS(precision == Precision::tf32);
 }
 
+std::string device_name(c10::Device device) {
+  return device.is_cuda() ? ops::cuda_device_name(device.index()) : "the CPU";
+}
+
 void wait_for(c10::Device device) {
   if (device.is_cuda()) ops::cuda_synchronize(device.index());
 }

@@ -75,8 +75,7 @@ Json dry_run_record(const ParsedConfig& parsed) {
   }
   const c10::Device device = device_type(config);
   const Execution execution{config.coupler_path, config.coupler_chunk,
-                            resolve_path(config.expert_path, device),
-                            config.activation_checkpointing};
+                            resolve_path(config.expert_path), config.activation_checkpointing};
   const std::optional<std::int64_t> steps = length ? std::optional(length->steps) : std::nullopt;
   const MemoryEstimate memory = estimate_memory(
       model, {config.batch_size, execution, saves_before_the_end(config, steps), device.is_cpu()});

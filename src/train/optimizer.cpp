@@ -24,10 +24,9 @@ AdamW::AdamW(ParameterList parameters, AdamWOptions options)
   }
 }
 
-void AdamW::step(double learning_rate, const at::Tensor& gradient_scale) {
-  const c10::NoGradGuard no_grad;
+// Those of the parameters that have a gradient.
+std::vector<ops::AdamWParameter> AdamW::updates() const {
   std::vector<ops::AdamWParameter> updates;
-  std::vector<ops::RoundedWeight*> rounded;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const NamedParameter& parameter = parameters_[i];
     const at::Tensor& gradient = parameter.tensor.grad();
@@ -36,15 +35,47 @@ void AdamW::step(double learning_rate, const at::Tensor& gradient_scale) {
                         gradient.strides() == parameter.tensor.strides(),
                     "the gradient of {} is laid out differently", parameter.name);
     updates.push_back({parameter.tensor, gradient, exp_avg_[i], exp_avg_sq_[i], step_[i], {}});
-    if (parameter.rounded == nullptr) continue;
-    updates.back().rounded = parameter.rounded->to_update();
-    if (updates.back().rounded.defined()) rounded.push_back(parameter.rounded.get());
+    if (parameter.rounded != nullptr) updates.back().rounded = parameter.rounded->to_update();
   }
-  ops::adamw(
-      updates,
-      {learning_rate, options_.beta1, options_.beta2, options_.epsilon, options_.weight_decay},
-      gradient_scale);
-  for (ops::RoundedWeight* weight : rounded) weight->mark_as_current();
+  return updates;
+}
+
+// Those whose values `write` writes too; current before, they are so afterwards.
+template <typename Write>
+void AdamW::with_rounded(Write write) {
+  std::vector<ops::RoundedWeight*> current;
+  for (const NamedParameter& parameter : parameters_) {
+    if (parameter.rounded != nullptr && parameter.rounded->to_update().defined()) {
+      current.push_back(parameter.rounded.get());
+    }
+  }
+  write();
+  for (ops::RoundedWeight* weight : current) weight->mark_as_current();
+}
+
+ops::AdamWNumbers AdamW::numbers(double learning_rate) const {
+  return {learning_rate, options_.beta1, options_.beta2, options_.epsilon, options_.weight_decay};
+}
+
+void AdamW::step(double learning_rate, const at::Tensor& gradient_scale) {
+  const c10::NoGradGuard no_grad;
+  with_rounded([&] { ops::adamw(updates(), numbers(learning_rate), gradient_scale); });
+}
+
+void AdamW::step(const at::Tensor& learning_rate, const at::Tensor& leave_out,
+                 const at::Tensor& gradient_scale) {
+  const c10::NoGradGuard no_grad;
+  with_rounded([&] {
+    ops::queued_adamw(updates(), numbers(0.0), {learning_rate, leave_out}, gradient_scale);
+  });
+}
+
+void AdamW::count_replayed_step() {
+  with_rounded([&] {
+    for (const NamedParameter& parameter : parameters_) {
+      parameter.tensor.unsafeGetTensorImpl()->bump_version();
+    }
+  });
 }
 
 ParameterList AdamW::state() const {

@@ -153,6 +153,9 @@ Json summary_record(const RunSummary& summary) {
                                ? Json(static_cast<double>(summary.tokens) / summary.seconds)
                                : Json(nullptr);
   record["startup_seconds"] = number_or_null(summary.startup_seconds);
+  record["needed_flops_per_s"] = number_or_null(summary.needed_flops_per_s);
+  record["mfu"] = number_or_null(summary.mfu);
+  record["gpu_utilisation"] = number_or_null(summary.gpu_utilisation);
   record["expert_path"] = to_string(summary.expert_path);
   record["coupler_path"] =
       summary.coupler_path.has_value() ? Json(to_string(*summary.coupler_path)) : Json(nullptr);

@@ -22,6 +22,7 @@
 #include "hgnn_moe/train/device.h"
 #include "hgnn_moe/train/evaluation.h"
 #include "hgnn_moe/train/generate.h"
+#include "hgnn_moe/train/needed_flops.h"
 #include "hgnn_moe/train/run_folder.h"
 #include "hgnn_moe/train/run_records.h"
 #include "hgnn_moe/train/stop_signal.h"
@@ -160,7 +161,12 @@ void log_start(const Session& session) {
   }
 }
 
-RunSummary summarise(const Session& session, const TrainingState& state, RunStatus status) {
+std::optional<double> peak_of(const Session& session) {
+  return peak_flops(device_name(session.device.device), session.model_config.precision);
+}
+
+RunSummary summarise(const Session& session, const TrainingState& state, RunStatus status,
+                     const RunSpeed& speed = {}) {
   RunSummary summary;
   summary.run_name = session.location.run_name;
   summary.synthetic = session.dataset.synthetic;
@@ -170,6 +176,9 @@ RunSummary summarise(const Session& session, const TrainingState& state, RunStat
   summary.tokens = state.tokens;
   summary.parameters = count_parameters(session.model_config).total();
   summary.seconds = state.seconds;
+  summary.needed_flops_per_s = speed.flops_per_s();
+  summary.mfu = speed.mfu(peak_of(session));
+  summary.gpu_utilisation = speed.gpu_utilisation();
   summary.expert_path = session.model.expert_path();
   const ModelConfig& model = session.model_config;
   if (model.has_graph()) summary.coupler_path = session.model.coupler_path();
@@ -269,7 +278,7 @@ int train(Session& session) {
   session.folder.write_config(
       config_record(session.parsed, session.dataset, session.device.device));
   const auto summary = [&](RunStatus status) {
-    RunSummary summary = summarise(session, trainer.state(), status);
+    RunSummary summary = summarise(session, trainer.state(), status, trainer.speed());
     summary.startup_seconds = trainer.startup_seconds();
     session.folder.write_summary(summary_record(summary));
   };
@@ -298,6 +307,9 @@ int train(Session& session) {
         stop.received(), trainer.state().step, session.location.run_name);
     return 128 + stop.received();
   }
+  const std::string speed =
+      speed_text(trainer.speed(), device_name(session.device.device), peak_of(session));
+  if (!speed.empty()) session.log->info("{}", speed);
   session.log->info("done: {} steps in {}, best evaluation loss {:.4f}; files in {}",
                     trainer.state().step, format_duration(trainer.state().seconds),
                     trainer.state().best_eval_loss.value_or(std::nan("")),

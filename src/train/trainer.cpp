@@ -15,7 +15,7 @@
 #include "hgnn_moe/base/process_age.h"
 #include "hgnn_moe/model/profile_scopes.h"
 #include "hgnn_moe/train/device.h"
-#include "hgnn_moe/train/device_batch.h"
+#include "hgnn_moe/train/needed_flops.h"
 #include "hgnn_moe/train/schedule.h"
 #include "hgnn_moe/train/weight_notes.h"
 
@@ -29,16 +29,15 @@ double seconds_now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-// Adds the time since `mark` to `total` and moves the mark.
-void lap(double& mark, double& total, c10::Device device) {
-  wait_for(device);
-  const double now = seconds_now();
-  total += now - mark;
-  mark = now;
-}
-
 ScheduleConfig schedule_of(const TrainConfig& config, const TrainPlan& plan) {
   return {config.lr_schedule, config.learning_rate, config.warmup_steps, plan.total_steps};
+}
+
+// A profile shows the operations of steps that are not captured; the sequential path asks for
+// values in between.
+bool can_capture(const TrainerParts& parts) {
+  return parts.config.cuda_graphs && parts.config.profile == 0 &&
+         parts.model.coupler_path() != CouplerPath::sequential;
 }
 
 ProgressOptions progress_options(const TrainConfig& config, const TrainPlan& plan,
@@ -70,6 +69,8 @@ Trainer::Trainer(TrainerParts parts, TrainingState state)
       train_rows_(training_rows(parts.config, *parts.dataset.train)),
       eval_rows_(evaluation_rows(parts.config, *parts.dataset.eval)),
       plan_(make_plan(parts.config, static_cast<std::int64_t>(train_rows_.size()))),
+      steps_(make_step_runner(parts.model, parts.optimizer, parts.config, parts.device,
+                              can_capture(parts))),
       progress_(progress_options(parts.config, plan_, state_.step), std::cerr),
       checkpoints_(
           {parts.folder.path(), weight_notes(parts.model.config()), parts.config.keep_checkpoints},
@@ -118,12 +119,18 @@ bool Trainer::run_epoch(const StopSignal& stop) {
     checkpoints_.check();
     const std::int64_t end = plan_.last_batch(state_.position / plan_.accumulation);
     profile_->begin_step();
-    profile_->end_step(next_step(prefetcher, end));
+    const std::int64_t tokens = state_.tokens;
+    next_step(prefetcher, end);
+    if (profile_->is_recording()) settle();
+    profile_->end_step(state_.tokens != tokens);
     const bool saved = finish_step(end);
     if (profile_->is_complete()) write_profile();
     const bool complete = state_.step == plan_.total_steps;
     if (stop.received() != 0 && !complete) {
-      if (!saved) save(/*last=*/true);
+      if (!saved) {
+        settle();
+        save(/*last=*/true);
+      }
       return false;
     }
     if (state_.position == 0) return true;
@@ -131,11 +138,14 @@ bool Trainer::run_epoch(const StopSignal& stop) {
   return true;
 }
 
-// The step of the micro-batches before `end`. Returns whether it updated anything.
-bool Trainer::next_step(data::Prefetcher& prefetcher, std::int64_t end) {
+// The step of the micro-batches before `end`, started or, on a CPU, done.
+void Trainer::next_step(data::Prefetcher& prefetcher, std::int64_t end) {
   RECORD_USER_SCOPE(profile_scope::kStep);
-  StepTimes times;
-  double mark = seconds_now();
+  StepPlan plan;
+  plan.step = state_.step;
+  plan.epoch = state_.epoch;
+  plan.learning_rate = learning_rate_at(state_.step, schedule_of(parts_.config, plan_));
+  plan.begin = seconds_now();
   std::vector<data::Batch> batches;
   {
     RECORD_USER_SCOPE(profile_scope::kData);
@@ -145,95 +155,50 @@ bool Trainer::next_step(data::Prefetcher& prefetcher, std::int64_t end) {
       batches.push_back(std::move(*batch));
     }
   }
-  lap(mark, times.data, parts_.device);
-  return train_step(batches, times);
+  plan.data_seconds = seconds_now() - plan.begin;
+  for (const data::Batch& batch : batches) {
+    plan.tokens += batch.real_tokens;
+    plan.targets += batch.real_targets;
+    plan.flops += needed_flops(parts_.model.config(), batch);
+    if (batch.real_targets == 0) warn_of_empty_batch();
+  }
+  if (plan.targets == 0) return;
+  if (const auto report = steps_->start(plan, batches)) record(*report);
 }
 
-// One update from the micro-batches of a step. False where none of them has a target.
-bool Trainer::train_step(const std::vector<data::Batch>& batches, StepTimes times) {
-  const double begin = seconds_now();
-  std::int64_t real_targets = 0, tokens = 0;
-  for (const data::Batch& batch : batches) {
-    real_targets += batch.real_targets;
-    tokens += batch.real_tokens;
-    if (batch.real_targets == 0 && !warned_of_empty_batches_) {
-      warned_of_empty_batches_ = true;
-      parts_.log.warn("step {}: a batch without targets is skipped (its samples have one token)",
-                      state_.step + 1);
-    }
-  }
-  if (real_targets == 0) return false;
+void Trainer::warn_of_empty_batch() {
+  if (warned_of_empty_batches_) return;
+  warned_of_empty_batches_ = true;
+  parts_.log.warn("step {}: a batch without targets is skipped (its samples have one token)",
+                  state_.step + 1);
+}
 
-  const double loss = accumulate_gradients(batches, real_targets, times);
-  const double rate = learning_rate_at(state_.step, schedule_of(parts_.config, plan_));
-  const double grad_norm = optimize(loss, rate, times);
+// Waits for a step that is queued, so that parameters and records are those of state_.step.
+void Trainer::settle() {
+  if (const auto report = steps_->finish()) record(*report);
+}
 
-  const double seconds = seconds_now() - begin + times.data;
-  state_.tokens += tokens;
+// Writes down a step that is finished. It took the time since it was begun or, where steps overlap,
+// since the one before was.
+void Trainer::record(const StepReport& report) {
+  const double now = seconds_now();
+  const double seconds = now - std::max(report.plan.begin, last_record_);
+  last_record_ = now;
+  const StepPlan& plan = report.plan;
+  state_.tokens += plan.tokens;
   state_.seconds += seconds;
-  const double tokens_per_s = static_cast<double>(tokens) / seconds;
-  parts_.metrics.write(StepEvent{state_.step + 1, state_.epoch, loss, rate, grad_norm, tokens,
-                                 tokens_per_s, 1e3 * times.data, 1e3 * times.forward,
-                                 1e3 * times.backward, 1e3 * times.optimizer,
-                                 memory_bytes(parts_.device)});
-  show_progress(loss, tokens_per_s);
-  return true;
-}
-
-// Updates the parameters from the clipped gradients and drops those. Returns their norm before.
-double Trainer::optimize(double loss, double rate, StepTimes& times) {
-  RECORD_USER_SCOPE(profile_scope::kOptimizer);
-  double mark = seconds_now();
-  const at::Tensor norm = gradient_norm(parts_.optimizer.parameters());
-  const auto grad_norm = norm.item<double>();
-  if (!std::isfinite(grad_norm)) {
-    fail(ExitCode::diverged,
-         "step {}: the gradient's norm is {} at loss {}; lower learning_rate or resume from the "
-         "last checkpoint with other settings",
-         state_.step + 1, grad_norm, loss);
+  speed_.tokens += static_cast<double>(plan.tokens);
+  speed_.flops += plan.flops;
+  speed_.seconds += seconds;
+  if (report.busy_seconds.has_value()) {
+    speed_.busy_seconds = speed_.busy_seconds.value_or(0.0) + *report.busy_seconds;
   }
-  parts_.optimizer.step(rate, clip_scale(norm, parts_.config.grad_clip));
-  for (const NamedParameter& parameter : parts_.optimizer.parameters()) {
-    at::Tensor tensor = parameter.tensor;
-    tensor.mutable_grad().reset();
-  }
-  lap(mark, times.optimizer, parts_.device);
-  return grad_norm;
-}
-
-// Gradients of the mean loss over all real targets of the step, so that micro-batches give what
-// one big batch gives. Returns that loss.
-double Trainer::accumulate_gradients(const std::vector<data::Batch>& batches,
-                                     std::int64_t real_targets, StepTimes& times) {
-  ForwardContext context;
-  context.training = true;
-  context.dropout_rate = parts_.config.dropout_rate;
-  context.seed = static_cast<std::uint64_t>(parts_.config.seed);
-  context.step = state_.step;
-  double loss = 0.0;
-  std::int64_t first_index = 0;
-  for (const data::Batch& batch : batches) {
-    const std::int64_t index = first_index;
-    first_index += batch.size;
-    if (batch.real_targets == 0) continue;
-    double mark = seconds_now();
-    const DeviceBatch tensors = to_device(batch, index, parts_.device);
-    // Of the mean over the targets of all micro-batches of the step.
-    const at::Tensor share =
-        target_loss(parts_.model, tensors, context, 1.0 / static_cast<double>(real_targets));
-    const double value = share.item<double>();
-    loss += value;
-    lap(mark, times.forward, parts_.device);
-    if (!std::isfinite(value)) {
-      fail(ExitCode::diverged,
-           "step {}: the loss is {}; lower learning_rate or resume from the last checkpoint with "
-           "other settings",
-           state_.step + 1, value);
-    }
-    share.backward();
-    lap(mark, times.backward, parts_.device);
-  }
-  return loss;
+  const double tokens_per_s = static_cast<double>(plan.tokens) / seconds;
+  parts_.metrics.write(StepEvent{
+      plan.step + 1, plan.epoch, report.loss, plan.learning_rate, report.grad_norm, plan.tokens,
+      tokens_per_s, 1e3 * plan.data_seconds, 1e3 * report.forward_seconds,
+      1e3 * report.backward_seconds, 1e3 * report.optimizer_seconds, memory_bytes(parts_.device)});
+  show_progress(report, tokens_per_s);
 }
 
 // Counts the step, then evaluates and saves where that is due. Returns whether it saved.
@@ -247,8 +212,9 @@ bool Trainer::finish_step(std::int64_t next_batch) {
   const auto is_due = [&](std::int64_t every) { return every > 0 && state_.step % every == 0; };
   const bool last = state_.step == plan_.total_steps;
   const bool evaluate = last || is_due(parts_.config.eval_every);
-  if (evaluate) evaluate_now(last);
   const bool save_due = evaluate || is_due(parts_.config.save_every);
+  if (save_due) settle();
+  if (evaluate) evaluate_now(last);
   if (save_due) save(last);
   // After the checkpoint: a full disk here then loses no training.
   if (last && !parts_.config.dump_token_losses.empty()) {
@@ -322,11 +288,11 @@ void Trainer::write_profile() {
   profile_->write();
 }
 
-void Trainer::show_progress(double loss, double tokens_per_s) {
+void Trainer::show_progress(const StepReport& report, double tokens_per_s) {
   ProgressUpdate update;
-  update.step = state_.step + 1;
-  update.epoch = state_.epoch + 1;
-  update.loss = loss;
+  update.step = report.plan.step + 1;
+  update.epoch = report.plan.epoch + 1;
+  update.loss = report.loss;
   update.tokens_per_second = tokens_per_s;
   update.seconds = seconds_now() - started_;
   progress_.update(update);

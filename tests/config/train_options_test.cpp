@@ -37,7 +37,9 @@ TEST(TrainOptions, NamesAreFrozen) {
       "keep_checkpoints", "save_every", "overwrite", "synthetic_data",
       // coupling operations
       "hyperedge_weight_source", "hgnn_activation", "hgnn_residual", "expert_path", "coupler_path",
-      "coupler_chunk", "verify_coupler", "activation_checkpointing", "profile"};
+      "coupler_chunk", "verify_coupler", "activation_checkpointing", "profile",
+      // steps on a GPU
+      "cuda_graphs"};
   const std::vector<std::string> names = option_names();
   EXPECT_EQ(std::set<std::string>(names.begin(), names.end()), frozen);
   EXPECT_EQ(names.size(), frozen.size()) << "a name stands in the table twice";
@@ -62,7 +64,7 @@ TEST(TrainOptions, DefaultsAreFrozen) {
       "max_steps": -1, "learning_rate": 5e-4, "lr_schedule": "cosine", "warmup_steps": 0,
       "weight_decay": 0.01, "grad_clip": 1.0, "seed": 42,
       "device": "auto", "precision": "fp32", "expert_path": "auto", "coupler_path": "auto", "coupler_chunk": 0,
-      "verify_coupler": false, "activation_checkpointing": "none", "threads": 0, "deterministic": false,
+      "verify_coupler": false, "activation_checkpointing": "none", "cuda_graphs": true, "threads": 0, "deterministic": false,
       "profile": 0,
       "eval_every": 200, "eval_only": false, "dump_token_losses": null, "sample_ids": null,
       "sample_tokens": 64, "temperature": 0.8, "top_k": 50,

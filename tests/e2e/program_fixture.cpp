@@ -155,7 +155,7 @@ Json without_measurements(Json line) {
              name.compare(name.size() - suffix.size(), suffix.size(), suffix) == 0;
     };
     return ends_with("_ms") || ends_with("_per_s") || ends_with("memory_bytes") ||
-           name == "startup_seconds";
+           name == "startup_seconds" || name == "mfu" || name == "gpu_utilisation";
   };
   Json rest = Json::object();
   for (const auto& [name, value] : line.items()) {

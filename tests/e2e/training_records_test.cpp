@@ -117,13 +117,19 @@ TEST_F(TrainingRecordsTest, ConfigurationWithSourcesAndMachine) {
 TEST_F(TrainingRecordsTest, Summary) {
   expect_success(run(flags_));
   const Json summary = read_json(run_ / "run_summary.json");
-  EXPECT_EQ(keys_of(summary), (std::vector<std::string>{
-                                  "run_name", "data_mode", "best_eval_loss", "best_eval_perplexity",
-                                  "final_eval_loss", "steps", "tokens", "parameters", "seconds",
-                                  "tokens_per_s", "startup_seconds", "expert_path", "coupler_path",
-                                  "coupler_kernels", "peak_memory_bytes", "status"}));
+  EXPECT_EQ(keys_of(summary),
+            (std::vector<std::string>{
+                "run_name", "data_mode", "best_eval_loss", "best_eval_perplexity",
+                "final_eval_loss", "steps", "tokens", "parameters", "seconds", "tokens_per_s",
+                "startup_seconds", "needed_flops_per_s", "mfu", "gpu_utilisation", "expert_path",
+                "coupler_path", "coupler_kernels", "peak_memory_bytes", "status"}));
   EXPECT_EQ(summary.at("status"), "done");
   EXPECT_EQ(summary.at("steps"), 4);
+  EXPECT_GT(summary.at("needed_flops_per_s"), 0.0);
+  // Nobody knows the peak of a CPU.
+  EXPECT_TRUE(summary.at("mfu").is_null() && summary.at("gpu_utilisation").is_null());
+  EXPECT_TRUE(contains(data::testing::read_bytes(run_ / "train.log"),
+                       "MFU n/a: the peak of the CPU is not known"));
   EXPECT_EQ(summary.at("final_eval_loss"), read_series(run_, "eval", "loss").back());
   double tokens = 0;
   for (const double step : read_series(run_, "step", "tokens")) tokens += step;

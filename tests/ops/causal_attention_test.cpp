@@ -41,7 +41,7 @@ TEST(CausalAttention, EqualsTheExplicitForm) {
 }
 
 TEST(CausalAttention, LaterPositionsNeverReachEarlierOnes) {
-  for (const DropoutStream stream : {DropoutStream{}, DropoutStream{0.2, 99}}) {
+  for (const DropoutStream& stream : {DropoutStream{}, DropoutStream{0.2, dropout_keys({99})}}) {
     auto inputs = make_inputs(at::kFloat);
     const at::Tensor before = causal_attention(inputs[0], inputs[1], inputs[2], stream, kRows);
     for (at::Tensor& input : inputs) input.narrow(2, 9, 8).mul_(-3.0);
@@ -53,7 +53,7 @@ TEST(CausalAttention, LaterPositionsNeverReachEarlierOnes) {
 
 TEST(CausalAttention, DropoutActsOnProbabilities) {
   const auto in = make_inputs(at::kDouble);
-  const DropoutStream stream{0.5, 7};
+  const DropoutStream stream{0.5, dropout_keys({7})};
   const at::Tensor kept = counter_dropout(at::ones({2, 3, 17, 17}, at::kDouble), stream, kRows);
   const at::Tensor scores = at::matmul(in[0], in[1].transpose(2, 3)) / std::sqrt(8.0);
   const at::Tensor causal = at::ones({17, 17}, at::kDouble).tril();

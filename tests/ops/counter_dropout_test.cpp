@@ -16,7 +16,8 @@ namespace {
 using ::hgnn_moe::testing::gradients;
 using ::hgnn_moe::testing::random_tensor;
 
-constexpr DropoutStream kStream{0.3, 0x123456789abcdef0u};
+constexpr std::uint64_t kKey = 0xf23456789abcdef0u;
+const DropoutStream kStream{0.3, dropout_keys({kKey})};
 
 at::Tensor indices(const std::vector<std::int64_t>& values) {
   return at::tensor(values, at::TensorOptions().dtype(at::kLong));
@@ -44,11 +45,29 @@ TEST(CounterDropout, MasksFollowTheDocumentedCounters) {
   const at::Tensor y = counter_dropout(x, kStream, indices({5}));
   for (std::uint32_t t = 0; t < 2; ++t) {
     for (std::uint32_t f = 0; f < 6; ++f) {
-      const std::uint32_t word = philox(kStream.key, PhiloxBlock{{f / 4, t, 5, 0}}).v[f % 4];
+      const std::uint32_t word = philox(kKey, PhiloxBlock{{f / 4, t, 5, 0}}).v[f % 4];
       const bool kept = word >= kStream.rate * 4294967296.0;
       EXPECT_DOUBLE_EQ(y[0][t][f].item<double>(), kept ? 1.0 / 0.7 : 0.0);
     }
   }
+}
+
+// Tokens one by one, each with its sample and position.
+TEST(CounterDropout, PackedTokensHaveTheMasksOfPaddedOnes) {
+  const at::Tensor samples_B = indices({9, 4});
+  const at::Tensor x = at::ones({2, 7, 10}, at::kFloat);
+  const at::Tensor padded = counter_dropout(x, kStream, samples_B);
+  const at::Tensor positions = at::arange(7, at::kLong).repeat(2);
+  const at::Tensor samples = samples_B.repeat_interleave(7);
+  const at::Tensor packed = x.view({14, 1, 10});
+  EXPECT_TRUE(
+      at::equal(counter_dropout(packed, kStream, samples, positions).view({2, 7, 10}), padded));
+  EXPECT_TRUE(at::equal(
+      counter_dropout_reference(packed, kStream, samples, positions).view({2, 7, 10}), padded));
+  const auto drop = [&](const auto& v) {
+    return counter_dropout(v[0], kStream, samples, positions);
+  };
+  EXPECT_TRUE(at::equal(gradients(drop, {packed}, packed)[0], padded.view({14, 1, 10})));
 }
 
 TEST(CounterDropout, MasksDoNotDependOnPaddingOrderOrThreads) {
@@ -92,7 +111,7 @@ TEST(CounterDropout, TheGradientIsTheMask) {
 
 TEST(CounterDropout, RateZeroIsTheIdentity) {
   const at::Tensor x = random_tensor({2, 3, 4}, 1);
-  EXPECT_TRUE(counter_dropout(x, {0.0, 1}, indices({0, 1})).is_same(x));
+  EXPECT_TRUE(counter_dropout(x, {0.0, {}}, indices({0, 1})).is_same(x));
 }
 
 TEST(CounterDropout, AcceptsNonContiguousInput) {

@@ -18,9 +18,11 @@ using ::hgnn_moe::testing::gradients;
 ExpertDropout make_dropout(double rate, std::int64_t tokens, std::int64_t experts) {
   ExpertDropout dropout;
   dropout.rate = rate;
+  std::vector<std::uint64_t> keys;
   for (std::int64_t e = 0; e < experts; ++e) {
-    dropout.keys_E.push_back(0x123456789abcdef0u + 0x9e3779b97f4a7c15u * e);
+    keys.push_back(0x123456789abcdef0u + 0x9e3779b97f4a7c15u * e);
   }
+  dropout.keys_E = dropout_keys(keys);
   // Samples beyond 2^31 are indices like any other.
   dropout.positions_N = at::arange(tokens, at::kLong).remainder(37);
   dropout.samples_N = at::arange(tokens, at::kLong).div(37, "floor") + 3999999990;
@@ -193,7 +195,7 @@ TEST(ExpertDropout, MasksAreThoseOfCounterDropout) {
     samples.push_back(samples_B.narrow(0, b, 1).expand({lengths[b]}));
     y.push_back(y_EBTD.select(1, b).narrow(1, 0, lengths[b]).transpose(0, 1));
   }
-  const ExpertDropout dropout{0.3, {11, 22}, at::cat(positions), at::cat(samples)};
+  const ExpertDropout dropout{0.3, dropout_keys({11, 22}), at::cat(positions), at::cat(samples)};
   const at::Tensor y_NED = at::cat(y);
   const DropoutResidualInputs in{at::zeros_like(y_NED), y_NED, at::zeros({2, dim}, at::kFloat),
                                  dropout};

@@ -5,6 +5,9 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "src/ops/cross_entropy_launch.h"
+#include "src/ops/cross_entropy_rows.h"
+#include "tests/ops/host_launcher.h"
 #include "tests/support/tensors.h"
 
 namespace hgnn_moe::ops {
@@ -74,6 +77,48 @@ TEST(LinearCrossEntropy, EqualsTheReferenceInEveryGradient) {
   }
 }
 
+LinearCrossEntropyInputs with_weights(LinearCrossEntropyInputs in, const at::Tensor& weights_K) {
+  in.weights_K = weights_K;
+  return in;
+}
+
+TEST(LinearCrossEntropy, WeightsScaleRowsAndTheirGradients) {
+  const auto inputs = make_inputs(37, 16, 11, at::kDouble);
+  const at::Tensor weights_K = random_tensor({37}, 4);
+  const auto ours = [&](const std::vector<at::Tensor>& in) {
+    return linear_cross_entropy(with_weights(bundle(in), weights_K), 0.5);
+  };
+  const auto reference = [&](const std::vector<at::Tensor>& in) {
+    return linear_cross_entropy_reference(with_weights(bundle(in), weights_K), 0.5);
+  };
+  EXPECT_TRUE(close(ours(inputs), reference(inputs), 50));
+  const auto actual = gradients(ours, inputs, at::ones({}, at::kDouble));
+  const auto expected = gradients(reference, inputs, at::ones({}, at::kDouble));
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    EXPECT_TRUE(close(actual[i], expected[i], 500)) << i;
+}
+
+// Whatever stands in them, to the last bit: padding up to a fixed number of rows.
+TEST(LinearCrossEntropy, RowsOfWeightZeroAddExactlyNothing) {
+  for (const at::ScalarType products : {at::kFloat, at::kBFloat16}) {
+    const auto inputs = make_inputs(37, 16, 11, at::kFloat);
+    const at::Tensor weights_K = at::arange(37, at::kLong).remainder(3).ne(0).to(at::kFloat);
+    auto changed = inputs;
+    changed[0] = at::where(weights_K.unsqueeze(1).eq(0), inputs[0] * -3.0 + 1.0, inputs[0]);
+    const auto loss = [&](const std::vector<at::Tensor>& in) {
+      return linear_cross_entropy(with_weights(bundle(in, products), weights_K), 0.5);
+    };
+    EXPECT_TRUE(at::equal(loss(inputs), loss(changed)));
+    const auto before = gradients(loss, inputs, at::ones({}, at::kFloat));
+    const auto after = gradients(loss, changed, at::ones({}, at::kFloat));
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      EXPECT_TRUE(at::equal(before[i], after[i])) << products << ", input " << i;
+    }
+    const at::Tensor padded_rows = weights_K.eq(0).nonzero().squeeze(1);
+    EXPECT_TRUE(after[0].index_select(0, padded_rows).eq(0).all().item<bool>());
+  }
+}
+
 TEST(LinearCrossEntropy, LossesAreThoseOfEachRow) {
   for (const Size& size : kSizes) {
     const auto inputs = make_inputs(size.rows, size.dim, size.vocabulary, at::kFloat);
@@ -117,6 +162,62 @@ TEST(LinearCrossEntropy, NoRowsHaveNoLoss) {
   const auto inputs = make_inputs(0, 4, 6, at::kFloat);
   EXPECT_EQ(linear_cross_entropy(bundle(inputs), 1.0).item<double>(), 0.0);
   EXPECT_EQ(linear_cross_entropy_losses(bundle(inputs)).numel(), 0);
+}
+
+// What a GPU does: the logits' gradient over the logits themselves.
+TEST(LinearCrossEntropy, ByRowsItIsTheSame) {
+  for (const bool weighted : {false, true}) {
+    for (const at::ScalarType products : {at::kDouble, at::kFloat, at::kBFloat16}) {
+      SCOPED_TRACE(::testing::Message() << products << ", weighted " << weighted);
+      const at::ScalarType type = products == at::kDouble ? at::kDouble : at::kFloat;
+      const auto inputs = make_inputs(37, 16, 11, type);
+      const at::Tensor weights_K = random_tensor({37}, 4).to(type);
+      const auto in = with_weights(bundle(inputs, products), weighted ? weights_K : at::Tensor());
+      const CrossEntropyPass pass = cross_entropy_by_rows(in, 0.5, /*gradients=*/true);
+      std::vector<at::Tensor> exact;
+      for (const at::Tensor& input : inputs) exact.push_back(input.to(at::kDouble));
+      const at::Tensor exact_weights_K = weighted ? weights_K.to(at::kDouble) : at::Tensor();
+      const auto reference = [&](const std::vector<at::Tensor>& v) {
+        return linear_cross_entropy_reference(with_weights(bundle(v), exact_weights_K), 0.5);
+      };
+      const auto expected = gradients(reference, exact, at::ones({}, at::kDouble));
+      // Sums of K rounded terms; bfloat16's epsilon is 65536 times that of float32.
+      const double terms = products == at::kBFloat16 ? 5e5 : 500;
+      EXPECT_TRUE(close(pass.losses_K.sum() * 0.5, reference(exact), terms));
+      EXPECT_TRUE(close(pass.d_hidden_KD, expected[0], terms));
+      EXPECT_TRUE(close(pass.d_weight_VD, expected[1], terms));
+      EXPECT_TRUE(close(pass.d_bias_V, expected[2], terms));
+    }
+  }
+}
+
+TEST(LinearCrossEntropy, TheBodyOfItsRowsEqualsPlainAten) {
+  for (const std::int64_t vocabulary : {1, 7, 64, 1003}) {
+    for (const at::ScalarType type : {at::kDouble, at::kFloat, at::kBFloat16}) {
+      for (const bool gradient : {false, true}) {
+        SCOPED_TRACE(::testing::Message()
+                     << "V " << vocabulary << ", " << type << ", " << gradient);
+        const at::ScalarType state = type == at::kDouble ? at::kDouble : at::kFloat;
+        const at::Tensor products = (4 * random_tensor({5, vocabulary}, 1)).to(type);
+        const at::Tensor bias = random_tensor({vocabulary}, 2).to(state);
+        const at::Tensor weights = at::tensor({1.0, 0.0, 2.0, 1.0, 0.5}).to(state);
+        const at::Tensor targets = make_targets(5, vocabulary);
+        at::Tensor expected = products.to(at::kDouble, /*non_blocking=*/false, /*copy=*/true),
+                   expected_losses = at::empty({5}, at::kDouble);
+        cross_entropy_rows_aten(expected, bias.to(at::kDouble), targets, weights.to(at::kDouble),
+                                gradient, expected_losses);
+        for (const cuda::ThreadOrder order : kThreadOrders) {
+          HostLauncher launcher{order};
+          at::Tensor actual = products.clone(), losses = at::full({5}, 77.0, state);
+          cuda::launch_cross_entropy_rows(actual, bias, targets, weights, gradient, losses,
+                                          launcher);
+          EXPECT_TRUE(close(losses, expected_losses, 50));
+          EXPECT_TRUE(close(actual, expected, type == at::kBFloat16 ? 1 : 50));
+          EXPECT_TRUE(!gradient || actual[1].eq(0).all().item<bool>()) << "weight 0";
+        }
+      }
+    }
+  }
 }
 
 }  // namespace

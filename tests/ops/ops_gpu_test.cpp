@@ -44,12 +44,13 @@ std::vector<at::Tensor> inputs_of(std::initializer_list<std::vector<std::int64_t
 }
 
 TEST_F(OpsGpu, CounterDropoutEqualsTheCpuToTheBit) {
-  const DropoutStream stream{0.3, 0x123456789abcdef0u};
+  const DropoutStream stream{0.3, dropout_keys({0xf23456789abcdef0u})};
+  const DropoutStream gpu_stream{0.3, stream.key.to(at::kCUDA)};
   for (const at::ScalarType type : {at::kFloat, at::kDouble, at::kBFloat16, at::kHalf}) {
     for (const std::int64_t features : {1, 3, 4, 67, 130}) {
       const at::Tensor x = random_tensor({3, 2, 5, features}, 1).to(type);
       const at::Tensor rows = at::arange(3, at::kLong) + 7;
-      const at::Tensor gpu = counter_dropout(x.to(at::kCUDA), stream, rows.to(at::kCUDA));
+      const at::Tensor gpu = counter_dropout(x.to(at::kCUDA), gpu_stream, rows.to(at::kCUDA));
       EXPECT_TRUE(at::equal(gpu.to(at::kCPU) == 0, counter_dropout(x, stream, rows) == 0))
           << type << ", " << features << " features";
       EXPECT_TRUE(close(gpu.to(at::kCPU), counter_dropout(x, stream, rows), 1));
@@ -61,7 +62,8 @@ TEST_F(OpsGpu, CausalAttention) {
   for (const double rate : {0.0, 0.2}) {
     const Function f = [rate](const std::vector<at::Tensor>& in) {
       const at::Tensor rows = at::arange(2, in[0].options().dtype(at::kLong));
-      return causal_attention(in[0], in[1], in[2], {rate, 99}, rows);
+      return causal_attention(in[0], in[1], in[2], {rate, dropout_keys({99}).to(in[0].device())},
+                              rows);
     };
     const std::vector<std::int64_t> shape{2, 3, 17, 8};
     expect_same_on_gpu(f, inputs_of({shape, shape, shape}, at::kFloat), 50);

@@ -18,6 +18,7 @@ TEST(PackedSamples, TokensKnowTheirPositionAndSample) {
   EXPECT_TRUE(at::equal(samples.offsets_B1, at::tensor({0, 2, 2, 5}, at::kLong)));
   EXPECT_TRUE(at::equal(samples.positions_N, at::tensor({0, 1, 0, 1, 2}, at::kLong)));
   EXPECT_TRUE(at::equal(samples.samples_N, at::tensor({7, 7, 5, 5, 5}, at::kLong)));
+  EXPECT_TRUE(at::equal(samples.rows_N, at::tensor({0, 0, 2, 2, 2}, at::kLong)));
   EXPECT_EQ(samples.max_length, 3);
   EXPECT_EQ(samples.num_samples(), 3);
   EXPECT_EQ(samples.num_tokens(), 5);

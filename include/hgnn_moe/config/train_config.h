@@ -81,6 +81,7 @@ struct TrainConfig {
   std::int64_t coupler_chunk = 0;
   bool verify_coupler = false;
   ActivationCheckpointing activation_checkpointing = ActivationCheckpointing::none;
+  bool cuda_graphs = true;
   std::int64_t threads = 0;  // 0: all cores
   bool deterministic = false;
   std::int64_t profile = 0;  // steps to profile; 0: none

@@ -3,8 +3,6 @@
 
 #include <cstdint>
 
-#include <c10/core/Device.h>
-
 #include "hgnn_moe/model/model_config.h"
 
 namespace hgnn_moe {
@@ -21,8 +19,7 @@ struct Execution {
 // model has no coupler layers, and so nothing to choose.
 CouplerPath resolve_path(const ModelConfig& config, CouplerPath path);
 
-// What ExpertPath::automatic stands for: fused where this program has kernels for it, on the CPU,
-// else the reference.
-ExpertPath resolve_path(ExpertPath path, c10::Device device);
+// What ExpertPath::automatic stands for: fused.
+ExpertPath resolve_path(ExpertPath path);
 
 }  // namespace hgnn_moe

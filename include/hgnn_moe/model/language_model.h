@@ -32,8 +32,10 @@ class LanguageModel {
   at::Tensor logits(const at::Tensor& hidden) const;
 
   // The sum of -log softmax(logits)[target] of K rows hidden_KD [K, D] with targets_K [K] int64,
-  // times `scale`; a scalar. Logits never exist whole, see ops::linear_cross_entropy.
-  at::Tensor loss(const at::Tensor& hidden_KD, const at::Tensor& targets_K, double scale) const;
+  // times `scale`; a scalar. Logits never exist whole, see ops::linear_cross_entropy, and weights_K
+  // there for a factor of each row.
+  at::Tensor loss(const at::Tensor& hidden_KD, const at::Tensor& targets_K, double scale,
+                  const at::Tensor& weights_K = {}) const;
   // Each of those, [K], without a gradient.
   at::Tensor losses(const at::Tensor& hidden_KD, const at::Tensor& targets_K) const;
 
@@ -45,6 +47,7 @@ class LanguageModel {
   const std::vector<MoeLayer>& layers() const { return layers_; }
 
  private:
+  ForwardContext with_keys(const ForwardContext& context) const;
   // A layer of which, with checkpointing, only the input is kept for the backward pass.
   at::Tensor run_layer(std::size_t index, const at::Tensor& x_ND, const ops::PackedSamples& samples,
                        const ForwardContext& context) const;

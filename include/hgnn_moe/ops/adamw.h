@@ -26,6 +26,17 @@ struct AdamWParameter {
 void adamw(const std::vector<AdamWParameter>& parameters, const AdamWNumbers& numbers,
            const at::Tensor& gradient_scale);
 
+// What an update reads from the device instead of the host: float32 scalars there.
+struct AdamWDeviceNumbers {
+  at::Tensor learning_rate;
+  at::Tensor leave_out;  // 1: nothing is updated or counted; else 0
+};
+
+// The same with these in place of numbers.learning_rate, asking the device for nothing, so that it
+// can be captured: by at::_fused_adamw_, then copies. Gradients hold the scaled ones afterwards.
+void queued_adamw(const std::vector<AdamWParameter>& parameters, const AdamWNumbers& numbers,
+                  const AdamWDeviceNumbers& on_device, const at::Tensor& gradient_scale);
+
 // The same in ATen's operations: scaled gradients, then at::_fused_adamw_, then copies.
 void adamw_reference(const std::vector<AdamWParameter>& parameters, const AdamWNumbers& numbers,
                      const at::Tensor& gradient_scale);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace hgnn_moe::ops {
 
@@ -24,10 +25,17 @@ CudaMemory cuda_memory(int device);
 // Bytes of shared memory that a block on the device may ask for.
 std::int64_t cuda_shared_memory(int device);
 
+// As "NVIDIA H100 80GB HBM3".
+std::string cuda_device_name(int device);
+
 // As 90 for 9.0.
 int cuda_compute_capability(int device);
 
 // Waits for everything queued on the device.
 void cuda_synchronize(int device);
+
+// From now on LibTorch throws where an operation would wait for a GPU, or no longer does. For
+// tests.
+void cuda_forbid_waiting(bool forbid);
 
 }  // namespace hgnn_moe::ops

@@ -37,10 +37,10 @@ struct ExpertWeights {
   std::shared_ptr<KeptProjection> kept_projection = nullptr;
 };
 
-// Streams of dropout, one an expert: see counter_dropout.
+// Streams of dropout, the keys of one an expert: see dropout_keys.
 struct ExpertStreams {
   double rate = 0.0;  // 0: the keys are not read
-  std::vector<std::uint64_t> attention, hidden, output;
+  at::Tensor attention_E, hidden_E, output_E;
 };
 
 // x_ND [N, D] to [N, E, D]: h = x + attention(norm1(x)), out = h + ffn(norm2(h)) of every expert,

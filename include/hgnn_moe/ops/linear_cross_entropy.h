@@ -19,9 +19,12 @@ struct LinearCrossEntropyInputs {
   at::ScalarType products;
   std::int64_t logit_bytes = kLogitBytes;
   at::Tensor rounded_weight_VD = {};  // W in `products`, where it is at hand
+  // [K] of hidden's type, a factor of each row's loss; undefined: 1. A row of weight 0 adds exactly
+  // nothing to loss and gradients. Rounded to `products` in the gradient of W: 0 and 1 are exact.
+  at::Tensor weights_K = {};
 };
 
-// -log softmax(logits_k)[target_k] of each row, [K], without a gradient.
+// -log softmax(logits_k)[target_k] of each row times its weight, [K], without a gradient.
 at::Tensor linear_cross_entropy_losses(const LinearCrossEntropyInputs& in);
 
 // The sum of those times `scale`, a scalar. Where a gradient is needed, those of hidden, W and b

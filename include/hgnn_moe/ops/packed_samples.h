@@ -9,13 +9,15 @@
 
 namespace hgnn_moe::ops {
 
+// All int64, on the device.
 struct PackedSamples {
-  at::Tensor offsets_B1;   // int64 [B + 1], CPU: sample b holds tokens offsets[b] to offsets[b + 1]
-  at::Tensor positions_N;  // int64 [N], on the device: each token's position in its sample
-  at::Tensor samples_N;    // int64 [N], on the device: index in the global step of each token's
-                           // sample, word 2 of the dropout counters
-  std::int64_t max_length = 0;
-  at::Tensor sample_indices_B;  // int64 [B], on the device: that index of each sample
+  at::Tensor offsets_B1;   // [B + 1]: sample b holds tokens offsets[b] to offsets[b + 1]
+  at::Tensor positions_N;  // [N]: each token's position in its sample
+  at::Tensor samples_N;    // [N]: index in the global step of each token's sample, word 2 of the
+                           // dropout counters
+  std::int64_t max_length = 0;  // no sample is longer
+  at::Tensor sample_indices_B;  // [B]: that index of each sample
+  at::Tensor rows_N;            // [N]: b of each token's sample
 
   std::int64_t num_samples() const { return offsets_B1.size(0) - 1; }
   std::int64_t num_tokens() const { return positions_N.size(0); }

@@ -29,6 +29,9 @@ void configure_machine(const TrainConfig& config);
 // device has no tf32.
 void set_precision(Precision precision, c10::Device device);
 
+// As "NVIDIA H100 80GB HBM3", or "the CPU".
+std::string device_name(c10::Device device);
+
 // Waits for queued work, so that a clock read next measures what was done.
 void wait_for(c10::Device device);
 

@@ -6,6 +6,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "hgnn_moe/model/parameter_list.h"
+#include "hgnn_moe/ops/adamw.h"
 
 namespace hgnn_moe {
 
@@ -36,6 +37,14 @@ class AdamW {
   // parameters, moments and the values that parameters keep rounded for matrix products
   // (NamedParameter::rounded).
   void step(double learning_rate, const at::Tensor& gradient_scale = {});
+  // The same without asking the device for anything: the rate, and whether the update is left out
+  // (1, else 0), t included, are fp32 scalars there.
+  void step(const at::Tensor& learning_rate, const at::Tensor& leave_out,
+            const at::Tensor& gradient_scale);
+  // Counts the writes of such a step that was replayed behind the back of PyTorch's version
+  // counters, for those who keep something made of parameters: what parameters keep rounded was
+  // written with them, all else is stale.
+  void count_replayed_step();
 
   const ParameterList& parameters() const { return parameters_; }
 
@@ -46,6 +55,11 @@ class AdamW {
   ParameterList state() const;
 
  private:
+  std::vector<ops::AdamWParameter> updates() const;
+  ops::AdamWNumbers numbers(double learning_rate) const;
+  template <typename Write>
+  void with_rounded(Write write);
+
   ParameterList parameters_;
   AdamWOptions options_;
   std::vector<at::Tensor> exp_avg_;

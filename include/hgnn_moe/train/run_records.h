@@ -42,6 +42,9 @@ struct RunSummary {
   ExpertPath expert_path = ExpertPath::automatic;  // the resolved one
   std::optional<CouplerPath> coupler_path;  // the resolved one, where the couplers have layers
   std::optional<bool> coupler_kernels;      // whether ours, else plain ATen; none without couplers
+  // Of the steps of this process, see RunSpeed; none where there were no steps, for mfu where the
+  // device's peak is not known, and for gpu_utilisation on a CPU.
+  std::optional<double> needed_flops_per_s, mfu, gpu_utilisation;
   std::int64_t peak_memory_bytes = 0;
   RunStatus status = RunStatus::failed;
 };

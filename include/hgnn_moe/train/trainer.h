@@ -20,6 +20,8 @@
 #include "hgnn_moe/train/plan.h"
 #include "hgnn_moe/train/progress.h"
 #include "hgnn_moe/train/run_folder.h"
+#include "hgnn_moe/train/run_speed.h"
+#include "hgnn_moe/train/step_runner.h"
 #include "hgnn_moe/train/stop_signal.h"
 #include "hgnn_moe/train/training_state.h"
 
@@ -52,36 +54,35 @@ class Trainer {
 
   const TrainPlan& plan() const { return plan_; }
   const TrainingState& state() const { return state_; }
+  const RunSpeed& speed() const { return speed_; }
 
   // From the start of the process to that of the first step; nothing before it.
   std::optional<double> startup_seconds() const { return startup_seconds_; }
 
  private:
-  struct StepTimes {
-    double data = 0.0, forward = 0.0, backward = 0.0, optimizer = 0.0;  // seconds
-  };
-
   void note_start();
   bool train(const StopSignal& stop);
   bool run_epoch(const StopSignal& stop);
-  bool next_step(data::Prefetcher& prefetcher, std::int64_t end);
-  bool train_step(const std::vector<data::Batch>& batches, StepTimes times);
-  double accumulate_gradients(const std::vector<data::Batch>& batches, std::int64_t real_targets,
-                              StepTimes& times);
-  double optimize(double loss, double rate, StepTimes& times);
+  void next_step(data::Prefetcher& prefetcher, std::int64_t end);
+  void settle();
+  void record(const StepReport& report);
+  void warn_of_empty_batch();
   bool finish_step(std::int64_t next_batch);
   void evaluate_now(bool last);
   void record_couplers();
   void warn_of_cancelled_degrees();
   void save(bool last);
   void write_profile();
-  void show_progress(double loss, double tokens_per_s);
+  void show_progress(const StepReport& report, double tokens_per_s);
 
   TrainerParts parts_;
   TrainingState state_;
+  RunSpeed speed_;
+  double last_record_ = 0.0;  // seconds of a steady clock
   std::vector<std::int64_t> train_rows_;
   std::vector<std::int64_t> eval_rows_;
   TrainPlan plan_;
+  std::unique_ptr<StepRunner> steps_;
   Progress progress_;
   CheckpointWriter checkpoints_;
   std::unique_ptr<StepProfile> profile_;

@@ -4,9 +4,11 @@
 #include <ATen/cuda/CUDAContext.h>
 #include <c10/core/ScalarType.h>
 #include <c10/cuda/CUDAException.h>
+#include <c10/cuda/CUDAGuard.h>
 #include <c10/util/Exception.h>
 
 #include "block.h"
+#include "scalar_type.h"
 #include "tiles.h"
 
 namespace hgnn_moe::ops::cuda {
@@ -58,6 +60,21 @@ void launch(const typename Body::Arguments& arguments, std::int64_t tokens, cons
   C10_CUDA_KERNEL_LAUNCH_CHECK();
 }
 
+// What row_launch.h asks for, on a device that stays the current one as long.
+class GpuLauncher {
+ public:
+  explicit GpuLauncher(c10::Device device) : guard_(device) {}
+
+  template <typename Body>
+  void run(const typename Body::Arguments& arguments, std::int64_t units, std::int64_t chunk,
+           int threads) {
+    launch<Body>(arguments, units, blocks_of(units, chunk), threads);
+  }
+
+ private:
+  c10::cuda::CUDAGuard guard_;
+};
+
 // Body<Scalar, tile, lanes> as with_tile chooses them for the arguments' experts and dim.
 template <template <typename, int, int> class Body, typename Scalar, typename Arguments>
 void launch_tiled(const Arguments& arguments, std::int64_t tokens, const Blocks& blocks,
@@ -66,21 +83,6 @@ void launch_tiled(const Arguments& arguments, std::int64_t tokens, const Blocks&
     launch<Body<Scalar, tile(), lanes()>>(arguments, tokens, blocks,
                                           threads_for(arguments.dim, lanes()));
   });
-}
-
-// Calls f with a value of the element type in memory.
-template <typename F>
-void with_scalar(c10::ScalarType type, F f) {
-  switch (type) {
-    case c10::kDouble:
-      return f(double{});
-    case c10::kFloat:
-      return f(float{});
-    case c10::kBFloat16:
-      return f(Bf16{});
-    default:
-      TORCH_CHECK(false, "no CUDA kernel for ", type);
-  }
 }
 
 }  // namespace hgnn_moe::ops::cuda

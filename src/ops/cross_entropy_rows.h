@@ -1,0 +1,37 @@
+// The loss of rows of logits and its gradient in one pass, in the logits' own memory: the head on a
+// GPU.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "hgnn_moe/ops/linear_cross_entropy.h"
+
+namespace hgnn_moe::ops {
+
+// products_KV [K, V], contiguous, and bias_V give the logits; weights_K as in linear_cross_entropy.
+// Writes losses_K and, with `gradient`, the derivative of their sum by the logits over products_KV,
+// rounded to its type. bias, weights and losses are float64 beside float64, else float32.
+void cross_entropy_rows(at::Tensor& products_KV, const at::Tensor& bias_V,
+                        const at::Tensor& targets_K, const at::Tensor& weights_K, bool gradient,
+                        at::Tensor& losses_K);
+
+// It takes this on a GPU, with the body of cuda/cross_entropy_body.h ...
+void cross_entropy_rows_cuda(at::Tensor& products_KV, const at::Tensor& bias_V,
+                             const at::Tensor& targets_K, const at::Tensor& weights_K,
+                             bool gradient, at::Tensor& losses_K);
+// ... and this, plain ATen, elsewhere.
+void cross_entropy_rows_aten(at::Tensor& products_KV, const at::Tensor& bias_V,
+                             const at::Tensor& targets_K, const at::Tensor& weights_K,
+                             bool gradient, at::Tensor& losses_K);
+
+// What one pass of linear_cross_entropy leaves; the gradients are those of the scaled sum.
+struct CrossEntropyPass {
+  at::Tensor losses_K;
+  at::Tensor d_hidden_KD, d_weight_VD, d_bias_V;  // undefined without gradients
+};
+
+// All of linear_cross_entropy by such rows, a chunk at a time.
+CrossEntropyPass cross_entropy_by_rows(const LinearCrossEntropyInputs& in, double scale,
+                                       bool gradients);
+
+}  // namespace hgnn_moe::ops

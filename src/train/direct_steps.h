@@ -1,0 +1,28 @@
+// Steps that are computed at once, each exactly of its batch's shape: what a CPU does.
+#pragma once
+
+#include "hgnn_moe/train/step_runner.h"
+
+namespace hgnn_moe {
+
+class DirectSteps : public StepRunner {
+ public:
+  // All outlive it.
+  DirectSteps(LanguageModel& model, AdamW& optimizer, const TrainConfig& config,
+              c10::Device device);
+
+  std::optional<StepReport> start(const StepPlan& plan,
+                                  const std::vector<data::Batch>& batches) override;
+  std::optional<StepReport> finish() override { return std::nullopt; }
+
+ private:
+  void accumulate_gradients(const std::vector<data::Batch>& batches, StepReport& report);
+  void optimize(StepReport& report);
+
+  LanguageModel& model_;
+  AdamW& optimizer_;
+  const TrainConfig& config_;
+  c10::Device device_;
+};
+
+}  // namespace hgnn_moe
