@@ -143,7 +143,7 @@ class LinearCrossEntropy : public torch::autograd::Function<LinearCrossEntropy> 
     if (!d_loss.is_cpu() || d_loss.item<double>() != 1.0) {
       for (at::Tensor& gradient : result) gradient.mul_(d_loss);
     }
-    result.resize(8);
+    result.resize(9);
     return result;
   }
 };

@@ -177,6 +177,58 @@ void expect_gradients_scaled(double max_norm, double expected_scale) {
   }
 }
 
+// With its numbers on the device, as a captured step has them.
+TEST(AdamW, AQueuedStepEqualsADirectOne) {
+  const ParameterList direct = make_parameters(), queued = make_parameters();
+  AdamW a(direct, {}), b(queued, {});
+  for (int step = 0; step < 3; ++step) {
+    set_gradients(direct, 0.3 * step);
+    set_gradients(queued, 0.3 * step);
+    const at::Tensor scale = at::full({}, 0.25, at::kFloat);
+    a.step(1e-2, scale);
+    b.step(at::full({}, 1e-2, at::kFloat), at::zeros({}, at::kFloat), scale);
+  }
+  const ParameterList a_state = a.state(), b_state = b.state();
+  for (std::size_t i = 0; i < direct.size(); ++i) {
+    EXPECT_TRUE(at::allclose(queued[i].tensor, direct[i].tensor, 1e-6, 1e-7)) << direct[i].name;
+  }
+  for (std::size_t i = 0; i < a_state.size(); ++i) {
+    EXPECT_TRUE(at::allclose(b_state[i].tensor, a_state[i].tensor, 1e-6, 1e-9)) << a_state[i].name;
+  }
+}
+
+TEST(AdamW, AStepThatIsLeftOutChangesNothing) {
+  const ParameterList parameters = make_parameters();
+  AdamW optimizer(parameters, {});
+  set_gradients(parameters, 0.3);
+  optimizer.step(1e-2);
+  const auto copies = [](const ParameterList& list) {
+    ParameterList result;
+    for (const NamedParameter& p : list) result.push_back({p.name, p.tensor.detach().clone()});
+    return result;
+  };
+  const ParameterList values = copies(parameters), state = copies(optimizer.state());
+  for (const NamedParameter& p : parameters) {
+    at::Tensor(p.tensor).mutable_grad().fill_(std::numeric_limits<double>::quiet_NaN());
+  }
+  optimizer.step(at::full({}, 1e-2, at::kFloat), at::ones({}, at::kFloat), {});
+  expect_same_values(parameters, values);
+  expect_same_values(optimizer.state(), state);
+}
+
+// What is written with the parameters stays current, and what is made of them does not.
+TEST(AdamW, AReplayedStepCountsAsAWrite) {
+  ParameterList parameters = make_parameters();
+  for (NamedParameter& p : parameters) p.rounded = std::make_shared<ops::RoundedWeight>(p.tensor);
+  parameters[0].rounded->values(at::kBFloat16);
+  AdamW optimizer(parameters, {});
+  const std::int64_t before = parameters[0].tensor._version();
+  optimizer.count_replayed_step();
+  EXPECT_GT(parameters[0].tensor._version(), before);
+  EXPECT_TRUE(parameters[0].rounded->to_update().defined());
+  EXPECT_FALSE(parameters[1].rounded->to_update().defined()) << "nobody has asked for it";
+}
+
 TEST(Clipping, ScalesALargeNormDownToTheLimit) {
   const ParameterList parameters = make_parameters(0, at::kDouble);
   set_gradients(parameters, 1);

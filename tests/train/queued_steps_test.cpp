@@ -59,8 +59,11 @@ ParameterList copies(const ParameterList& list) {
 
 enum class Runner { direct, queued, captured };
 
-Trained train(CouplerType type, std::int64_t accumulation, double rate, Runner kind) {
-  LanguageModel model = step_model(step_model_config(type), at::kFloat, at::kCPU);
+Trained train(CouplerType type, std::int64_t accumulation, double rate, Runner kind,
+              Precision precision = Precision::fp32) {
+  ModelConfig model_config = step_model_config(type);
+  model_config.precision = precision;
+  LanguageModel model = step_model(model_config, at::kFloat, at::kCPU);
   AdamW optimizer(model.parameters(), {});
   const TrainConfig config = config_of(accumulation, rate);
   DirectSteps direct(model, optimizer, config, at::kCPU);
@@ -109,11 +112,17 @@ TEST(QueuedSteps, TrainAsDirectSteps) {
   }
 }
 
+class QueuedStepsByPrecision : public ::testing::TestWithParam<Precision> {};
+INSTANTIATE_TEST_SUITE_P(Precision, QueuedStepsByPrecision,
+                         ::testing::Values(Precision::fp32, Precision::bf16));
+
 // Loss, norm, parameters, moments and counts, to the bit.
-TEST(QueuedSteps, CapturedStepsEqualUncapturedOnes) {
+TEST_P(QueuedStepsByPrecision, CapturedStepsEqualUncapturedOnes) {
   for (const std::int64_t accumulation : {1, 3}) {
-    const Trained captured = train(CouplerType::hgnn, accumulation, 0.2, Runner::captured);
-    const Trained queued = train(CouplerType::hgnn, accumulation, 0.2, Runner::queued);
+    const auto run = [&](Runner kind) {
+      return train(CouplerType::hgnn, accumulation, 0.2, kind, GetParam());
+    };
+    const Trained captured = run(Runner::captured), queued = run(Runner::queued);
     ASSERT_EQ(captured.reports.size(), queued.reports.size());
     for (std::size_t i = 0; i < queued.reports.size(); ++i) {
       EXPECT_EQ(captured.reports[i].loss, queued.reports[i].loss) << "step " << i;
