@@ -39,15 +39,6 @@ void check(const std::vector<AdamWParameter>& parameters) {
   }
 }
 
-// Kernels write behind autograd's back; who keeps something made of these values sees it here.
-void count_writes(const std::vector<AdamWParameter>& parameters) {
-  for (const AdamWParameter& p : parameters) {
-    for (const at::Tensor* written : {&p.value, &p.exp_avg, &p.exp_avg_sq, &p.rounded}) {
-      if (written->defined()) written->unsafeGetTensorImpl()->bump_version();
-    }
-  }
-}
-
 std::vector<c10::IValue> tensors_of(const std::vector<AdamWParameter>& parameters) {
   std::vector<c10::IValue> all;
   for (const AdamWParameter& p : parameters) {
@@ -61,6 +52,14 @@ std::vector<c10::IValue> tensors_of(const std::vector<AdamWParameter>& parameter
 }
 
 }  // namespace
+
+void count_writes(const std::vector<AdamWParameter>& parameters) {
+  for (const AdamWParameter& p : parameters) {
+    for (const at::Tensor* written : {&p.value, &p.exp_avg, &p.exp_avg_sq, &p.rounded}) {
+      if (written->defined()) written->unsafeGetTensorImpl()->bump_version();
+    }
+  }
+}
 
 void adamw(const std::vector<AdamWParameter>& parameters, const AdamWNumbers& numbers,
            const at::Tensor& gradient_scale) {

@@ -14,6 +14,10 @@ namespace hgnn_moe::ops {
 void adamw_cpu(CpuIsa isa, const std::vector<AdamWParameter>& parameters,
                const AdamWNumbers& numbers, double gradient_scale);
 
+// For what writes behind the back of PyTorch's version counters, which at::_fused_adamw_ does like
+// our kernels: who keeps something made of these values sees it there.
+void count_writes(const std::vector<AdamWParameter>& parameters);
+
 // The sum of all elements' squares.
 double sum_of_squares_cpu(CpuIsa isa, const std::vector<at::Tensor>& tensors);
 

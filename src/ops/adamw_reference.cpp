@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include "adamw_kernels.h"
+
 #include "hgnn_moe/ops/adamw.h"
 
 namespace hgnn_moe::ops {
@@ -24,10 +26,12 @@ struct Lists {
   }
 };
 
-void write_rounded(const std::vector<AdamWParameter>& parameters) {
+// What follows the fused update.
+void finish(const std::vector<AdamWParameter>& parameters) {
   for (const AdamWParameter& p : parameters) {
     if (p.rounded.defined()) p.rounded.copy_(p.value);
   }
+  count_writes(parameters);
 }
 
 }  // namespace
@@ -41,7 +45,7 @@ void adamw_reference(const std::vector<AdamWParameter>& parameters, const AdamWN
   at::_fused_adamw_(l.values, l.gradients, l.exp_avg, l.exp_avg_sq, /*max_exp_avg_sqs=*/{}, l.steps,
                     numbers.learning_rate, numbers.beta1, numbers.beta2, numbers.weight_decay,
                     numbers.epsilon, /*amsgrad=*/false, /*maximize=*/false);
-  write_rounded(parameters);
+  finish(parameters);
 }
 
 void queued_adamw(const std::vector<AdamWParameter>& parameters, const AdamWNumbers& numbers,
@@ -57,7 +61,7 @@ void queued_adamw(const std::vector<AdamWParameter>& parameters, const AdamWNumb
                     on_device.learning_rate, numbers.beta1, numbers.beta2, numbers.weight_decay,
                     numbers.epsilon, /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/divisor,
                     /*found_inf=*/on_device.leave_out);
-  write_rounded(parameters);
+  finish(parameters);
 }
 
 at::Tensor joint_norm_reference(const std::vector<at::Tensor>& tensors) {

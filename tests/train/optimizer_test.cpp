@@ -185,8 +185,10 @@ TEST(AdamW, AQueuedStepEqualsADirectOne) {
     set_gradients(direct, 0.3 * step);
     set_gradients(queued, 0.3 * step);
     const at::Tensor scale = at::full({}, 0.25, at::kFloat);
+    const std::int64_t before = queued[0].tensor._version();
     a.step(1e-2, scale);
     b.step(at::full({}, 1e-2, at::kFloat), at::zeros({}, at::kFloat), scale);
+    EXPECT_GT(queued[0].tensor._version(), before) << "what is made of it looks current";
   }
   const ParameterList a_state = a.state(), b_state = b.state();
   for (std::size_t i = 0; i < direct.size(); ++i) {
