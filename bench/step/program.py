@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 import json
 from pathlib import Path
+import re
 import shutil
 import subprocess
 import tempfile
@@ -16,7 +17,8 @@ from step.case import LEARNING_RATE, Case
 
 POLL_S = 0.01
 MORE_THAN_ENOUGH = 1_000_000  # epochs: a run is ended from here
-TIMES = ("data_ms", "forward_ms", "backward_ms", "optimizer_ms")
+# What the program says in train.log as soon as it knows; its summary has it too, but at its end.
+STARTUP = re.compile(r"first step after ([0-9.]+) s")
 
 
 class ProgramFailed(RuntimeError):
@@ -27,16 +29,13 @@ class ProgramFailed(RuntimeError):
 class ProgramSteps:
     events: list[Mapping[str, Any]] = field(repr=False)  # of metrics.jsonl, one a step
     first_step_s: float  # from the start of the process to the end of its first step
+    startup_s: float  # from the start of the process to the start of its first step
     peak_bytes: int
 
     @property
     def step_ms(self) -> list[float]:
-        return [sum(event[name] for name in TIMES) for event in self.events]
-
-    @property
-    def startup_s(self) -> float:
-        """From the start of the process to the start of its first step."""
-        return self.first_step_s - self.step_ms[0] / 1e3
+        """By the wall clock, as peers are timed: a GPU's own times know nothing between steps."""
+        return [1e3 * event["tokens"] / event["tokens_per_s"] for event in self.events]
 
 
 @dataclass(frozen=True)
@@ -115,13 +114,22 @@ class Program:
             finally:
                 process.kill()
                 process.wait()
-        return ProgramSteps(events[:count], first_step_s or 0.0, peak)
+        log = (folder / "run" / "train.log").read_text(encoding="utf-8")
+        return ProgramSteps(events[:count], first_step_s or 0.0, startup_seconds(log), peak)
 
     def _peak_bytes(self, pid: int, folder: Path) -> int:
         if self.device == "cpu":
             return peak_bytes(pid)
         summary = (folder / "run" / "run_summary.json").read_text(encoding="utf-8")
         return json.loads(summary)["peak_memory_bytes"]
+
+
+def startup_seconds(log: str) -> float:
+    """What train.log says of it."""
+    found = STARTUP.search(log)
+    if found is None:
+        raise ProgramFailed("train.log does not say when the first step began")
+    return float(found.group(1))
 
 
 def read_steps(metrics: Path) -> list[dict[str, Any]]:

@@ -21,12 +21,12 @@ import support  # noqa: F401  (the path)
 from common.memcpy import SMALLEST_SHARED, copy_of
 from common.timing import WallClock
 from step import agreement, models
-from step.case import Case
+from step.case import BATCHES, Case
 from step.data import NO_TARGET, read_batches, write_folder
 from step.flops import Product, forward_products
 from step.gemm_rate import GemmRate, Operands, tilings_of
 from step.lengths import batches_of_lengths
-from step.plan import PEERS, Entry
+from step.plan import PEERS, Entry, full, quick, scale
 from step.training import Training
 
 CPU = torch.device("cpu")
@@ -35,6 +35,16 @@ CASE = Case("HGNN", dim=16, layers=2, batch=2, length=12, vocab=50)
 
 def setUpModule() -> None:
     torch.set_num_threads(1)
+
+
+class PlanTest(unittest.TestCase):
+    def test_on_a_gpu_only_captured_steps_are_timed(self) -> None:
+        gpu = torch.device("cuda")
+        for plan in (full(gpu, 1, 5), scale(gpu, 1, 5), quick(gpu, 1)):
+            self.assertGreater(plan.warm_up_steps, 4)
+            self.assertGreaterEqual(plan.program_steps, 10)
+            self.assertEqual(plan.program_steps % BATCHES, 0, "all batches as often")
+        self.assertEqual(full(CPU, 1, 5).warm_up_steps, 2)
 
 
 class PeersTest(unittest.TestCase):
