@@ -24,7 +24,6 @@ at::Tensor scaled(const AttentionRows& rows, const at::Tensor& scores_HTT) {
 
 // What each probability is multiplied by: 0 or 1 / (1 - rate).
 at::Tensor factors(const AttentionRows& rows, const at::Tensor& scores_HTT) {
-  if (rows.dropout.rate == 0.0) return at::ones({}, scores_HTT.options());
   const std::int64_t length = scores_HTT.size(1);
   std::vector<at::Tensor> experts;
   for (std::int64_t e = 0; e < rows.experts; ++e) {

@@ -12,7 +12,8 @@ namespace hgnn_moe::ops {
 
 // H = E A B matrices of T x T, experts outermost. Row t holds the scores of query t, of which keys
 // up to t count: s = scale score, p = softmax(s), kept = p where counter_dropout with the expert's
-// key keeps it, scaled by 1 / (1 - rate), else 0.
+// key keeps it, scaled by 1 / (1 - rate), else 0. The rate is not 0: LibTorch's attention serves
+// without dropout.
 struct AttentionRows {
   std::int64_t experts, heads;
   double scale;

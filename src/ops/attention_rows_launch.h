@@ -16,13 +16,12 @@ AttentionRowsArguments<Scalar> attention_rows_arguments(const AttentionRows& row
                                                         const at::Tensor& log_sum_exp_HT,
                                                         const at::Tensor& kept_HTT) {
   using Compute = ComputeOf<Scalar>;
-  const bool drops = rows.dropout.rate > 0.0;
   AttentionRowsArguments<Scalar> a{};
   a.heads = rows.heads;
   a.batch = rows.batch();
   a.length = scores_HTT.size(1);
   a.scale = static_cast<Compute>(rows.scale);
-  a.keys = drops ? key_pointer(rows.dropout.keys_E) : nullptr;
+  a.keys = key_pointer(rows.dropout.keys_E);
   a.samples = pointer<std::int64_t>(rows.sample_indices_B);
   a.threshold = dropout_threshold(rows.dropout.rate);
   a.kept_scale = static_cast<Compute>(1.0 / (1.0 - rows.dropout.rate));
@@ -40,7 +39,7 @@ void launch_attention_rows(const AttentionRows& rows, const at::Tensor& scores_H
     const auto a = attention_rows_arguments<Scalar>(rows, scores_HTT, log_sum_exp_HT, kept_HTT);
     with_lanes<Scalar>(a.length, {scores_HTT, kept_HTT}, [&](auto lanes) {
       launcher.template run<AttentionRowsBody<Scalar, lanes()>>(
-          a, log_sum_exp_HT.numel(), kRowsOfBlock, threads_for(a.length, lanes()));
+          a, log_sum_exp_HT.numel(), kRowsOfBlock, threads_for_row(a.length, lanes()));
     });
   });
 }
@@ -57,7 +56,7 @@ void launch_attention_rows_gradient(const AttentionRows& rows,
     with_lanes<Scalar>(
         a.length, {in.scores_HTT, in.d_kept_HTT, d.kept_HTT, d.d_scores_HTT}, [&](auto lanes) {
           launcher.template run<AttentionRowsGradientBody<Scalar, lanes()>>(
-              a, in.log_sum_exp_HT.numel(), kRowsOfBlock, threads_for(a.length, lanes()));
+              a, in.log_sum_exp_HT.numel(), kRowsOfBlock, threads_for_row(a.length, lanes()));
         });
   });
 }

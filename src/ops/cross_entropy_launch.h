@@ -16,13 +16,14 @@ void launch_cross_entropy_rows(at::Tensor& products_KV, const at::Tensor& bias_V
     using Scalar = decltype(scalar);
     using Compute = ComputeOf<Scalar>;
     const CrossEntropyArguments<Scalar> a{products_KV.size(1),
+                                          products_KV.stride(0),
                                           mutable_pointer<Scalar>(products_KV),
                                           pointer<Compute>(bias_V),
                                           pointer<std::int64_t>(targets_K),
                                           pointer<Compute>(weights_K),
                                           mutable_pointer<Compute>(losses_K),
                                           gradient};
-    with_lanes<Scalar>(a.vocabulary, {products_KV}, [&](auto lanes) {
+    with_lanes<Scalar>(a.stride, {products_KV}, [&](auto lanes) {
       launcher.template run<CrossEntropyBody<Scalar, lanes()>>(a, products_KV.size(0), /*chunk=*/1,
                                                                threads_for(a.vocabulary, lanes()));
     });

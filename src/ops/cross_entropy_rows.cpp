@@ -6,18 +6,9 @@
 #include <ATen/record_function.h>
 
 #include "cpu_launch.h"
+#include "wide_product.h"
 
 namespace hgnn_moe::ops {
-
-namespace {
-
-// a b of the type of sums: a product of bfloat16 is accumulated in it anyway.
-at::Tensor wide_product(const at::Tensor& a, const at::Tensor& b, at::ScalarType state) {
-  if (a.scalar_type() == state) return at::mm(a, b);
-  return a.is_cuda() ? at::mm(a, b, state) : at::mm(a, b).to(state);
-}
-
-}  // namespace
 
 void cross_entropy_rows_aten(at::Tensor& products_KV, const at::Tensor& bias_V,
                              const at::Tensor& targets_K, const at::Tensor& weights_K,
@@ -45,15 +36,21 @@ void cross_entropy_rows(at::Tensor& products_KV, const at::Tensor& bias_V,
   cross_entropy_rows_aten(products_KV, bias_V, targets_K, weights_K, gradient, losses_K);
 }
 
+std::int64_t logit_stride(std::int64_t vocabulary) {
+  constexpr std::int64_t kUnit = 64;  // elements: 128 bytes of bfloat16
+  return (vocabulary + kUnit - 1) / kUnit * kUnit;
+}
+
 CrossEntropyPass cross_entropy_by_rows(const LinearCrossEntropyInputs& in, double scale,
                                        bool gradients) {
   const std::int64_t rows = in.hidden_KD.size(0), vocabulary = in.weight_VD.size(0);
   const at::ScalarType state = in.hidden_KD.scalar_type();
-  const std::int64_t chunk =
-      logit_rows(rows, vocabulary * in.hidden_KD.element_size(), in.logit_bytes);
   const at::Tensor weight_VD =
       in.rounded_weight_VD.defined() ? in.rounded_weight_VD : in.weight_VD.to(in.products);
-  const at::Tensor buffer_kV = at::empty({chunk, vocabulary}, weight_VD.options());
+  const std::int64_t stride = logit_stride(vocabulary);
+  const std::int64_t chunk = logit_rows(rows, stride * weight_VD.element_size(), in.logit_bytes);
+  const at::Tensor buffer_kV =
+      at::empty({chunk, stride}, weight_VD.options()).narrow(1, 0, vocabulary);
   CrossEntropyPass pass;
   pass.losses_K = at::empty({rows}, in.hidden_KD.options());
   if (gradients) {
@@ -73,8 +70,8 @@ CrossEntropyPass cross_entropy_by_rows(const LinearCrossEntropyInputs& in, doubl
                        losses_k);
     if (!gradients) continue;
     pass.d_bias_V.add_(logits_kV.sum(0, /*keepdim=*/false, state), scale);
-    part(pass.d_hidden_KD).copy_(wide_product(logits_kV, weight_VD, state));
-    pass.d_weight_VD.add_(wide_product(logits_kV.t(), x_kD, state), scale);
+    part(pass.d_hidden_KD).copy_(wide_mm(logits_kV, weight_VD, state));
+    add_wide_mm(pass.d_weight_VD, logits_kV.t(), x_kD, scale);
   }
   if (gradients && scale != 1.0) pass.d_hidden_KD.mul_(scale);
   return pass;

@@ -8,9 +8,11 @@
 
 namespace hgnn_moe::ops {
 
-// products_KV [K, V], contiguous, and bias_V give the logits; weights_K as in linear_cross_entropy.
-// Writes losses_K and, with `gradient`, the derivative of their sum by the logits over products_KV,
-// rounded to its type. bias, weights and losses are float64 beside float64, else float32.
+// products_KV [K, V] and bias_V give the logits; weights_K as in linear_cross_entropy. Elements of
+// a row stand side by side; rows may stand further apart, which lets a kernel read them in aligned
+// packs, and what is between them may be overwritten. Writes losses_K and, with `gradient`, the
+// derivative of their sum by the logits over products_KV, rounded to its type. bias, weights and
+// losses are float64 beside float64, else float32.
 void cross_entropy_rows(at::Tensor& products_KV, const at::Tensor& bias_V,
                         const at::Tensor& targets_K, const at::Tensor& weights_K, bool gradient,
                         at::Tensor& losses_K);
@@ -29,6 +31,10 @@ struct CrossEntropyPass {
   at::Tensor losses_K;
   at::Tensor d_hidden_KD, d_weight_VD, d_bias_V;  // undefined without gradients
 };
+
+// From row to row of a buffer of logits, so that products of any vocabulary are as fast as they can
+// be, and packs are aligned.
+std::int64_t logit_stride(std::int64_t vocabulary);
 
 // All of linear_cross_entropy by such rows, a chunk at a time.
 CrossEntropyPass cross_entropy_by_rows(const LinearCrossEntropyInputs& in, double scale,

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "wide_product.h"
+
 namespace hgnn_moe::ops {
 
 namespace {
@@ -22,11 +24,7 @@ at::Tensor batched_expert_products(const at::Tensor& x_NEI, const at::Tensor& we
 
 at::Tensor batched_expert_weight_gradient(const at::Tensor& d_y_NEO, const at::Tensor& x_NEI,
                                           at::ScalarType type) {
-  const at::Tensor d_y_EON = d_y_NEO.permute({1, 2, 0}), x_ENI = x_NEI.transpose(0, 1);
-  if (type == x_NEI.scalar_type()) return at::bmm(d_y_EON, x_ENI);
-  // Not rounded to the factors' type in between.
-  if (x_NEI.is_cuda()) return at::bmm(d_y_EON, x_ENI, type);
-  return at::bmm(d_y_EON, x_ENI).to(type);
+  return wide_bmm(d_y_NEO.permute({1, 2, 0}), x_NEI.transpose(0, 1), type);
 }
 
 at::Tensor expert_products(const at::Tensor& x_NEI, const at::Tensor& weight_EOI) {

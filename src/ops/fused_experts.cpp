@@ -9,6 +9,7 @@
 #include "expert_block_kernels.h"
 #include "expert_products.h"
 #include "operator_registry.h"
+#include "wide_product.h"
 
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/ops/packed_attention.h"
@@ -92,7 +93,7 @@ class Projection : public torch::autograd::Function<Projection> {
     norm_gradient({at::mm(d_qkv_NM, folded_MD), x_ND, {saved[5], saved[6]}}, d_x_ND);
 
     const at::Tensor d_folded_E3DD =
-        at::mm(d_qkv_NM.t(), xhat_ND).to(state).view(weight_E3DD.sizes());
+        wide_mm(d_qkv_NM.t(), xhat_ND, state).view(weight_E3DD.sizes());
     const at::Tensor d_bias_E3D =
         d_qkv_NM.sum(0, /*keepdim=*/false, state).view(weight_E3DD.sizes().slice(0, 2));
     const at::Tensor d_gamma_ED = d_folded_E3DD.mul(weight_E3DD).sum(1);

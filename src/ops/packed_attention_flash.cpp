@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <iterator>
+
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -12,6 +15,9 @@ namespace {
 
 // Of LibTorch's kernel.
 constexpr std::int64_t kMostDim = 256, kDimUnit = 8;
+// Its backward pass of wider heads wants more shared memory than most GPUs have.
+constexpr std::int64_t kMostDimAnywhere = 192;
+constexpr int kCapabilities[] = {80, 90, 100};  // of those that have it
 
 class FlashAttention : public torch::autograd::Function<FlashAttention> {
  public:
@@ -49,11 +55,16 @@ class FlashAttention : public torch::autograd::Function<FlashAttention> {
 
 }  // namespace
 
+bool flash_serves_heads(std::int64_t dim, int capability) {
+  const bool is_large = std::find(std::begin(kCapabilities), std::end(kCapabilities), capability) !=
+                        std::end(kCapabilities);
+  return capability >= 80 && dim % kDimUnit == 0 && dim <= (is_large ? kMostDim : kMostDimAnywhere);
+}
+
 bool serves_flash_attention(const at::Tensor& qkv, double dropout_rate) {
-  const std::int64_t dim = qkv.size(4);
   return qkv.is_cuda() && qkv.numel() > 0 && dropout_rate == 0.0 &&
-         qkv.scalar_type() == at::kBFloat16 && dim % kDimUnit == 0 && dim <= kMostDim &&
-         cuda_compute_capability(qkv.device().index()) >= 80;
+         qkv.scalar_type() == at::kBFloat16 &&
+         flash_serves_heads(qkv.size(4), cuda_compute_capability(qkv.device().index()));
 }
 
 at::Tensor packed_attention_flash(const at::Tensor& qkv, const PackedSamples& samples) {

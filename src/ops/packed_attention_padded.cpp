@@ -8,6 +8,7 @@
 #include "cpu_launch.h"
 #include "operator_registry.h"
 #include "packed_attention_kernels.h"
+#include "wide_product.h"
 
 namespace hgnn_moe::ops {
 
@@ -38,15 +39,6 @@ at::Tensor from_matrices(const at::Tensor& x_SHTd, const PackedSamples& samples,
                      samples);
 }
 
-// a b in the type of softmax and sums.
-at::Tensor wide_product(const at::Tensor& a, const at::Tensor& b) {
-  const at::ScalarType state = weight_type(a);
-  if (a.scalar_type() == state) return at::bmm(a, b);
-  // The product of two bfloat16 is accumulated in float32 anyway: a GPU need not round it.
-  if (a.is_cuda()) return at::bmm(a, b, state);
-  return at::bmm(a.to(state), b.to(state));
-}
-
 AttentionRows rows_of(const Call& call, const at::Tensor& qkv) {
   return {qkv.size(1), qkv.size(3), 1.0 / std::sqrt(static_cast<double>(qkv.size(4))), call.dropout,
           call.samples.sample_indices_B};
@@ -57,7 +49,7 @@ class PaddedAttention : public torch::autograd::Function<PaddedAttention> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& qkv,
                             const c10::intrusive_ptr<Call>& call) {
     const at::Tensor parts = to_matrices(qkv, call->samples);
-    const at::Tensor scores_HTT = wide_product(parts[0], parts[1].transpose(1, 2));
+    const at::Tensor scores_HTT = wide_bmm(parts[0], parts[1].transpose(1, 2), weight_type(qkv));
     at::Tensor kept_HTT = at::empty(scores_HTT.sizes(), qkv.options());
     at::Tensor log_sum_exp_HT = at::empty(scores_HTT.sizes().slice(0, 2), scores_HTT.options());
     attention_rows(rows_of(*call, qkv), scores_HTT, kept_HTT, log_sum_exp_HT);
@@ -76,8 +68,8 @@ class PaddedAttention : public torch::autograd::Function<PaddedAttention> {
     const at::Tensor parts = to_matrices(qkv, call->samples);
     const at::Tensor q = parts[0], k = parts[1], v = parts[2];
     const at::Tensor d_out_HTd = to_matrices(gradients[0].unsqueeze(2), call->samples)[0];
-    const at::Tensor scores_HTT = wide_product(q, k.transpose(1, 2));
-    const at::Tensor d_kept_HTT = wide_product(d_out_HTd, v.transpose(1, 2));
+    const at::Tensor scores_HTT = wide_bmm(q, k.transpose(1, 2), weight_type(qkv));
+    const at::Tensor d_kept_HTT = wide_bmm(d_out_HTd, v.transpose(1, 2), weight_type(qkv));
     AttentionRowsGradients d{at::empty(scores_HTT.sizes(), qkv.options()),
                              at::empty(scores_HTT.sizes(), qkv.options())};
     attention_rows_gradient(rows_of(*call, qkv), {scores_HTT, log_sum_exp_HT, d_kept_HTT}, d);
@@ -90,11 +82,22 @@ class PaddedAttention : public torch::autograd::Function<PaddedAttention> {
   }
 };
 
+// LibTorch's attention, which keeps no matrix of scores.
+at::Tensor attention_without_dropout(const at::Tensor& qkv, const PackedSamples& samples) {
+  const at::Tensor parts_3BHTd = pad_packed(qkv, samples).permute({3, 0, 2, 4, 1, 5}).flatten(2, 3);
+  const at::Tensor out_BHTd = at::scaled_dot_product_attention(
+      parts_3BHTd[0], parts_3BHTd[1], parts_3BHTd[2], /*attn_mask=*/{}, /*dropout_p=*/0.0,
+      /*is_causal=*/true);
+  return pack_padded(out_BHTd.unflatten(1, {qkv.size(1), qkv.size(3)}).permute({0, 3, 1, 2, 4}),
+                     samples);
+}
+
 }  // namespace
 
 at::Tensor packed_attention_padded(const at::Tensor& qkv, const PackedSamples& samples,
                                    const AttentionDropout& dropout) {
   if (qkv.numel() == 0) return qkv.select(2, 0);
+  if (dropout.rate == 0.0) return attention_without_dropout(qkv, samples);
   return PaddedAttention::apply(qkv, c10::make_intrusive<Call>(samples, dropout));
 }
 

@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 
 #include "hgnn_moe/base/error.h"
+#include "hgnn_moe/ops/copy_together.h"
 
 namespace hgnn_moe::ops {
 
@@ -32,11 +33,9 @@ PackedSamples make_packed_samples(const std::vector<std::int64_t>& lengths,
     rows.insert(rows.end(), static_cast<std::size_t>(lengths[b]), static_cast<std::int64_t>(b));
     max_length = std::max(max_length, lengths[b]);
   }
-  const auto on_device = [&](const std::vector<std::int64_t>& values) {
-    return at::tensor(values, at::kLong).to(device);
-  };
-  return {on_device(offsets), on_device(positions),      on_device(samples),
-          max_length,         on_device(sample_indices), on_device(rows)};
+  const std::vector<at::Tensor> on_device =
+      copy_together({offsets, positions, samples, sample_indices, rows}, device);
+  return {on_device[0], on_device[1], on_device[2], max_length, on_device[3], on_device[4]};
 }
 
 at::Tensor pack_padded(const at::Tensor& padded_BT, const PackedSamples& samples) {

@@ -4,6 +4,7 @@
 #include <ATen/record_function.h>
 
 #include "hgnn_moe/model/profile_scopes.h"
+#include "hgnn_moe/ops/copy_together.h"
 
 namespace hgnn_moe {
 
@@ -33,12 +34,9 @@ DeviceBatch to_device(const data::Batch& batch, std::int64_t first_index, c10::D
     }
     sample_indices.push_back(first_index + b);
   }
-  DeviceBatch tensors;
-  tensors.tokens_N = at::tensor(tokens, at::kLong).to(device);
-  tensors.samples = ops::make_packed_samples(batch.lengths, sample_indices, device);
-  tensors.target_positions_K = at::tensor(positions, at::kLong).to(device);
-  tensors.targets_K = at::tensor(targets, at::kLong).to(device);
-  return tensors;
+  const std::vector<at::Tensor> of_batch = ops::copy_together({tokens, positions, targets}, device);
+  return {of_batch[0], ops::make_packed_samples(batch.lengths, sample_indices, device), of_batch[1],
+          of_batch[2]};
 }
 
 at::Tensor target_loss(const LanguageModel& model, const DeviceBatch& batch,

@@ -1,8 +1,13 @@
 #include "hgnn_moe/ops/linear_cross_entropy.h"
 
 #include <cmath>
+#include <limits>
+#include <memory>
+#include <string>
+#include <utility>
 
 #include <ATen/ATen.h>
+#include <ATen/record_function.h>
 #include <gtest/gtest.h>
 
 #include "src/ops/cross_entropy_launch.h"
@@ -172,7 +177,10 @@ TEST(LinearCrossEntropy, ByRowsItIsTheSame) {
       const at::ScalarType type = products == at::kDouble ? at::kDouble : at::kFloat;
       const auto inputs = make_inputs(37, 16, 11, type);
       const at::Tensor weights_K = random_tensor({37}, 4).to(type);
-      const auto in = with_weights(bundle(inputs, products), weighted ? weights_K : at::Tensor());
+      auto in = with_weights(bundle(inputs, products), weighted ? weights_K : at::Tensor());
+      // So that four chunks are made.
+      in.logit_bytes =
+          10 * logit_stride(11) * static_cast<std::int64_t>(c10::elementSize(products));
       const CrossEntropyPass pass = cross_entropy_by_rows(in, 0.5, /*gradients=*/true);
       std::vector<at::Tensor> exact;
       for (const at::Tensor& input : inputs) exact.push_back(input.to(at::kDouble));
@@ -191,12 +199,47 @@ TEST(LinearCrossEntropy, ByRowsItIsTheSame) {
   }
 }
 
+TEST(LinearCrossEntropy, RowsOfLogitsAreAligned) {
+  EXPECT_EQ(logit_stride(50257), 50304);
+  EXPECT_EQ(logit_stride(64), 64);
+  EXPECT_EQ(logit_stride(1), 64);
+}
+
+// Chunks are as large as the products' type allows: of bfloat16 half as many as of float32.
+TEST(LinearCrossEntropy, ByRowsLogitsTakeTheBytesThatTheyMay) {
+  struct Counter {
+    std::int64_t calls = 0;
+    static Counter& get() {
+      static Counter counter;
+      return counter;
+    }
+  };
+  const auto start = [](const at::RecordFunction& function) {
+    Counter::get().calls += std::string(function.name()) == "hgnn_moe::cross_entropy_rows";
+    return std::unique_ptr<at::ObserverContext>();
+  };
+  const auto chunks = [&](at::ScalarType products) {
+    auto in = bundle(make_inputs(64, 16, 64, at::kFloat), products);
+    in.logit_bytes = 16 * 64 * 4;
+    Counter::get().calls = 0;
+    cross_entropy_by_rows(in, 1.0, /*gradients=*/false);
+    return Counter::get().calls;
+  };
+  const auto handle = at::addThreadLocalCallback(at::RecordFunctionCallback(start));
+  EXPECT_EQ(chunks(at::kFloat), 4);
+  EXPECT_EQ(chunks(at::kBFloat16), 2);
+  at::removeCallback(handle);
+}
+
+// Rows side by side, and apart, where packs end behind the vocabulary: what stands there counts
+// for nothing.
 TEST(LinearCrossEntropy, TheBodyOfItsRowsEqualsPlainAten) {
-  for (const std::int64_t vocabulary : {1, 7, 64, 1003}) {
+  for (const auto& [vocabulary, stride] : std::vector<std::pair<std::int64_t, std::int64_t>>{
+           {1, 1}, {7, 7}, {64, 64}, {1003, 1003}, {1, 64}, {7, 8}, {66, 128}, {1003, 1024}}) {
     for (const at::ScalarType type : {at::kDouble, at::kFloat, at::kBFloat16}) {
       for (const bool gradient : {false, true}) {
         SCOPED_TRACE(::testing::Message()
-                     << "V " << vocabulary << ", " << type << ", " << gradient);
+                     << "V " << vocabulary << " of " << stride << ", " << type << ", " << gradient);
         const at::ScalarType state = type == at::kDouble ? at::kDouble : at::kFloat;
         const at::Tensor products = (4 * random_tensor({5, vocabulary}, 1)).to(type);
         const at::Tensor bias = random_tensor({vocabulary}, 2).to(state);
@@ -208,7 +251,10 @@ TEST(LinearCrossEntropy, TheBodyOfItsRowsEqualsPlainAten) {
                                 gradient, expected_losses);
         for (const cuda::ThreadOrder order : kThreadOrders) {
           HostLauncher launcher{order};
-          at::Tensor actual = products.clone(), losses = at::full({5}, 77.0, state);
+          const double nan = std::numeric_limits<double>::quiet_NaN();
+          at::Tensor actual = at::full({5, stride}, nan, type).narrow(1, 0, vocabulary);
+          actual.copy_(products);
+          at::Tensor losses = at::full({5}, 77.0, state);
           cuda::launch_cross_entropy_rows(actual, bias, targets, weights, gradient, losses,
                                           launcher);
           EXPECT_TRUE(close(losses, expected_losses, 50));

@@ -2,9 +2,12 @@
 
 #include <cmath>
 #include <limits>
+#include <memory>
+#include <string>
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <ATen/record_function.h>
 #include <gtest/gtest.h>
 
 #include "src/ops/packed_attention_kernels.h"
@@ -257,7 +260,8 @@ TEST_P(PackedAttentionByIsa, LargeScoresStayFinite) {
 
 INSTANTIATE_TEST_SUITE_P(Isa, PackedAttentionByIsa, ::testing::ValuesIn(available_cpu_isas()));
 
-// What a GPU does with dropout; half precision is served by it on a CPU too.
+// What a GPU does where flash attention does not serve; half precision is served by it on a CPU
+// too.
 TEST(PackedAttention, ThePaddedFormEqualsTheReference) {
   PackedSamples samples = make_samples(kLengths);
   samples.max_length += 3;  // of a bucket, not of the batch
@@ -276,6 +280,37 @@ TEST(PackedAttention, ThePaddedFormEqualsTheReference) {
     EXPECT_TRUE(
         close(gradients(plain, {qkv}, d_out)[0], gradients(reference, {qkv}, d_out)[0], 10));
   }
+}
+
+// Without dropout no matrix of scores is made: only what autograd keeps of padded q, k, v and out.
+TEST(PackedAttention, ThePaddedFormHasNoScoresWithoutDropout) {
+  static std::int64_t rows = 0;
+  const auto start = [](const at::RecordFunction& function) {
+    rows += std::string(function.name()) == "hgnn_moe::attention_rows";
+    return std::unique_ptr<at::ObserverContext>();
+  };
+  const PackedSamples samples = make_samples({5, 9});
+  const at::Tensor qkv = make_qkv(samples, {2, 3, 4}, at::kFloat);
+  const auto handle = at::addThreadLocalCallback(at::RecordFunctionCallback(start));
+  packed_attention_padded(qkv, samples, {0.0, {}});
+  EXPECT_EQ(rows, 0);
+  packed_attention_padded(qkv, samples, make_dropout(0.3, 2));
+  EXPECT_EQ(rows, 1);
+  at::removeCallback(handle);
+}
+
+TEST(PackedAttention, FlashServesHeadsWhoseBackwardPassFitsIntoAGpu) {
+  for (const int capability : {80, 86, 89, 90, 100, 120}) {
+    EXPECT_TRUE(flash_serves_heads(64, capability));
+    EXPECT_TRUE(flash_serves_heads(192, capability));
+    EXPECT_FALSE(flash_serves_heads(60, capability)) << "heads come in eights";
+    EXPECT_FALSE(flash_serves_heads(264, capability));
+  }
+  for (const std::int64_t dim : {200, 224, 256}) {
+    for (const int capability : {80, 90, 100}) EXPECT_TRUE(flash_serves_heads(dim, capability));
+    for (const int capability : {86, 89, 120}) EXPECT_FALSE(flash_serves_heads(dim, capability));
+  }
+  EXPECT_FALSE(flash_serves_heads(64, 75));
 }
 
 TEST(PackedAttention, GradientsMatchFiniteDifferences) {

@@ -13,7 +13,7 @@ inline constexpr std::int64_t kLogitBytes = 192 << 20;
 // Logits are hidden W^T + b for K rows: hidden_KD [K, D], weight_VD [V, D], bias_V [V];
 // targets_K [K] int64 in [0, V). `products` is the type of the matrix products: hidden's, or
 // bfloat16 beside float32; softmax, losses and sums over rows keep hidden's.
-// The logits of as many rows exist at a time as fit into `logit_bytes`, in two copies.
+// The logits of as many rows as fit into `logit_bytes` exist at a time, on a CPU in two copies.
 struct LinearCrossEntropyInputs {
   at::Tensor hidden_KD, weight_VD, bias_V, targets_K;
   at::ScalarType products;

@@ -13,7 +13,7 @@ struct AttentionRowsArguments {
 
   std::int64_t heads, batch, length;
   Compute scale;
-  const std::uint64_t* keys;    // [E], or null: no dropout
+  const std::uint64_t* keys;    // [E]
   const std::int64_t* samples;  // [B]
   std::uint32_t threshold;
   Compute kept_scale;
@@ -32,12 +32,11 @@ struct AttentionRow {
 
   const AttentionRowsArguments<Scalar>& a;
   std::int64_t first, t;  // of its scores
-  std::uint64_t key = 0;
-  RowCounters counters{};
+  std::uint64_t key;
+  RowCounters counters;
 
   HGNN_MOE_HOST_DEVICE AttentionRow(const AttentionRowsArguments<Scalar>& a, std::int64_t row)
       : a(a), first(row * a.length), t(row % a.length) {
-    if (a.keys == nullptr) return;
     const std::int64_t h = row / a.length;
     key = a.keys[h / (a.heads * a.batch)];
     counters = {t, a.samples[h % a.batch], h / a.batch % a.heads};
@@ -58,11 +57,9 @@ struct AttentionRow {
   // 0 or 1 / (1 - rate).
   HGNN_MOE_HOST_DEVICE void factors(std::int64_t d, Compute (&factor)[Lanes]) const {
     bool kept[Lanes];
-    if (a.keys != nullptr) draw_kept<Lanes>(key, counters, d, a.threshold, kept);
+    draw_kept<Lanes>(key, counters, d, a.threshold, kept);
     HGNN_MOE_UNROLL
-    for (int l = 0; l < Lanes; ++l) {
-      factor[l] = a.keys == nullptr ? Compute(1) : kept[l] ? a.kept_scale : Compute(0);
-    }
+    for (int l = 0; l < Lanes; ++l) factor[l] = kept[l] ? a.kept_scale : Compute(0);
   }
 
   HGNN_MOE_HOST_DEVICE bool counts(std::int64_t d) const { return d <= t; }

@@ -11,6 +11,7 @@ struct CrossEntropyArguments {
   using Compute = ComputeOf<Scalar>;
 
   std::int64_t vocabulary;
+  std::int64_t stride;  // between rows of logits, at least V rounded up to whole packs
   Scalar* logits;       // [K, V]: read, and overwritten by the gradient where that is asked for
   const Compute* bias;  // [V]
   const std::int64_t* targets;  // [K]
@@ -63,11 +64,14 @@ struct CrossEntropyBody {
   }
 
  private:
+  // Behind the vocabulary, where the last pack may end, the logits of what is never said.
   HGNN_MOE_HOST_DEVICE void logits_of(std::int64_t k, std::int64_t d,
                                       Compute (&logits)[Lanes]) const {
-    load<Lanes>(a.logits + k * a.vocabulary + d, logits);
+    load<Lanes>(a.logits + k * a.stride + d, logits);
     HGNN_MOE_UNROLL
-    for (int l = 0; l < Lanes; ++l) logits[l] += a.bias[d + l];
+    for (int l = 0; l < Lanes; ++l) {
+      logits[l] = d + l < a.vocabulary ? logits[l] + a.bias[d + l] : Maximum::start<Compute>();
+    }
   }
 
   HGNN_MOE_HOST_DEVICE void read(std::int64_t k, Thread t) const {
@@ -104,7 +108,7 @@ struct CrossEntropyBody {
         if (is_target) a.losses[k] = weight * (log_sum_exp - logits[l]);
         logits[l] = weight * (exponential(logits[l] - log_sum_exp) - (is_target ? 1 : 0));
       }
-      if (a.gradient) store<Lanes>(a.logits + k * a.vocabulary + d, logits);
+      if (a.gradient) store<Lanes>(a.logits + k * a.stride + d, logits);
     });
   }
 };

@@ -24,6 +24,11 @@ inline std::int64_t tokens_of_block(std::int64_t tokens) {
   return std::max<std::int64_t>(8, (tokens + 255) / 256);
 }
 
+// Of rows as short as a sample: a warp where that has a thread for every pack.
+inline int threads_for_row(std::int64_t columns, int lanes) {
+  return columns <= 32 * lanes ? 32 : threads_for(columns, lanes);
+}
+
 // Calls f with the lanes that serve rows of `dim` columns in these tensors. float64 is for tests
 // and references and goes element by element.
 template <typename Scalar, typename F>
