@@ -6,9 +6,11 @@
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAEvent.h>
+#include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAFunctions.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
+#include <cuda_runtime_api.h>
 
 #include "cuda_stamp.h"
 #endif
@@ -46,8 +48,8 @@ class CudaQueue : public DeviceQueue {
         pool_(at::cuda::graph_pool_handle()),
         guard_(wait_for_all(device, stream_)) {}
 
-  // Not by the guard's: it would wait for nothing.
-  ~CudaQueue() override { c10::cuda::stream_synchronize(stream_.stream()); }
+  // Nothing throws here: after an error of the device the one that is on its way is to be reported.
+  ~CudaQueue() override { (void)cudaStreamSynchronize(stream_.stream()); }
 
   c10::Device device() const override { return device_; }
 
@@ -71,8 +73,26 @@ class CudaQueue : public DeviceQueue {
     return captured;
   }
 
+  std::int64_t captured_bytes() const override {
+    std::int64_t bytes = 0;
+    const auto memory = c10::cuda::CUDACachingAllocator::snapshot(pool_, /*include_traces=*/false);
+    for (const auto& segment : memory.segments) {
+      if (segment.owner_private_pool_id == pool_) {
+        bytes += static_cast<std::int64_t>(segment.total_size);
+      }
+    }
+    return bytes;
+  }
+
+  // Not of LibTorch's allocator: it notes when a copy is done and, asked to free the memory after
+  // an error of the device, throws in a destructor.
   at::Tensor host_words(std::int64_t count) override {
-    return at::empty({count}, at::TensorOptions().dtype(at::kLong).pinned_memory(true));
+    void* words = nullptr;
+    const auto bytes = static_cast<std::size_t>(count) * sizeof(std::int64_t);
+    C10_CUDA_CHECK(cudaHostAlloc(&words, bytes, cudaHostAllocDefault));
+    return at::from_blob(
+        words, {count}, [](void* memory) { (void)cudaFreeHost(memory); },
+        at::TensorOptions().dtype(at::kLong));
   }
 
   void stamp(const at::Tensor& time) override { write_cuda_time(time); }
@@ -87,9 +107,21 @@ class CudaQueue : public DeviceQueue {
   }
 
   // An error inside of a capture is the one to report, not that the capture ended with it.
-  static void end_quietly(at::cuda::CUDAGraph& graph) {
+  void end_quietly(at::cuda::CUDAGraph& graph) const {
     try {
       graph.capture_end();
+    } catch (const c10::Error&) {
+      (void)cudaGetLastError();  // or the next launch would report it
+      stop_allocating();
+    }
+  }
+
+  // Where capture_end() has not come to it.
+  void stop_allocating() const {
+    namespace allocator = c10::cuda::CUDACachingAllocator;
+    try {
+      allocator::endAllocateToPool(device_.index(), pool_);
+      allocator::releasePool(device_.index(), pool_);
     } catch (const c10::Error&) {
     }
   }

@@ -21,28 +21,21 @@ std::int64_t round_up(std::int64_t value, std::int64_t unit) {
 
 }  // namespace
 
-std::vector<Bucket> make_buckets(std::int64_t batch_size, std::int64_t max_length) {
+std::vector<std::int64_t> make_buckets(std::int64_t batch_size, std::int64_t max_length) {
   HGNN_MOE_ASSERT(batch_size > 0 && max_length > 0, "batches of {} x {}", batch_size, max_length);
   const std::int64_t full = batch_size * max_length;
-  std::vector<Bucket> buckets;
-  std::int64_t smaller = 0;
+  std::vector<std::int64_t> buckets;
   for (const std::int64_t sixteenths : kSixteenths) {
     const std::int64_t tokens = std::min(full, round_up(full * sixteenths / 16, tile_of(full)));
-    if (tokens == smaller) continue;
-    // The least full batch that takes this bucket has one token more than the bucket before.
-    const std::int64_t most_padding = tokens - (smaller + 1);
-    buckets.push_back({tokens, batch_size + round_up(most_padding, max_length) / max_length});
-    smaller = tokens;
+    if (tokens > (buckets.empty() ? 0 : buckets.back())) buckets.push_back(tokens);
   }
   return buckets;
 }
 
-std::size_t bucket_of(const std::vector<Bucket>& buckets, std::int64_t tokens) {
-  const auto found =
-      std::lower_bound(buckets.begin(), buckets.end(), tokens,
-                       [](const Bucket& bucket, std::int64_t n) { return bucket.tokens < n; });
+std::size_t bucket_of(const std::vector<std::int64_t>& buckets, std::int64_t tokens) {
+  const auto found = std::lower_bound(buckets.begin(), buckets.end(), tokens);
   HGNN_MOE_ASSERT(found != buckets.end(), "{} tokens in a batch of at most {}", tokens,
-                  buckets.empty() ? 0 : buckets.back().tokens);
+                  buckets.empty() ? 0 : buckets.back());
   return static_cast<std::size_t>(found - buckets.begin());
 }
 

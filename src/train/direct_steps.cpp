@@ -1,25 +1,21 @@
 #include "direct_steps.h"
 
-#include <chrono>
+#include <cmath>
 
 #include <ATen/ATen.h>
 #include <ATen/record_function.h>
 
+#include "clock.h"
+
 #include "hgnn_moe/model/profile_scopes.h"
-#include "hgnn_moe/train/device.h"
 #include "hgnn_moe/train/device_batch.h"
 
 namespace hgnn_moe {
 
 namespace {
 
-double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 // Adds the time since `mark` to `total` and moves the mark.
-void lap(double& mark, double& total, c10::Device device) {
-  wait_for(device);
+void lap(double& mark, double& total) {
   const double now = seconds_now();
   total += now - mark;
   mark = now;
@@ -27,21 +23,17 @@ void lap(double& mark, double& total, c10::Device device) {
 
 }  // namespace
 
-DirectSteps::DirectSteps(LanguageModel& model, AdamW& optimizer, const TrainConfig& config,
-                         c10::Device device)
-    : model_(model), optimizer_(optimizer), config_(config), device_(device) {}
-
 std::optional<StepReport> DirectSteps::start(const StepPlan& plan,
                                              const std::vector<data::Batch>& batches) {
   StepReport report;
   report.plan = plan;
   accumulate_gradients(batches, report);
-  optimize(report);
+  if (std::isfinite(report.loss)) optimize(report);
   return report;
 }
 
 // Gradients of the mean loss over all real targets of the step, so that micro-batches give what
-// one big batch gives.
+// one big batch gives. Ends with the first loss that is not finite.
 void DirectSteps::accumulate_gradients(const std::vector<data::Batch>& batches,
                                        StepReport& report) {
   ForwardContext context;
@@ -55,32 +47,32 @@ void DirectSteps::accumulate_gradients(const std::vector<data::Batch>& batches,
     first_index += batch.size;
     if (batch.real_targets == 0) continue;
     double mark = seconds_now();
-    const DeviceBatch tensors = to_device(batch, index, device_);
+    const DeviceBatch tensors = to_device(batch, index, at::kCPU);
     // Of the mean over the targets of all micro-batches of the step.
     const at::Tensor share =
         target_loss(model_, tensors, context, 1.0 / static_cast<double>(report.plan.targets));
-    const double value = share.item<double>();
-    report.loss += value;
-    lap(mark, report.forward_seconds, device_);
-    check_finite(report.plan, value, 0.0);
+    report.loss += share.item<double>();
+    lap(mark, report.forward_seconds);
+    if (!std::isfinite(report.loss)) return;
     share.backward();
-    lap(mark, report.backward_seconds, device_);
+    lap(mark, report.backward_seconds);
   }
 }
 
-// Updates the parameters from the clipped gradients and drops those.
+// Updates the parameters from the clipped gradients, unless their norm is not finite, and drops
+// those.
 void DirectSteps::optimize(StepReport& report) {
   RECORD_USER_SCOPE(profile_scope::kOptimizer);
   double mark = seconds_now();
   const at::Tensor norm = gradient_norm(optimizer_.parameters());
   report.grad_norm = norm.item<double>();
-  check_finite(report.plan, report.loss, report.grad_norm);
+  if (!std::isfinite(report.grad_norm)) return;
   optimizer_.step(report.plan.learning_rate, clip_scale(norm, config_.grad_clip));
   for (const NamedParameter& parameter : optimizer_.parameters()) {
     at::Tensor tensor = parameter.tensor;
     tensor.mutable_grad().reset();
   }
-  lap(mark, report.optimizer_seconds, device_);
+  lap(mark, report.optimizer_seconds);
 }
 
 }  // namespace hgnn_moe

@@ -8,8 +8,8 @@ namespace hgnn_moe {
 class DirectSteps : public StepRunner {
  public:
   // All outlive it.
-  DirectSteps(LanguageModel& model, AdamW& optimizer, const TrainConfig& config,
-              c10::Device device);
+  DirectSteps(LanguageModel& model, AdamW& optimizer, const TrainConfig& config)
+      : model_(model), optimizer_(optimizer), config_(config) {}
 
   std::optional<StepReport> start(const StepPlan& plan,
                                   const std::vector<data::Batch>& batches) override;
@@ -22,7 +22,6 @@ class DirectSteps : public StepRunner {
   LanguageModel& model_;
   AdamW& optimizer_;
   const TrainConfig& config_;
-  c10::Device device_;
 };
 
 }  // namespace hgnn_moe

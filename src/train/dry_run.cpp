@@ -10,6 +10,7 @@
 #include "hgnn_moe/train/device.h"
 #include "hgnn_moe/train/memory_estimate.h"
 #include "hgnn_moe/train/plan.h"
+#include "hgnn_moe/train/step_runner.h"
 #include "hgnn_moe/train/trainer.h"
 
 namespace hgnn_moe {
@@ -77,8 +78,11 @@ Json dry_run_record(const ParsedConfig& parsed) {
   const Execution execution{config.coupler_path, config.coupler_chunk,
                             resolve_path(config.expert_path), config.activation_checkpointing};
   const std::optional<std::int64_t> steps = length ? std::optional(length->steps) : std::nullopt;
-  const MemoryEstimate memory = estimate_memory(
-      model, {config.batch_size, execution, saves_before_the_end(config, steps), device.is_cpu()});
+  const bool captured =
+      device.is_cuda() && can_capture(config, resolve_path(model, config.coupler_path));
+  const MemoryEstimate memory =
+      estimate_memory(model, {config.batch_size, execution, saves_before_the_end(config, steps),
+                              device.is_cuda(), captured});
   Json record = Json::object();
   record["config"] = to_json(config);
   record["parameters"] = {{"total", counts.total()},

@@ -26,11 +26,43 @@ std::int64_t reference_expert_bytes(bool dropout) {
   return kFloat * (attention + residual + ffn + out + (dropout ? 4 : 0));
 }
 
+std::int64_t product_bytes(Precision precision) {
+  return precision == Precision::bf16 ? 2 : kFloat;
+}
+
 // The same on the fused path: what the operations of ops/fused_experts.cpp save.
 std::int64_t fused_expert_bytes(Precision precision) {
-  const std::int64_t product = precision == Precision::bf16 ? 2 : kFloat;
+  const std::int64_t product = product_bytes(precision);
   const std::int64_t products = 3 + 1 + 1 + 4 + 4;  // qkv, heads, norm2 out, before and after GELU
   return product * products + kFloat * 1;           // h
+}
+
+// What a GPU's attention of one layer needs beside that (ops/packed_attention_*.cpp).
+struct GpuAttention {
+  std::int64_t kept = 0;         // for the backward pass
+  std::int64_t temporaries = 0;  // of the backward pass
+};
+
+GpuAttention gpu_attention(const ModelConfig& config, std::int64_t n) {
+  const std::int64_t product = product_bytes(config.precision);
+  const std::int64_t n_e = n * config.num_experts, row = n_e * config.embed_dim * product;
+  if (config.dropout_rate > 0.0) {
+    // Scores and the gradient of probabilities in float32, probabilities and the gradient of scores
+    // in the type of products, all [E A B, T, T]; padded q, k, v, their gradients and that of out.
+    const std::int64_t matrix = n_e * config.num_heads * config.max_seq_length;
+    return {0, matrix * 2 * (kFloat + product) + 7 * row};
+  }
+  // Flash attention keeps q, k and v in place of what they are parts of; LibTorch's other one keeps
+  // its padded result, too. Gradients of q, k and v stand beside that of all three.
+  const bool flash = config.precision == Precision::bf16;
+  return {flash ? 0 : row, 6 * row};
+}
+
+// Forward through one layer without keeping anything, and a chunk of logits.
+std::int64_t evaluation_bytes(const ModelConfig& config, std::int64_t n, std::int64_t logits) {
+  const std::int64_t products = 6 + 1 + 1 + 4 + 4;  // qkv and its parts, heads, z, hidden layer
+  const std::int64_t feature = products * product_bytes(config.precision) + kFloat * 2;
+  return n * config.num_experts * config.embed_dim * feature + logits;
 }
 
 // All that the experts of a layer keep.
@@ -95,11 +127,13 @@ MemoryEstimate estimate_memory(const ModelConfig& config, const StepInMemory& st
     // Weights before and after softplus, degrees and P of every token, with what they keep.
     layer += n * (4 * config.hypergraph.num_hyperedges() + 4 * e * e);
   }
-  // The loss keeps the logits of some rows twice and makes the head's gradients while all layers'
-  // activations are still there.
-  const std::int64_t row = config.vocab_size * kFloat;
-  const std::int64_t logits = 2 * ops::logit_rows(n, row, ops::kLogitBytes) * row;
-  const std::int64_t head = logits + (config.embed_dim + 1) * row;
+  // The loss keeps the logits of some rows, on a CPU twice, and makes the head's gradients while
+  // all layers' activations are still there.
+  const std::int64_t row =
+      config.vocab_size * (step.on_gpu ? product_bytes(config.precision) : kFloat);
+  const std::int64_t logits =
+      (step.on_gpu ? 1 : 2) * ops::logit_rows(n, row, ops::kLogitBytes) * row;
+  const std::int64_t head = logits + (config.embed_dim + 1) * config.vocab_size * kFloat;
 
   MemoryEstimate estimate;
   estimate.parameters = counts.total() * kFloat + rounded_bytes(config, path);
@@ -108,20 +142,22 @@ MemoryEstimate estimate_memory(const ModelConfig& config, const StepInMemory& st
   if (step.background_saves) estimate.snapshot = 3 * counts.total() * kFloat;
   // In chunks, only one layer's coupler has anything at a time.
   const std::int64_t chunk = in_chunks ? execution.coupler_chunk * coupler : 0;
-  const std::int64_t experts = experts_bytes(config, n, execution.expert_path);
+  const bool gpu_kernels = step.on_gpu && execution.expert_path == ExpertPath::fused;
+  const GpuAttention attention = gpu_kernels ? gpu_attention(config, n) : GpuAttention{};
+  const std::int64_t experts = experts_bytes(config, n, execution.expert_path) + attention.kept;
   const std::int64_t whole_layer = layer * kFloat + experts;
   // With checkpointing one layer at a time has its activations, all others their inputs.
   const std::int64_t all_layers = execution.checkpointing == ActivationCheckpointing::layer
                                       ? config.num_layers * n * d * kFloat + whole_layer
                                       : config.num_layers * whole_layer;
   // Gradients of one layer at a time: of the hidden layer before and after GELU, and around it.
-  const std::int64_t backward = 10 * n * e * d * kFloat;
+  const std::int64_t backward = 10 * n * e * d * kFloat + attention.temporaries;
   const std::int64_t layers = all_layers + backward + chunk * kFloat;
   estimate.activations = layers + logits;
   estimate.runtime = runtime_bytes();
   estimate.total = estimate.parameters + estimate.optimizer + estimate.runtime + layers +
-                   std::max(head, estimate.gradients) +
-                   (step.host_is_device ? estimate.snapshot : 0);
+                   std::max(head, estimate.gradients) + (step.on_gpu ? 0 : estimate.snapshot) +
+                   (step.captured ? evaluation_bytes(config, n, logits) : 0);
   return estimate;
 }
 

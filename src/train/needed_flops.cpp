@@ -1,6 +1,7 @@
 #include "hgnn_moe/train/needed_flops.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "hgnn_moe/base/error.h"
 
@@ -72,8 +73,18 @@ bool holds(const std::string& name, const std::string& word) {
   const auto is_end = [&](std::size_t at) {
     return at >= name.size() || name[at] == ' ' || name[at] == '-';
   };
-  const std::size_t at = name.find(word);
-  return at != std::string::npos && (at == 0 || is_end(at - 1)) && is_end(at + word.size());
+  for (std::size_t at = name.find(word); at != std::string::npos; at = name.find(word, at + 1)) {
+    if ((at == 0 || is_end(at - 1)) && is_end(at + word.size())) return true;
+  }
+  return false;
+}
+
+// Of other devices that have such a name in theirs.
+constexpr const char* kOtherForms[] = {"Laptop", "D", "Ti", "SUPER", "MIG"};
+
+bool is_another_form(const std::string& name) {
+  return std::any_of(std::begin(kOtherForms), std::end(kOtherForms),
+                     [&](const char* form) { return holds(name, form); });
 }
 
 }  // namespace
@@ -86,6 +97,7 @@ double needed_flops(const ModelConfig& model, const data::Batch& batch) {
 }
 
 std::optional<double> peak_flops(const std::string& device_name, Precision precision) {
+  if (is_another_form(device_name)) return std::nullopt;
   for (const Peak& peak : kPeaks) {
     if (!holds(device_name, peak.name)) continue;
     const double tera = precision == Precision::bf16   ? peak.bf16

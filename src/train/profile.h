@@ -32,6 +32,8 @@ class StepProfile {
   // There are steps to write, all of them or some.
   bool is_recording() const { return recorder_ != nullptr; }
   bool is_complete() const { return is_recording() && recorded_ == steps_; }
+  // There are steps to record or to warm up with.
+  bool is_pending() const { return recorded_ < steps_; }
 
   // Writes what is recorded and ends the recording. Throws Error(disk).
   void write();

@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/record_function.h>
+#include <c10/util/Exception.h>
 
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/model/profile_scopes.h"
@@ -12,19 +13,16 @@ namespace hgnn_moe {
 
 namespace {
 
-// Before anything is captured: libraries make their handles and workspaces in the first steps.
-constexpr std::int64_t kWarmUpSteps = 3;
-
 // Words of the results: loss and norm share the first, the others are times in nanoseconds.
 enum ResultWord : std::int64_t {
   kLossAndNorm,
-  kBegin,
-  kEnd,
   kForward,  // sums over the micro-batches
   kBackward,
   kBatchBegin,  // of the last micro-batch
   kBatchForwardEnd,
   kBatchEnd,
+  kUpdateBegin,
+  kUpdateEnd,
   kResultWords
 };
 
@@ -39,11 +37,8 @@ QueuedSteps::QueuedSteps(LanguageModel& model, AdamW& optimizer, const TrainConf
       config_(config),
       graphs_(graphs),
       queue_(std::move(queue)),
-      buckets_(make_buckets(config.batch_size, model.config().max_seq_length)),
-      shapes_(buckets_.size()) {
-  for (const Bucket& bucket : buckets_) {
-    most_words_ = std::max(most_words_, layout_of(bucket).words());
-  }
+      buckets_(make_buckets(config.batch_size, model.config().max_seq_length)) {
+  for (const std::int64_t tokens : buckets_) sizes_.push_back(make_size(tokens));
   const at::TensorOptions on_device(queue_->device());
   loss_ = at::zeros({}, on_device.dtype(at::kFloat));
   left_out_ = at::zeros({}, on_device.dtype(at::kFloat));
@@ -71,30 +66,27 @@ std::optional<StepReport> QueuedSteps::start(const StepPlan& plan,
                                              const std::vector<data::Batch>& batches) {
   Slot& slot = slots_[steps_ % 2];
   HGNN_MOE_ASSERT(!slot.is_pending, "step {} overtakes one that is not reported", plan.step);
-  slot.plan = plan;
+  StepValues values = values_of(plan);
+  slot.report = {};
+  slot.report.plan = plan;
+  slot.report.warms_up = steps_ <= kWarmUpSteps;
+  if (graphs_ && steps_ == kWarmUpSteps) slot.report.graphs = capture_all(values);
   results_.zero_();
   loss_.zero_();
-  queue_->stamp(results_[kBegin]);
-  StepValues values = values_of(plan);
   slot.inputs.resize(std::max(slot.inputs.size(), batches.size()));
   for (std::size_t i = 0; i < batches.size(); ++i) {
     if (batches[i].real_targets > 0) queue_batch(batches[i], values, slot.inputs[i]);
     values.first_index += batches[i].size;
   }
-  if (accumulates()) run(captured_update_, [this] { update(); });
-  queue_->stamp(results_[kEnd]);
+  if (accumulates()) run(captured_update_.get(), [this] { update(); });
   slot.results.copy_(results_, /*non_blocking=*/true);
   slot.done->record();
   slot.is_pending = true;
   ++steps_;
-  Slot& before = slots_[steps_ % 2];
-  return before.is_pending ? report(before) : std::nullopt;
+  return finish_slot(slots_[steps_ % 2]);
 }
 
-std::optional<StepReport> QueuedSteps::finish() {
-  Slot& last = slots_[(steps_ + 1) % 2];
-  return last.is_pending ? report(last) : std::nullopt;
-}
+std::optional<StepReport> QueuedSteps::finish() { return finish_slot(slots_[(steps_ + 1) % 2]); }
 
 StepValues QueuedSteps::values_of(const StepPlan& plan) const {
   const ModelConfig& model = model_.config();
@@ -108,51 +100,90 @@ StepValues QueuedSteps::values_of(const StepPlan& plan) const {
   return values;
 }
 
-StepLayout QueuedSteps::layout_of(const Bucket& bucket) const {
+QueuedSteps::Size QueuedSteps::make_size(std::int64_t tokens) const {
   const ModelConfig& model = model_.config();
-  return {bucket, model.max_seq_length, config_.dropout_rate > 0.0 ? model.num_layers : 0,
-          model.num_experts};
+  const StepLayout layout({tokens, config_.batch_size, model.max_seq_length},
+                          config_.dropout_rate > 0.0 ? model.num_layers : 0, model.num_experts);
+  const at::Tensor words =
+      at::zeros({layout.words()}, at::TensorOptions(queue_->device()).dtype(at::kLong));
+  return {layout, words, layout.view(words), nullptr};
 }
 
-QueuedSteps::Shape& QueuedSteps::shape_of(const data::Batch& batch) {
-  const std::size_t index = bucket_of(buckets_, batch.real_tokens);
-  if (shapes_[index] == nullptr) {
-    const StepLayout layout = layout_of(buckets_[index]);
-    const at::Tensor words =
-        at::zeros({layout.words()}, at::TensorOptions(queue_->device()).dtype(at::kLong));
-    shapes_[index] = std::make_unique<Shape>(Shape{layout, words, layout.view(words), nullptr});
+// All of the work, the largest size first: captured pieces share memory, and what a smaller one
+// asks for fits into what a larger one has given back. Before anything of this step is queued.
+StepGraphs QueuedSteps::capture_all(const StepValues& values) {
+  StepGraphs graphs;
+  const at::Tensor left_out = left_out_.clone();
+  try {
+    rehearse(values);
+    for (auto size = sizes_.rbegin(); size != sizes_.rend(); ++size) {
+      size->work = capture([this, size] { compute(size->tensors); });
+      ++graphs.count;
+    }
+    if (accumulates()) {
+      captured_update_ = capture([this] { update(); });
+      ++graphs.count;
+    }
+    graphs.bytes = queue_->captured_bytes();
+  } catch (const c10::Error& error) {
+    drop_captured();
+    graphs = {0, 0, error.what_without_backtrace()};
   }
-  return *shapes_[index];
+  left_out_.copy_(left_out);
+  // Capturing has computed nothing: what was kept of parameters meanwhile is not what it says.
+  optimizer_.count_replayed_step();
+  return graphs;
+}
+
+// Computes a batch of padding in each size, without an update. Kernels are loaded when they are
+// first used, which must not happen in a capture, and which ones are used depends on the size.
+void QueuedSteps::rehearse(const StepValues& values) {
+  left_out_.fill_(1.0);
+  for (auto size = sizes_.rbegin(); size != sizes_.rend(); ++size) {
+    const at::Tensor host = at::empty({size->layout.words()}, at::kLong);
+    size->layout.write(data::Batch{}, values, host.mutable_data_ptr<std::int64_t>());
+    size->words.copy_(host);
+    compute(size->tensors);
+  }
+  if (accumulates()) update();
+}
+
+// What is made of parameters and kept is made again inside of the work: it may be replayed after
+// any other.
+std::unique_ptr<ops::CapturedWork> QueuedSteps::capture(const std::function<void()>& work) {
+  optimizer_.count_replayed_step();
+  return queue_->capture(work);
+}
+
+void QueuedSteps::drop_captured() {
+  for (Size& size : sizes_) size.work.reset();
+  captured_update_.reset();
+  drop_gradients();  // of what was captured last, and perhaps in its memory
 }
 
 // `host` was last read by the step before the last, which is reported and so done.
 void QueuedSteps::queue_batch(const data::Batch& batch, const StepValues& values,
                               at::Tensor& host) {
-  Shape& shape = shape_of(batch);
+  Size& size = sizes_[bucket_of(buckets_, batch.real_tokens)];
   {
     RECORD_USER_SCOPE(profile_scope::kData);
-    if (!host.defined()) host = queue_->host_words(most_words_);
-    shape.layout.write(batch, values, host.mutable_data_ptr<std::int64_t>());
-    shape.words.copy_(host.narrow(0, 0, shape.layout.words()), /*non_blocking=*/true);
+    if (!host.defined()) host = queue_->host_words(sizes_.back().layout.words());
+    size.layout.write(batch, values, host.mutable_data_ptr<std::int64_t>());
+    size.words.copy_(host.narrow(0, 0, size.layout.words()), /*non_blocking=*/true);
   }
-  run(shape.work, [this, &shape] {
-    add_gradients(shape.tensors);
-    if (!accumulates()) update();
-  });
+  run(size.work.get(), [this, &size] { compute(size.tensors); });
 }
 
-void QueuedSteps::run(std::unique_ptr<ops::CapturedWork>& captured,
-                      const std::function<void()>& work) {
-  if (captured == nullptr) {
-    if (!graphs_ || steps_ < kWarmUpSteps) return work();
-    // What is made of parameters and kept is made again inside of the work: it may be replayed
-    // after any other.
-    optimizer_.count_replayed_step();
-    captured = queue_->capture(work);
-    ++captured_;
-  }
+void QueuedSteps::run(ops::CapturedWork* captured, const std::function<void()>& work) {
+  if (captured == nullptr) return work();
   captured->replay();
   optimizer_.count_replayed_step();
+}
+
+// All that is captured of a micro-batch.
+void QueuedSteps::compute(const StepTensors& tensors) {
+  add_gradients(tensors);
+  if (!accumulates()) update();
 }
 
 // Those of the micro-batch's share of the mean loss over all real targets of the step.
@@ -175,6 +206,7 @@ void QueuedSteps::add_gradients(const StepTensors& tensors) {
 // those.
 void QueuedSteps::update() {
   RECORD_USER_SCOPE(profile_scope::kOptimizer);
+  queue_->stamp(results_[kUpdateBegin]);
   const at::Tensor norm = gradient_norm(optimizer_.parameters());
   left_out_.masked_fill_((at::isfinite(loss_).logical_and(at::isfinite(norm))).logical_not(), 1.0);
   optimizer_.step(learning_rate_, left_out_, clip_scale(norm, config_.grad_clip));
@@ -182,6 +214,7 @@ void QueuedSteps::update() {
   const at::Tensor loss_and_norm = results_.narrow(0, kLossAndNorm, 1).view(at::kFloat);
   loss_and_norm[0].copy_(loss_);
   loss_and_norm[1].copy_(norm);
+  queue_->stamp(results_[kUpdateEnd]);
 }
 
 // Gradients that micro-batches add up in keep their memory, where captured work finds them.
@@ -196,21 +229,19 @@ void QueuedSteps::drop_gradients() {
   }
 }
 
-std::optional<StepReport> QueuedSteps::report(Slot& slot) {
+std::optional<StepReport> QueuedSteps::finish_slot(Slot& slot) {
+  if (!slot.is_pending) return std::nullopt;
   slot.done->wait();
   slot.is_pending = false;
   const std::int64_t* words = slot.results.const_data_ptr<std::int64_t>();
   const auto* loss_and_norm = reinterpret_cast<const float*>(words + kLossAndNorm);
-  StepReport report;
-  report.plan = slot.plan;
+  StepReport& report = slot.report;
   report.loss = loss_and_norm[0];
   report.grad_norm = loss_and_norm[1];
-  report.busy_seconds = seconds(words[kEnd] - words[kBegin]);
   report.forward_seconds = seconds(words[kForward]);
   report.backward_seconds = seconds(words[kBackward]);
-  // The update follows the last micro-batch.
-  report.optimizer_seconds = seconds(words[kEnd] - words[kBatchEnd]);
-  check_finite(report.plan, report.loss, report.grad_norm);
+  report.optimizer_seconds = seconds(words[kUpdateEnd] - words[kUpdateBegin]);
+  report.busy_seconds = report.forward_seconds + report.backward_seconds + report.optimizer_seconds;
   return report;
 }
 

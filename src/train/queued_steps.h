@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hgnn_moe/ops/device_queue.h"
+#include "hgnn_moe/train/buckets.h"
 #include "hgnn_moe/train/step_inputs.h"
 #include "hgnn_moe/train/step_runner.h"
 
@@ -18,11 +19,15 @@ namespace hgnn_moe {
 // counts are inputs like the tokens, and a loss or norm that is not finite makes the optimizer
 // leave out this update and all later ones until the host has seen it.
 //
-// After some steps the work of each bucket is captured once and replayed from then on. With a
+// After kWarmUpSteps steps the work of every bucket is captured and replayed from then on. With a
 // single micro-batch a step that is all of the step; with several it is one micro-batch, whose
-// gradients are added to those of the others, and the update is captured by itself.
+// gradients are added to those of the others, and the update is captured by itself. Where capturing
+// fails, steps go on uncaptured.
 class QueuedSteps : public StepRunner {
  public:
+  // Before anything is captured: libraries make their handles and workspaces in the first steps.
+  static constexpr std::int64_t kWarmUpSteps = 3;
+
   // References outlive it.
   QueuedSteps(LanguageModel& model, AdamW& optimizer, const TrainConfig& config, bool graphs,
               std::unique_ptr<ops::DeviceQueue> queue);
@@ -32,12 +37,9 @@ class QueuedSteps : public StepRunner {
                                   const std::vector<data::Batch>& batches) override;
   std::optional<StepReport> finish() override;
 
-  // Pieces of work captured so far.
-  std::int64_t captured() const { return captured_; }
-
  private:
-  // The inputs of one shape on the device, and the work on them once it is captured.
-  struct Shape {
+  // The inputs of one bucket on the device, and the work on them once it is captured.
+  struct Size {
     StepLayout layout;
     at::Tensor words;
     StepTensors tensors;
@@ -45,7 +47,7 @@ class QueuedSteps : public StepRunner {
   };
   // What the host shares with the device about one step; two take turns.
   struct Slot {
-    StepPlan plan;
+    StepReport report;               // filled in when the step is done
     std::vector<at::Tensor> inputs;  // a micro-batch each
     at::Tensor results;
     std::unique_ptr<ops::QueueMark> done;
@@ -53,27 +55,30 @@ class QueuedSteps : public StepRunner {
   };
 
   StepValues values_of(const StepPlan& plan) const;
-  StepLayout layout_of(const Bucket& bucket) const;
-  Shape& shape_of(const data::Batch& batch);
+  Size make_size(std::int64_t tokens) const;
   bool accumulates() const { return config_.gradient_accumulation_steps > 1; }
+  StepGraphs capture_all(const StepValues& values);
+  void rehearse(const StepValues& values);
+  std::unique_ptr<ops::CapturedWork> capture(const std::function<void()>& work);
+  void drop_captured();
   void queue_batch(const data::Batch& batch, const StepValues& values, at::Tensor& host);
-  void run(std::unique_ptr<ops::CapturedWork>& captured, const std::function<void()>& work);
+  void run(ops::CapturedWork* captured, const std::function<void()>& work);
+  void compute(const StepTensors& tensors);
   void add_gradients(const StepTensors& tensors);
   void update();
   void drop_gradients();
-  std::optional<StepReport> report(Slot& slot);
+  std::optional<StepReport> finish_slot(Slot& slot);
 
   LanguageModel& model_;
   AdamW& optimizer_;
   const TrainConfig& config_;
   bool graphs_;
   std::unique_ptr<ops::DeviceQueue> queue_;
-  std::vector<Bucket> buckets_;
-  std::vector<std::unique_ptr<Shape>> shapes_;  // by bucket, made when first needed
-  std::int64_t most_words_ = 0;                 // of any bucket's inputs
+  std::vector<std::int64_t> buckets_;
+  std::vector<Size> sizes_;  // a bucket each
   std::unique_ptr<ops::CapturedWork> captured_update_;
   std::array<Slot, 2> slots_;
-  std::int64_t steps_ = 0, captured_ = 0;
+  std::int64_t steps_ = 0;
   // On the device.
   at::Tensor loss_;           // fp32: the sum over the step's micro-batches so far
   at::Tensor left_out_;       // fp32: 1 from the first loss or norm on that is not finite, else 0

@@ -162,6 +162,10 @@ Json summary_record(const RunSummary& summary) {
   record["coupler_kernels"] = summary.coupler_kernels.has_value()
                                   ? Json(*summary.coupler_kernels ? "own" : "aten")
                                   : Json(nullptr);
+  record["cuda_graphs"] =
+      summary.graphs.has_value()
+          ? Json({{"count", summary.graphs->count}, {"memory_bytes", summary.graphs->bytes}})
+          : Json(nullptr);
   record["peak_memory_bytes"] = summary.peak_memory_bytes;
   record["status"] = status_name(summary.status);
   return record;

@@ -6,6 +6,16 @@
 
 namespace hgnn_moe {
 
+void RunSpeed::add(const StepReport& report, double step_seconds) {
+  if (report.warms_up) return;
+  tokens += static_cast<double>(report.plan.tokens);
+  flops += report.plan.flops;
+  seconds += step_seconds;
+  if (report.busy_seconds.has_value()) {
+    busy_seconds = busy_seconds.value_or(0.0) + *report.busy_seconds;
+  }
+}
+
 std::optional<double> RunSpeed::flops_per_s() const {
   if (seconds <= 0.0) return std::nullopt;
   return flops / seconds;

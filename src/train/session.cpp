@@ -272,14 +272,16 @@ int train(Session& session) {
   const StopSignal stop;
   AdamW optimizer(session.model.parameters(), {0.9, 0.999, 1e-8, config.weight_decay});
   MetricsWriter metrics(session.folder.metrics_file());
+  const auto steps = make_step_runner(session.model, optimizer, config, session.device.device);
   Trainer trainer({config, session.dataset, session.folder, session.model, optimizer, metrics,
-                   *session.log, session.device.device},
+                   *session.log, session.device.device, *steps},
                   begin(session, optimizer, metrics));
   session.folder.write_config(
       config_record(session.parsed, session.dataset, session.device.device));
   const auto summary = [&](RunStatus status) {
     RunSummary summary = summarise(session, trainer.state(), status, trainer.speed());
     summary.startup_seconds = trainer.startup_seconds();
+    summary.graphs = trainer.graphs();
     session.folder.write_summary(summary_record(summary));
   };
   session.log->info("{} steps; an epoch has {} steps over {} samples in batches of {}",

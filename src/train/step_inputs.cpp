@@ -26,23 +26,24 @@ at::Tensor padded_loss(const LanguageModel& model, const StepTensors& tensors,
   return model.loss(hidden_ND, tensors.targets_N, 1.0, weights_N) * tensors.loss_scale;
 }
 
-StepLayout::StepLayout(const Bucket& bucket, std::int64_t max_length, std::int64_t layers,
-                       std::int64_t experts)
-    : bucket_(bucket), max_length_(max_length), layers_(layers), experts_(experts) {
+StepLayout::StepLayout(const StepShape& shape, std::int64_t layers, std::int64_t experts)
+    : shape_(shape), layers_(layers), experts_(experts) {
+  HGNN_MOE_ASSERT(shape.tokens <= shape.samples * shape.max_length, "{} tokens in {} x {}",
+                  shape.tokens, shape.samples, shape.max_length);
   std::int64_t next = 0;
   const auto take = [&](std::int64_t words) {
     const std::int64_t taken = next;
     next += words;
     return taken;
   };
-  tokens_ = take(bucket.tokens);
-  positions_ = take(bucket.tokens);
-  samples_ = take(bucket.tokens);
-  rows_ = take(bucket.tokens);
-  targets_ = take(bucket.tokens);
-  weights_ = take(words_of_floats(bucket.tokens));
-  offsets_ = take(bucket.samples + 1);
-  indices_ = take(bucket.samples);
+  tokens_ = take(shape.tokens);
+  positions_ = take(shape.tokens);
+  samples_ = take(shape.tokens);
+  rows_ = take(shape.tokens);
+  targets_ = take(shape.tokens);
+  weights_ = take(words_of_floats(shape.tokens));
+  offsets_ = take(shape.samples + 1);
+  indices_ = take(shape.samples);
   keys_ = take(layers_ == 0 ? 0 : StepKeys::count(layers_, experts_));
   scalars_ = take(words_of_floats(2));
   end_ = next;
@@ -50,51 +51,34 @@ StepLayout::StepLayout(const Bucket& bucket, std::int64_t max_length, std::int64
 
 void StepLayout::write(const data::Batch& batch, const StepValues& values,
                        std::int64_t* words) const {
-  HGNN_MOE_ASSERT(batch.real_tokens <= bucket_.tokens && batch.size <= bucket_.samples,
-                  "{} tokens of {} samples for a bucket of {} of {}", batch.real_tokens, batch.size,
-                  bucket_.tokens, bucket_.samples);
-  std::int64_t n = 0;
-  for (std::int64_t b = 0; b < batch.size; ++b) {
+  HGNN_MOE_ASSERT(batch.real_tokens <= shape_.tokens && batch.size <= shape_.samples,
+                  "{} tokens of {} samples where {} of {} have room", batch.real_tokens, batch.size,
+                  shape_.tokens, shape_.samples);
+  std::int64_t n = 0, padding = shape_.tokens - batch.real_tokens;
+  for (std::int64_t b = 0; b < shape_.samples; ++b) {
+    const std::int64_t real = b < batch.size ? batch.lengths[b] : 0;
+    const std::int64_t length = std::min(shape_.max_length, real + padding);
+    padding -= length - real;
     words[offsets_ + b] = n;
     words[indices_ + b] = values.first_index + b;
-    for (std::int64_t t = 0; t < batch.lengths[b]; ++t, ++n) {
-      const std::int64_t target = batch.targets[b * batch.length + t];
-      const bool is_target = target != data::kNoTarget;
-      words[tokens_ + n] = batch.tokens[b * batch.length + t];
+    for (std::int64_t t = 0; t < length; ++t, ++n) {
+      const std::int64_t i = b * batch.length + t;
+      const bool is_target = t < real && batch.targets[i] != data::kNoTarget;
+      words[tokens_ + n] = t < real ? batch.tokens[i] : kPaddingToken;
       words[positions_ + n] = t;
       words[samples_ + n] = values.first_index + b;
       words[rows_ + n] = b;
-      words[targets_ + n] = is_target ? target : kPaddingToken;
+      words[targets_ + n] = is_target ? batch.targets[i] : kPaddingToken;
       floats(words + weights_)[n] = is_target ? 1.0f : 0.0f;
     }
   }
-  write_padding(n, batch.size, values, words);
+  words[offsets_ + shape_.samples] = n;
+  HGNN_MOE_ASSERT(n == shape_.tokens, "{} of {} tokens", n, shape_.tokens);
   HGNN_MOE_ASSERT(static_cast<std::int64_t>(values.keys.size()) == scalars_ - keys_,
                   "{} dropout keys for {} words", values.keys.size(), scalars_ - keys_);
   std::copy(values.keys.begin(), values.keys.end(), words + keys_);
   floats(words + scalars_)[0] = static_cast<float>(values.loss_scale);
   floats(words + scalars_)[1] = static_cast<float>(values.learning_rate);
-}
-
-// Samples of T tokens and, where none are left, of none.
-void StepLayout::write_padding(std::int64_t first_token, std::int64_t first_row,
-                               const StepValues& values, std::int64_t* words) const {
-  std::int64_t n = first_token;
-  for (std::int64_t b = first_row; b < bucket_.samples; ++b) {
-    words[offsets_ + b] = n;
-    words[indices_ + b] = values.first_index + b;
-    for (std::int64_t t = 0; t < max_length_ && n < bucket_.tokens; ++t, ++n) {
-      words[tokens_ + n] = kPaddingToken;
-      words[positions_ + n] = t;
-      words[samples_ + n] = values.first_index + b;
-      words[rows_ + n] = b;
-      words[targets_ + n] = kPaddingToken;
-      floats(words + weights_)[n] = 0.0f;
-    }
-  }
-  HGNN_MOE_ASSERT(n == bucket_.tokens, "{} samples hold {} of {} tokens", bucket_.samples, n,
-                  bucket_.tokens);
-  words[offsets_ + bucket_.samples] = n;
 }
 
 StepTensors StepLayout::view(const at::Tensor& words) const {
@@ -105,15 +89,15 @@ StepTensors StepLayout::view(const at::Tensor& words) const {
     return words.narrow(0, first, words_of_floats(count)).view(at::kFloat).narrow(0, 0, count);
   };
   StepTensors tensors;
-  tensors.tokens_N = integers(tokens_, bucket_.tokens);
-  tensors.samples.offsets_B1 = integers(offsets_, bucket_.samples + 1);
-  tensors.samples.positions_N = integers(positions_, bucket_.tokens);
-  tensors.samples.samples_N = integers(samples_, bucket_.tokens);
-  tensors.samples.max_length = max_length_;
-  tensors.samples.sample_indices_B = integers(indices_, bucket_.samples);
-  tensors.samples.rows_N = integers(rows_, bucket_.tokens);
-  tensors.targets_N = integers(targets_, bucket_.tokens);
-  tensors.weights_N = real_numbers(weights_, bucket_.tokens);
+  tensors.tokens_N = integers(tokens_, shape_.tokens);
+  tensors.samples.offsets_B1 = integers(offsets_, shape_.samples + 1);
+  tensors.samples.positions_N = integers(positions_, shape_.tokens);
+  tensors.samples.samples_N = integers(samples_, shape_.tokens);
+  tensors.samples.max_length = shape_.max_length;
+  tensors.samples.sample_indices_B = integers(indices_, shape_.samples);
+  tensors.samples.rows_N = integers(rows_, shape_.tokens);
+  tensors.targets_N = integers(targets_, shape_.tokens);
+  tensors.weights_N = real_numbers(weights_, shape_.tokens);
   if (layers_ > 0) {
     tensors.keys = StepKeys::view(integers(keys_, scalars_ - keys_), layers_, experts_);
   }

@@ -9,26 +9,31 @@
 
 namespace hgnn_moe {
 
+bool can_capture(const TrainConfig& config, CouplerPath path) {
+  return config.cuda_graphs && config.profile == 0 && path != CouplerPath::sequential;
+}
+
 std::unique_ptr<StepRunner> make_step_runner(LanguageModel& model, AdamW& optimizer,
-                                             const TrainConfig& config, c10::Device device,
-                                             bool graphs) {
-  if (device.is_cpu()) return std::make_unique<DirectSteps>(model, optimizer, config, device);
-  return std::make_unique<QueuedSteps>(model, optimizer, config, graphs,
+                                             const TrainConfig& config, c10::Device device) {
+  if (device.is_cpu()) return std::make_unique<DirectSteps>(model, optimizer, config);
+  return std::make_unique<QueuedSteps>(model, optimizer, config,
+                                       can_capture(config, model.coupler_path()),
                                        ops::make_cuda_queue(device));
 }
 
-void check_finite(const StepPlan& plan, double loss, double grad_norm) {
-  if (!std::isfinite(loss)) {
+void check_finite(const StepReport& report) {
+  const std::int64_t step = report.plan.step + 1;
+  if (!std::isfinite(report.loss)) {
     fail(ExitCode::diverged,
          "step {}: the loss is {}; lower learning_rate or resume from the last checkpoint with "
          "other settings",
-         plan.step + 1, loss);
+         step, report.loss);
   }
-  if (!std::isfinite(grad_norm)) {
+  if (!std::isfinite(report.grad_norm)) {
     fail(ExitCode::diverged,
          "step {}: the gradient's norm is {} at loss {}; lower learning_rate or resume from the "
          "last checkpoint with other settings",
-         plan.step + 1, grad_norm, loss);
+         step, report.grad_norm, report.loss);
   }
 }
 

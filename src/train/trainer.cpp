@@ -1,13 +1,13 @@
 #include "hgnn_moe/train/trainer.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <iostream>
 
 #include <ATen/ATen.h>
 #include <ATen/record_function.h>
 
+#include "clock.h"
 #include "coupler_events.h"
 #include "profile.h"
 
@@ -25,19 +25,8 @@ namespace {
 
 constexpr double kCancelledDegree = 1e-3;
 
-double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 ScheduleConfig schedule_of(const TrainConfig& config, const TrainPlan& plan) {
   return {config.lr_schedule, config.learning_rate, config.warmup_steps, plan.total_steps};
-}
-
-// A profile shows the operations of steps that are not captured; the sequential path asks for
-// values in between.
-bool can_capture(const TrainerParts& parts) {
-  return parts.config.cuda_graphs && parts.config.profile == 0 &&
-         parts.model.coupler_path() != CouplerPath::sequential;
 }
 
 ProgressOptions progress_options(const TrainConfig& config, const TrainPlan& plan,
@@ -69,8 +58,6 @@ Trainer::Trainer(TrainerParts parts, TrainingState state)
       train_rows_(training_rows(parts.config, *parts.dataset.train)),
       eval_rows_(evaluation_rows(parts.config, *parts.dataset.eval)),
       plan_(make_plan(parts.config, static_cast<std::int64_t>(train_rows_.size()))),
-      steps_(make_step_runner(parts.model, parts.optimizer, parts.config, parts.device,
-                              can_capture(parts))),
       progress_(progress_options(parts.config, plan_, state_.step), std::cerr),
       checkpoints_(
           {parts.folder.path(), weight_notes(parts.model.config()), parts.config.keep_checkpoints},
@@ -121,7 +108,8 @@ bool Trainer::run_epoch(const StopSignal& stop) {
     profile_->begin_step();
     const std::int64_t tokens = state_.tokens;
     next_step(prefetcher, end);
-    if (profile_->is_recording()) settle();
+    // So that each of its steps is recorded by itself, and all of it.
+    if (profile_->is_pending()) settle();
     profile_->end_step(state_.tokens != tokens);
     const bool saved = finish_step(end);
     if (profile_->is_complete()) write_profile();
@@ -163,7 +151,7 @@ void Trainer::next_step(data::Prefetcher& prefetcher, std::int64_t end) {
     if (batch.real_targets == 0) warn_of_empty_batch();
   }
   if (plan.targets == 0) return;
-  if (const auto report = steps_->start(plan, batches)) record(*report);
+  if (const auto report = parts_.steps.start(plan, batches)) record(*report);
 }
 
 void Trainer::warn_of_empty_batch() {
@@ -175,30 +163,43 @@ void Trainer::warn_of_empty_batch() {
 
 // Waits for a step that is queued, so that parameters and records are those of state_.step.
 void Trainer::settle() {
-  if (const auto report = steps_->finish()) record(*report);
+  if (const auto report = parts_.steps.finish()) record(*report);
 }
 
 // Writes down a step that is finished. It took the time since it was begun or, where steps overlap,
 // since the one before was.
 void Trainer::record(const StepReport& report) {
-  const double now = seconds_now();
-  const double seconds = now - std::max(report.plan.begin, last_record_);
-  last_record_ = now;
   const StepPlan& plan = report.plan;
+  // Steps that were queued behind one that is not finite have updated nothing either.
+  if (!report.is_finite()) state_.step = plan.step;
+  check_finite(report);
+  const double now = seconds_now();
+  const double seconds = now - std::max(plan.begin, last_record_);
+  last_record_ = now;
   state_.tokens += plan.tokens;
   state_.seconds += seconds;
-  speed_.tokens += static_cast<double>(plan.tokens);
-  speed_.flops += plan.flops;
-  speed_.seconds += seconds;
-  if (report.busy_seconds.has_value()) {
-    speed_.busy_seconds = speed_.busy_seconds.value_or(0.0) + *report.busy_seconds;
-  }
+  speed_.add(report, seconds);
+  if (report.graphs.has_value()) note_graphs(*report.graphs);
   const double tokens_per_s = static_cast<double>(plan.tokens) / seconds;
   parts_.metrics.write(StepEvent{
       plan.step + 1, plan.epoch, report.loss, plan.learning_rate, report.grad_norm, plan.tokens,
       tokens_per_s, 1e3 * plan.data_seconds, 1e3 * report.forward_seconds,
       1e3 * report.backward_seconds, 1e3 * report.optimizer_seconds, memory_bytes(parts_.device)});
   show_progress(report, tokens_per_s);
+}
+
+void Trainer::note_graphs(const StepGraphs& graphs) {
+  progress_.clear();
+  if (!graphs.failure.empty()) {
+    parts_.log.warn(
+        "cuda_graphs: capturing the step failed, so steps go on uncaptured, as with "
+        "--no_cuda_graphs: {}",
+        graphs.failure);
+    return;
+  }
+  graphs_ = graphs;
+  parts_.log.info("steps are captured: {} CUDA graphs with {:.2f} GB of memory", graphs.count,
+                  1e-9 * static_cast<double>(graphs.bytes));
 }
 
 // Counts the step, then evaluates and saves where that is due. Returns whether it saved.

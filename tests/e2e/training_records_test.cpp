@@ -117,12 +117,27 @@ TEST_F(TrainingRecordsTest, ConfigurationWithSourcesAndMachine) {
 TEST_F(TrainingRecordsTest, Summary) {
   expect_success(run(flags_));
   const Json summary = read_json(run_ / "run_summary.json");
-  EXPECT_EQ(keys_of(summary),
-            (std::vector<std::string>{
-                "run_name", "data_mode", "best_eval_loss", "best_eval_perplexity",
-                "final_eval_loss", "steps", "tokens", "parameters", "seconds", "tokens_per_s",
-                "startup_seconds", "needed_flops_per_s", "mfu", "gpu_utilisation", "expert_path",
-                "coupler_path", "coupler_kernels", "peak_memory_bytes", "status"}));
+  EXPECT_EQ(keys_of(summary), (std::vector<std::string>{"run_name",
+                                                        "data_mode",
+                                                        "best_eval_loss",
+                                                        "best_eval_perplexity",
+                                                        "final_eval_loss",
+                                                        "steps",
+                                                        "tokens",
+                                                        "parameters",
+                                                        "seconds",
+                                                        "tokens_per_s",
+                                                        "startup_seconds",
+                                                        "needed_flops_per_s",
+                                                        "mfu",
+                                                        "gpu_utilisation",
+                                                        "expert_path",
+                                                        "coupler_path",
+                                                        "coupler_kernels",
+                                                        "cuda_graphs",
+                                                        "peak_memory_bytes",
+                                                        "status"}));
+  EXPECT_TRUE(summary.at("cuda_graphs").is_null()) << "a CPU captures nothing";
   EXPECT_EQ(summary.at("status"), "done");
   EXPECT_EQ(summary.at("steps"), 4);
   EXPECT_GT(summary.at("needed_flops_per_s"), 0.0);

@@ -61,8 +61,55 @@ TEST(MemoryEstimate, TheSnapshotIsOfTheHost) {
   const MemoryEstimate on_cpu = estimate_memory(config, step);
   EXPECT_EQ(on_cpu.snapshot, 12 * count_parameters(config).total());
   EXPECT_EQ(on_cpu.total, without.total + on_cpu.snapshot);
-  step.host_is_device = false;
-  EXPECT_EQ(estimate_memory(config, step).total, without.total);
+  step.on_gpu = true;
+  const MemoryEstimate on_gpu = estimate_memory(config, step);
+  EXPECT_EQ(on_gpu.snapshot, on_cpu.snapshot);
+  step.background_saves = false;
+  EXPECT_EQ(on_gpu.total, estimate_memory(config, step).total);
+}
+
+// Of [E A B, T, T] there are two matrices in fp32 and two in the type of products.
+TEST(MemoryEstimate, DropoutOnAGpuNeedsWholeMatricesOfScores) {
+  for (const auto& [precision, element] : {std::pair{Precision::fp32, 16}, {Precision::bf16, 12}}) {
+    ModelConfig once = config_of(CouplerType::mean, precision), twice = once;
+    once.dropout_rate = twice.dropout_rate = 0.1;
+    twice.max_seq_length *= 2;
+    StepInMemory many{4, {CouplerPath::batched, 0, ExpertPath::fused}}, few = many;
+    few.batch_size = 2;  // as many tokens
+    const auto difference = [&] {
+      return estimate_memory(twice, few).activations - estimate_memory(once, many).activations;
+    };
+    EXPECT_EQ(difference(), 0);
+    many.on_gpu = few.on_gpu = true;
+    const std::int64_t tokens = 4 * 8, experts = 3, heads = 2;
+    EXPECT_EQ(difference(), tokens * experts * heads * (16 - 8) * element);
+    once.dropout_rate = twice.dropout_rate = 0.0;
+    EXPECT_EQ(difference(), 0) << "nothing of T x T is kept";
+  }
+}
+
+TEST(MemoryEstimate, EvaluationsStandBesideCapturedSteps) {
+  const ModelConfig config = config_of(CouplerType::gnn, Precision::bf16);
+  StepInMemory step{4, {CouplerPath::batched, 0, ExpertPath::fused}};
+  step.on_gpu = true;
+  const MemoryEstimate uncaptured = estimate_memory(config, step);
+  step.captured = true;
+  const MemoryEstimate captured = estimate_memory(config, step);
+  EXPECT_GT(captured.total, uncaptured.total + 32 * 40 * 2) << "more than its logits";
+  EXPECT_EQ(captured.activations, uncaptured.activations);
+}
+
+TEST(MemoryEstimate, AGpuHasItsLogitsOnce) {
+  ModelConfig config = config_of(CouplerType::none, Precision::bf16);
+  config.dropout_rate = 0.0;
+  StepInMemory step{4, {CouplerPath::batched, 0, ExpertPath::fused}};
+  const auto logits = [&](std::int64_t vocabulary) {
+    config.vocab_size = vocabulary;
+    return estimate_memory(config, step).activations;
+  };
+  EXPECT_EQ(logits(50) - logits(40), 32 * 10 * 2 * 4);
+  step.on_gpu = true;
+  EXPECT_EQ(logits(50) - logits(40), 32 * 10 * 2);
 }
 
 }  // namespace

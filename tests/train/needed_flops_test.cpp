@@ -67,10 +67,13 @@ TEST(PeakFlops, KnowsDevicesByTheirNames) {
   EXPECT_DOUBLE_EQ(*peak_flops("NVIDIA A100-SXM4-80GB", Precision::tf32), 156e12);
   EXPECT_DOUBLE_EQ(*peak_flops("NVIDIA A10", Precision::bf16), 125e12);
   EXPECT_DOUBLE_EQ(*peak_flops("NVIDIA L4", Precision::fp32), 30.3e12);
+  EXPECT_DOUBLE_EQ(*peak_flops("NVIDIA GeForce RTX 4090", Precision::bf16), 165.2e12);
 }
 
 TEST(PeakFlops, GuessesNone) {
-  for (const char* name : {"the CPU", "", "NVIDIA A1000", "NVIDIA H1000", "NVIDIA RTX A4000"}) {
+  for (const char* name : {"the CPU", "", "NVIDIA A1000", "NVIDIA H1000", "NVIDIA RTX A4000",
+                           "NVIDIA GeForce RTX 4090 Laptop GPU", "NVIDIA GeForce RTX 4090 D",
+                           "NVIDIA GeForce RTX 3090 Ti", "NVIDIA H100 80GB HBM3 MIG 1g.10gb"}) {
     EXPECT_EQ(peak_flops(name, Precision::bf16), std::nullopt) << name;
   }
 }

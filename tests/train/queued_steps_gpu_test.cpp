@@ -1,10 +1,14 @@
 // Queued steps on a GPU: captured, uncaptured and the CPU's agree, and none waits for the device.
+#include <ATen/ATen.h>
+#include <c10/util/Exception.h>
 #include <gtest/gtest.h>
 
 #include "src/train/direct_steps.h"
 #include "src/train/queued_steps.h"
 #include "tests/support/gpu.h"
 #include "tests/train/step_cases.h"
+
+#include "hgnn_moe/train/buckets.h"
 
 namespace hgnn_moe {
 namespace {
@@ -58,16 +62,17 @@ class QueuedStepsGpu : public testing::GpuTest {
   }
 
   static std::vector<StepReport> on_gpu(const ModelConfig& model_config, std::int64_t accumulation,
-                                        double rate, bool graphs,
-                                        std::int64_t* captured = nullptr) {
+                                        double rate, bool graphs) {
     auto queue = ops::make_cuda_queue(kGpu);
     LanguageModel model = step_model(model_config, at::kFloat, kGpu);
     AdamW optimizer(model.parameters(), {});
     const TrainConfig config = config_of(accumulation, rate);
     QueuedSteps steps(model, optimizer, config, graphs, std::move(queue));
-    auto reports = train(steps, accumulation);
-    if (captured != nullptr) *captured = steps.captured();
-    return reports;
+    return train(steps, accumulation);
+  }
+
+  static std::int64_t number_of_buckets() {
+    return static_cast<std::int64_t>(make_buckets(6, kStepLength).size());
   }
 
   static void expect_near(const std::vector<StepReport>& actual,
@@ -90,16 +95,18 @@ TEST_F(QueuedStepsGpu, CapturedStepsEqualUncapturedOnesAndTheCpu) {
         SCOPED_TRACE(::testing::Message()
                      << to_string(type) << ", " << accumulation << ", rate " << rate);
         const ModelConfig model_config = step_model_config(type);
-        std::int64_t captured = 0;
-        const auto graphs = on_gpu(model_config, accumulation, rate, true, &captured);
+        const auto graphs = on_gpu(model_config, accumulation, rate, true);
         const auto queued = on_gpu(model_config, accumulation, rate, false);
-        EXPECT_GT(captured, 1);
-        EXPECT_LE(captured, static_cast<std::int64_t>(kMostBuckets) + 1);
+        const auto& captured = graphs[QueuedSteps::kWarmUpSteps].graphs;
+        ASSERT_TRUE(captured.has_value());
+        EXPECT_EQ(captured->failure, "");
+        EXPECT_EQ(captured->count, number_of_buckets() + (accumulation > 1 ? 1 : 0));
+        EXPECT_GT(captured->bytes, 0);
         expect_near(graphs, queued, 1e-6);
         LanguageModel model = step_model(model_config, at::kFloat, at::kCPU);
         AdamW optimizer(model.parameters(), {});
         const TrainConfig config = config_of(accumulation, rate);
-        DirectSteps direct(model, optimizer, config, at::kCPU);
+        DirectSteps direct(model, optimizer, config);
         expect_near(queued, train(direct, accumulation), 1e-4);
       }
     }
@@ -131,6 +138,20 @@ TEST_F(QueuedStepsGpu, NoStepWaitsForTheDevice) {
       ops::cuda_forbid_waiting(false);
     }
   }
+}
+
+// Asking the device for a value cannot be captured.
+TEST_F(QueuedStepsGpu, WorkThatCannotBeCapturedGoesOnUncaptured) {
+  auto queue = ops::make_cuda_queue(kGpu);
+  const at::Tensor one = at::ones({}, at::TensorOptions(kGpu).dtype(at::kFloat));
+  at::Tensor sum = at::zeros({}, one.options());
+  EXPECT_THROW(queue->capture([&] { sum.add_(one).item<float>(); }), c10::Error);
+  sum.zero_();
+  EXPECT_EQ(sum.add(one).item<float>(), 1.0f) << "the queue still works";
+  const auto captured = queue->capture([&] { sum.add_(one); });
+  captured->replay();
+  captured->replay();
+  EXPECT_EQ(sum.item<float>(), 2.0f);
 }
 
 TEST_F(QueuedStepsGpu, TimesAreOfTheDevice) {

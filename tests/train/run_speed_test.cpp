@@ -13,6 +13,22 @@ TEST(RunSpeed, HasNoRatesBeforeTheFirstStep) {
   EXPECT_EQ(speed_text(speed, "the CPU", std::nullopt), "");
 }
 
+TEST(RunSpeed, StepsThatWarmUpDoNotCount) {
+  StepReport report;
+  report.plan.tokens = 1000;
+  report.plan.flops = 1e12;
+  RunSpeed speed;
+  speed.add(report, 0.5);
+  EXPECT_EQ(speed.busy_seconds, std::nullopt) << "a CPU";
+  report.busy_seconds = 0.25;
+  speed.add(report, 0.5);
+  report.warms_up = true;
+  speed.add(report, 100.0);
+  EXPECT_DOUBLE_EQ(speed.tokens, 2000.0);
+  EXPECT_DOUBLE_EQ(*speed.flops_per_s(), 2e12);
+  EXPECT_DOUBLE_EQ(*speed.gpu_utilisation(), 0.25);
+}
+
 TEST(RunSpeed, SharesAreOfThePeakAndOfTheTime) {
   RunSpeed speed{4096.0, 4e12, 2.0, 1.5};
   EXPECT_DOUBLE_EQ(*speed.flops_per_s(), 2e12);

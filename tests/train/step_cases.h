@@ -33,8 +33,8 @@ inline ModelConfig step_model_config(CouplerType type) {
 
 // With biases and norms that are not 0 and 1, which would hide what is done with them.
 inline LanguageModel step_model(const ModelConfig& config, at::ScalarType type, c10::Device device,
-                                ExpertPath path = ExpertPath::automatic) {
-  LanguageModel model(config, 3, type, device, {CouplerPath::automatic, 0, path});
+                                const Execution& execution = {}) {
+  LanguageModel model(config, 3, type, device, execution);
   const c10::NoGradGuard no_grad;
   int seed = 0;
   for (const NamedParameter& parameter : model.parameters()) {

@@ -5,6 +5,7 @@
 #include "tests/train/step_cases.h"
 
 #include "hgnn_moe/base/error.h"
+#include "hgnn_moe/train/buckets.h"
 #include "hgnn_moe/train/device_batch.h"
 
 namespace hgnn_moe {
@@ -41,16 +42,23 @@ struct Padded {
 
   Padded(const std::vector<std::int64_t>& lengths, double rate)
       : batch(step_batch(lengths, 1)),
-        layout(bucket(), kStepLength, rate > 0.0 ? kLayers : 0, kExperts),
+        layout(shape(), rate > 0.0 ? kLayers : 0, kExperts),
         words(at::full({layout.words()}, -1, at::kLong)) {
     layout.write(batch, values_of_step(rate, 17), words.mutable_data_ptr<std::int64_t>());
   }
 
-  Bucket bucket() const {
-    const std::vector<Bucket> buckets = make_buckets(kBatchSize, kStepLength);
-    return buckets[bucket_of(buckets, batch.real_tokens)];
+  StepShape shape() const {
+    const std::vector<std::int64_t> buckets = make_buckets(kBatchSize, kStepLength);
+    return {buckets[bucket_of(buckets, batch.real_tokens)], kBatchSize, kStepLength};
   }
   StepTensors tensors() const { return layout.view(words); }
+  // Which tokens are padding, [N]: those behind the end of their sample in the batch.
+  at::Tensor is_padding_N() const {
+    std::vector<std::int64_t> lengths = batch.lengths;
+    lengths.resize(kBatchSize, 0);
+    const ops::PackedSamples samples = tensors().samples;
+    return samples.positions_N >= at::tensor(lengths, at::kLong).index_select(0, samples.rows_N);
+  }
 };
 
 struct LossAndGradients {
@@ -81,7 +89,8 @@ TEST(StepInputs, APaddedStepEqualsTheExactOne) {
   for (const CouplerType type :
        {CouplerType::gnn, CouplerType::hgnn, CouplerType::mean, CouplerType::none}) {
     for (const ExpertPath path : {ExpertPath::fused, ExpertPath::reference}) {
-      const LanguageModel model = step_model(step_model_config(type), at::kDouble, at::kCPU, path);
+      const LanguageModel model = step_model(step_model_config(type), at::kDouble, at::kCPU,
+                                             {CouplerPath::automatic, 0, path});
       for (const double rate : {0.0, kRate}) {
         for (const auto& lengths : kBatches) {
           SCOPED_TRACE(::testing::Message() << to_string(type) << ", " << to_string(path)
@@ -110,12 +119,12 @@ TEST(StepInputs, PaddingTokensInfluenceNothing) {
       SCOPED_TRACE(::testing::Message() << to_string(type) << ", rate " << rate);
       const Padded padded({5, 1, 12, 3}, rate), other({5, 1, 12, 3}, rate);
       const StepTensors tensors = other.tensors();
-      const std::int64_t real = padded.batch.real_tokens;
-      const std::int64_t padding = tensors.tokens_N.size(0) - real;
+      const at::Tensor is_padding_N = padded.is_padding_N();
+      const std::int64_t padding = is_padding_N.sum().item<std::int64_t>();
+      ASSERT_EQ(padding, tensors.tokens_N.size(0) - padded.batch.real_tokens);
       ASSERT_GT(padding, 0);
-      tensors.tokens_N.narrow(0, real, padding).copy_(at::arange(padding, at::kLong) % 19 + 2);
-      tensors.targets_N.narrow(0, real, padding).fill_(7);
-      tensors.samples.samples_N.narrow(0, real, padding).add_(50);
+      tensors.tokens_N.masked_scatter_(is_padding_N, at::arange(padding, at::kLong) % 19 + 2);
+      tensors.targets_N.masked_fill_(is_padding_N, 7);
       const LossAndGradients a = padded_step(model, padded.tensors(), rate);
       const LossAndGradients b = padded_step(model, tensors, rate);
       EXPECT_TRUE(at::equal(a.loss, b.loss));
@@ -128,41 +137,64 @@ TEST(StepInputs, PaddingTokensInfluenceNothing) {
   }
 }
 
+// 21 tokens in the bucket of 36: samples are filled up to T = 12 in turn.
 TEST(StepInputs, HoldTheBatchAndItsPadding) {
-  const Padded padded({3, 2}, kRate);
+  const Padded padded({3, 12, 6}, kRate);
   const StepTensors tensors = padded.tensors();
-  const at::Tensor lengths_B = tensors.samples.offsets_B1.diff();
-  EXPECT_EQ(lengths_B[0].item<std::int64_t>(), 3);
-  EXPECT_EQ(lengths_B[1].item<std::int64_t>(), 2);
-  EXPECT_LE(lengths_B.max().item<std::int64_t>(), kStepLength);
-  EXPECT_EQ(lengths_B.sum().item<std::int64_t>(), tensors.tokens_N.size(0));
-  EXPECT_EQ(tensors.samples.max_length, kStepLength);
-  const auto first = [](const at::Tensor& x) { return x.narrow(0, 0, 5); };
   EXPECT_TRUE(
-      at::equal(first(tensors.samples.positions_N), at::tensor({0, 1, 2, 0, 1}, at::kLong)));
-  EXPECT_TRUE(at::equal(first(tensors.samples.samples_N), at::tensor({4, 4, 4, 5, 5}, at::kLong)));
-  EXPECT_TRUE(at::equal(first(tensors.samples.rows_N), at::tensor({0, 0, 0, 1, 1}, at::kLong)));
-  EXPECT_TRUE(at::equal(first(tensors.weights_N), at::tensor({1, 1, 0, 1, 0}, at::kFloat)));
-  EXPECT_EQ(tensors.weights_N.sum().item<double>(), 3.0);
+      at::equal(tensors.samples.offsets_B1.diff(), at::tensor({12, 12, 12, 0, 0, 0}, at::kLong)));
+  EXPECT_EQ(tensors.tokens_N.size(0), 36);
+  EXPECT_EQ(tensors.samples.max_length, kStepLength);
+  const at::Tensor t_N = at::arange(12, at::kLong).repeat({3}),
+                   b_N = at::arange(36, at::kLong) / 12;
+  EXPECT_TRUE(at::equal(tensors.samples.positions_N, t_N));
+  EXPECT_TRUE(at::equal(tensors.samples.rows_N, b_N.to(at::kLong)));
+  EXPECT_TRUE(at::equal(tensors.samples.samples_N, tensors.samples.rows_N + 4));
+  EXPECT_TRUE(at::equal(tensors.samples.sample_indices_B, at::arange(4, 10, at::kLong)));
+  const data::Batch& batch = padded.batch;
+  for (std::int64_t n = 0; n < 36; ++n) {
+    const std::int64_t b = n / 12, t = n % 12;
+    const bool has_target = t + 1 < batch.lengths[b];
+    EXPECT_EQ(tensors.weights_N[n].item<float>(), has_target ? 1.0f : 0.0f) << n;
+    if (t < batch.lengths[b]) {
+      EXPECT_EQ(tensors.tokens_N[n].item<std::int64_t>(), batch.tokens[b * 12 + t]) << n;
+    }
+    if (has_target) {
+      EXPECT_EQ(tensors.targets_N[n].item<std::int64_t>(), batch.targets[b * 12 + t]) << n;
+    }
+  }
   EXPECT_EQ(tensors.learning_rate.item<float>(), 0.25f);
   EXPECT_EQ(tensors.loss_scale.item<float>(), static_cast<float>(1.0 / 17));
   EXPECT_TRUE(
       at::equal(tensors.keys.embedding_1,
                 ops::dropout_keys(StepKeys::make(11, 5, kLayers, kExperts)).narrow(0, 0, 1)));
-  // The same rows and positions as those of samples that are made from their lengths.
-  const auto whole = ops::make_packed_samples(
-      std::vector<std::int64_t>(lengths_B.const_data_ptr<std::int64_t>(),
-                                lengths_B.const_data_ptr<std::int64_t>() + lengths_B.numel()),
-      std::vector<std::int64_t>(static_cast<std::size_t>(lengths_B.numel()), 0), at::kCPU);
-  EXPECT_TRUE(at::equal(tensors.samples.rows_N, whole.rows_N));
-  EXPECT_TRUE(at::equal(tensors.samples.positions_N, whole.positions_N));
+}
+
+// Whatever a batch holds, its samples have room for the padding, and no sample is too long.
+TEST(StepInputs, EveryBatchHasRoomForItsPadding) {
+  for (const auto& lengths : std::vector<std::vector<std::int64_t>>{
+           {}, {1}, {12}, {1, 1, 1, 1, 1, 1}, {12, 12, 12, 12, 12, 12}, {12, 12, 12, 12, 12, 11}}) {
+    const Padded padded(lengths, 0.0);
+    const at::Tensor lengths_B = padded.tensors().samples.offsets_B1.diff();
+    EXPECT_EQ(lengths_B.size(0), kBatchSize);
+    EXPECT_LE(lengths_B.max().item<std::int64_t>(), kStepLength);
+    EXPECT_EQ(lengths_B.sum().item<std::int64_t>(), padded.shape().tokens);
+    // Rows and positions are those of samples that are made from their lengths.
+    const auto* first = lengths_B.const_data_ptr<std::int64_t>();
+    const auto whole = ops::make_packed_samples(
+        std::vector<std::int64_t>(first, first + kBatchSize),
+        std::vector<std::int64_t>(static_cast<std::size_t>(kBatchSize), 0), at::kCPU);
+    EXPECT_TRUE(at::equal(padded.tensors().samples.rows_N, whole.rows_N));
+    EXPECT_TRUE(at::equal(padded.tensors().samples.positions_N, whole.positions_N));
+  }
 }
 
 TEST(StepInputs, RefusesABatchThatDoesNotFit) {
   const data::Batch batch = step_batch({12, 12}, 1);
-  const StepLayout layout({23, 4}, kStepLength, 0, kExperts);
+  const StepLayout layout({23, 4, kStepLength}, 0, kExperts);
   std::vector<std::int64_t> words(static_cast<std::size_t>(layout.words()));
   EXPECT_THROW(layout.write(batch, values_of_step(0.0, 1), words.data()), InternalError);
+  EXPECT_THROW(StepLayout({25, 2, kStepLength}, 0, kExperts), InternalError);
 }
 
 }  // namespace

@@ -36,10 +36,14 @@ class DeviceQueue {
   virtual std::unique_ptr<QueueMark> make_mark() = 0;
 
   // Calls `work` once, which queues nothing but is noted down. It must not wait for the device,
-  // must find the same memory at every replay, and should have run before, so that libraries are
+  // must find the same memory at every replay, and has to have run before, so that libraries are
   // set up. What it allocates belongs to the captured work; captured pieces share that memory, so
-  // nothing may stay in it from one to the next.
+  // nothing may stay in it from one to the next. Throws c10::Error where it cannot be captured; the
+  // queue can be used afterwards.
   virtual std::unique_ptr<CapturedWork> capture(const std::function<void()>& work) = 0;
+
+  // Memory of the device that captured work keeps.
+  virtual std::int64_t captured_bytes() const = 0;
 
   // Host memory [count] of int64 that the device copies from and to while the host goes on.
   virtual at::Tensor host_words(std::int64_t count) = 0;

@@ -11,6 +11,7 @@
 #include "hgnn_moe/config/train_options.h"
 #include "hgnn_moe/data/dataset.h"
 #include "hgnn_moe/model/model_config.h"
+#include "hgnn_moe/train/step_runner.h"
 
 namespace hgnn_moe {
 
@@ -42,9 +43,10 @@ struct RunSummary {
   ExpertPath expert_path = ExpertPath::automatic;  // the resolved one
   std::optional<CouplerPath> coupler_path;  // the resolved one, where the couplers have layers
   std::optional<bool> coupler_kernels;      // whether ours, else plain ATen; none without couplers
-  // Of the steps of this process, see RunSpeed; none where there were no steps, for mfu where the
+  // Of the steps of this process, see RunSpeed; none where it counts no step, for mfu where the
   // device's peak is not known, and for gpu_utilisation on a CPU.
   std::optional<double> needed_flops_per_s, mfu, gpu_utilisation;
+  std::optional<StepGraphs> graphs;  // what steps were captured into; none where they were not
   std::int64_t peak_memory_bytes = 0;
   RunStatus status = RunStatus::failed;
 };

@@ -4,15 +4,20 @@
 #include <optional>
 #include <string>
 
+#include "hgnn_moe/train/step_runner.h"
+
 namespace hgnn_moe {
 
-// Of the steps of this process; what a resumed run did before is not in it.
+// Of the steps of this process but those that warm up; what a resumed run did before is not in it.
 struct RunSpeed {
   double tokens = 0.0;   // real inputs
   double flops = 0.0;    // see needed_flops
   double seconds = 0.0;  // of a wall clock
-  // Seconds between the first and the last work of the steps on a GPU; none on a CPU.
+  // Seconds that a GPU worked on the steps; none on a CPU.
   std::optional<double> busy_seconds;
+
+  // A step that took so long by the wall clock.
+  void add(const StepReport& report, double step_seconds);
 
   // None before the first step.
   std::optional<double> flops_per_s() const;

@@ -10,7 +10,6 @@
 #include "hgnn_moe/data/batch.h"
 #include "hgnn_moe/model/forward_context.h"
 #include "hgnn_moe/model/language_model.h"
-#include "hgnn_moe/train/buckets.h"
 
 namespace hgnn_moe {
 
@@ -22,9 +21,17 @@ struct StepValues {
   double learning_rate = 0.0;
 };
 
-// The inputs of one micro-batch, padded up to a bucket. Padding tokens make up samples of their own
-// behind the real ones, so no real token attends to them; every row is a target, those without a
-// real one with weight 0. So padding adds exactly nothing to the loss and to any gradient.
+// Of all inputs of one size.
+struct StepShape {
+  std::int64_t tokens = 0;      // N, with padding; at most B T
+  std::int64_t samples = 0;     // B
+  std::int64_t max_length = 0;  // T
+};
+
+// The inputs of one micro-batch, padded up to a shape. Padding tokens follow the real ones of their
+// sample or make up a sample that the batch does not have: no real token attends to what follows
+// it, so B samples are enough. Every row is a target, those without a real one with weight 0. So
+// padding adds exactly nothing to the loss and to any gradient.
 struct StepTensors {
   at::Tensor tokens_N;         // int64
   ops::PackedSamples samples;  // max_length is T, whatever the batch holds
@@ -44,23 +51,19 @@ at::Tensor padded_loss(const LanguageModel& model, const StepTensors& tensors,
 class StepLayout {
  public:
   // Of `layers` layers of `experts` experts with dropout; without it, of none.
-  StepLayout(const Bucket& bucket, std::int64_t max_length, std::int64_t layers,
-             std::int64_t experts);
+  StepLayout(const StepShape& shape, std::int64_t layers, std::int64_t experts);
 
   std::int64_t words() const { return end_; }
 
-  // Writes words() words. The batch fits into the bucket.
+  // Writes words() words. The batch fits into the shape; one without samples gives padding alone.
   void write(const data::Batch& batch, const StepValues& values, std::int64_t* words) const;
 
   // Views of words() int64 on any device.
   StepTensors view(const at::Tensor& words) const;
 
  private:
-  void write_padding(std::int64_t first_token, std::int64_t first_row, const StepValues& values,
-                     std::int64_t* words) const;
-
-  Bucket bucket_;
-  std::int64_t max_length_, layers_, experts_;
+  StepShape shape_;
+  std::int64_t layers_, experts_;
   // Offsets in words.
   std::int64_t tokens_, positions_, samples_, rows_, targets_, weights_, offsets_, indices_, keys_,
       scalars_, end_;

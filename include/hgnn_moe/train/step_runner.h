@@ -1,9 +1,11 @@
 // One update of the parameters, done at once on a CPU and queued on a GPU.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include <c10/core/Device.h>
@@ -27,12 +29,24 @@ struct StepPlan {
   double begin = 0.0;         // on the trainer's clock
 };
 
+// What the steps of a run on a GPU were captured into.
+struct StepGraphs {
+  std::int64_t count = 0;  // a graph each size of the inputs, and one of the update by itself
+  std::int64_t bytes = 0;  // memory of the device that they keep
+  std::string failure;     // not empty: why there are none, and steps go on uncaptured
+};
+
 struct StepReport {
   StepPlan plan;
   double loss = 0.0;       // mean over the real targets of all micro-batches
-  double grad_norm = 0.0;  // before clipping
+  double grad_norm = 0.0;  // before clipping; 0 where the loss is not finite
   double forward_seconds = 0.0, backward_seconds = 0.0, optimizer_seconds = 0.0;
-  std::optional<double> busy_seconds;  // of a GPU, from the step's first work to its last
+  // Of a GPU: the sum of those three, which its own clock measured.
+  std::optional<double> busy_seconds;
+  bool warms_up = false;             // libraries were set up or work captured: no measure of speed
+  std::optional<StepGraphs> graphs;  // where this step began with capturing
+
+  bool is_finite() const { return std::isfinite(loss) && std::isfinite(grad_norm); }
 };
 
 class StepRunner {
@@ -41,8 +55,8 @@ class StepRunner {
 
   // Starts the step of these micro-batches; those without targets are left out. Returns the report
   // of the step that is finished by now: of this one or, where steps are queued, of the one before,
-  // if any. Throws Error(diverged) where the loss or the gradient's norm of the step that it would
-  // report is not finite; that step has then changed nothing, and no later one will.
+  // if any. A step whose loss or gradient norm is not finite has changed nothing, and none that is
+  // started after it will; what it reports beside them means nothing.
   virtual std::optional<StepReport> start(const StepPlan& plan,
                                           const std::vector<data::Batch>& batches) = 0;
 
@@ -50,12 +64,16 @@ class StepRunner {
   virtual std::optional<StepReport> finish() = 0;
 };
 
-// `graphs`: on a GPU steps are captured once for each shape and replayed.
-std::unique_ptr<StepRunner> make_step_runner(LanguageModel& model, AdamW& optimizer,
-                                             const TrainConfig& config, c10::Device device,
-                                             bool graphs);
+// Whether steps of such a run are captured where it is on a GPU: a profile shows the operations of
+// steps that are not, and the sequential path asks for values in between.
+bool can_capture(const TrainConfig& config, CouplerPath path);
 
-// Throws Error(diverged) unless both are finite.
-void check_finite(const StepPlan& plan, double loss, double grad_norm);
+// Steps that are computed at once on a CPU and queued on a GPU, captured where the configuration
+// allows it. References outlive it.
+std::unique_ptr<StepRunner> make_step_runner(LanguageModel& model, AdamW& optimizer,
+                                             const TrainConfig& config, c10::Device device);
+
+// Throws Error(diverged) unless loss and norm are finite.
+void check_finite(const StepReport& report);
 
 }  // namespace hgnn_moe

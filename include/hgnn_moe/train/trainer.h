@@ -37,6 +37,7 @@ struct TrainerParts {
   MetricsWriter& metrics;
   spdlog::logger& log;
   c10::Device device;
+  StepRunner& steps;  // of the model and the optimizer
 };
 
 class StepProfile;
@@ -49,12 +50,16 @@ class Trainer {
 
   // Trains up to the plan's last step, or until `stop` has received a signal, after which a
   // checkpoint is saved. Returns whether the run is complete. Throws Error(diverged) before an
-  // update from a loss or gradient that is not finite; everything saved so far stays as it was.
+  // update from a loss or gradient that is not finite; everything saved so far stays as it was, and
+  // state().step counts the updates before it.
   bool run(const StopSignal& stop);
 
   const TrainPlan& plan() const { return plan_; }
   const TrainingState& state() const { return state_; }
+  // Without the steps that warm up.
   const RunSpeed& speed() const { return speed_; }
+  // None while nothing was captured.
+  const std::optional<StepGraphs>& graphs() const { return graphs_; }
 
   // From the start of the process to that of the first step; nothing before it.
   std::optional<double> startup_seconds() const { return startup_seconds_; }
@@ -66,6 +71,7 @@ class Trainer {
   void next_step(data::Prefetcher& prefetcher, std::int64_t end);
   void settle();
   void record(const StepReport& report);
+  void note_graphs(const StepGraphs& graphs);
   void warn_of_empty_batch();
   bool finish_step(std::int64_t next_batch);
   void evaluate_now(bool last);
@@ -78,11 +84,11 @@ class Trainer {
   TrainerParts parts_;
   TrainingState state_;
   RunSpeed speed_;
+  std::optional<StepGraphs> graphs_;
   double last_record_ = 0.0;  // seconds of a steady clock
   std::vector<std::int64_t> train_rows_;
   std::vector<std::int64_t> eval_rows_;
   TrainPlan plan_;
-  std::unique_ptr<StepRunner> steps_;
   Progress progress_;
   CheckpointWriter checkpoints_;
   std::unique_ptr<StepProfile> profile_;
