@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from hgnn_tools import plot_style
+from hgnn_tools.hyperedges import hyperedge_members, member_text
 from hgnn_tools.run_folder import Event, Run
 
 # Three digits an entry still fit a panel.
@@ -203,12 +204,8 @@ def draw_weights(axes: Axes, place: Place, events: list[Event], run: Run) -> Non
 
 
 def edge_names(run: Run, edges: int) -> list[str]:
-    """Members in the lexicographic order of the strategies; a hyperedges file has numbers."""
-    experts = run.config.get("num_experts") or 0
-    sizes = {"all_pairs": 2, "all_triplets": 3, "all": experts}
-    size = sizes.get(run.config.get("static_hyperedge_strategy") or "")
-    if size and not run.config.get("hyperedges_file"):
-        members = list(itertools.combinations(range(experts), size))
-        if len(members) == edges:
-            return ["{" + ",".join(map(str, edge)) + "}" for edge in members]
-    return [f"hyperedge {edge}" for edge in range(edges)]
+    """By their members, or by number where the configuration does not tell them."""
+    members = hyperedge_members(run, edges)
+    if members is None:
+        return [f"hyperedge {edge}" for edge in range(edges)]
+    return list(map(member_text, members))

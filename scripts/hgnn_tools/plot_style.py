@@ -1,10 +1,12 @@
 """One look for all pictures, readable without colour: every line has its own marker and dash."""
 
+import io
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -16,6 +18,8 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("-", "--", "-.", ":")
 DPI = 110
 MARKED_POINTS = 12
+# The same figure gives the same bytes, in fonts that need not be where it is read.
+SVG = {"svg.hashsalt": "hgnn_moe", "svg.fonttype": "path"}
 
 
 def line_styles() -> Iterator[dict[str, Any]]:
@@ -69,3 +73,10 @@ def save(figure: Figure, path: Path) -> None:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def svg_bytes(figure: Figure) -> bytes:
+    out = io.BytesIO()
+    with rc_context(SVG):
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    return out.getvalue()

@@ -8,7 +8,7 @@ import json
 import math
 import random
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,11 @@ class FakeRun:
     evaluates: bool = True
     synthetic: bool = False
     negative_weights: bool = False
+    seed: int = 0
+    loss_shift: float = 0.0  # on all losses, what a sweep is to find
+    milliseconds: float = 1700.0  # of a step
+    records_layers: bool = True
+    options: dict[str, Any] = field(default_factory=dict)  # more of config.json
 
     def write(self, folder: Path) -> Path:
         folder.mkdir(parents=True)
@@ -45,6 +50,8 @@ class FakeRun:
             "hyperedges_file": None,
             "run_name": folder.name,
             "synthetic_data": self.synthetic,
+            "seed": self.seed,
+            **self.options,
         }
         return {"config": config, "provenance": {}, "data_folder": None, "version": "0"}
 
@@ -56,22 +63,34 @@ class FakeRun:
         }
 
     def events(self) -> list[dict[str, Any]]:
-        events = self.coupler_events(0)
+        events = self.graph_events(0)
         for step in range(1, self.steps + 1):
             events.append(self.step_event(step))
             if events[-1]["loss"] is None:
                 return events
             if step % EVAL_EVERY == 0 or step == self.steps:
-                loss = self.loss(step) + 0.1
                 if self.evaluates:
+                    loss = self.eval_loss(step)
                     tokens = {"perplexity": math.exp(loss), "tokens": 6400}
                     events.append({"event": "eval", "step": step, "loss": loss, **tokens})
-                events += self.coupler_events(step)
+                events += self.graph_events(step)
+        return events
+
+    def graph_events(self, step: int) -> list[dict[str, Any]]:
+        events = self.coupler_events(step)
+        if self.records_layers:
+            events += [self.layer_event(step, layer) for layer in range(self.layers)]
         return events
 
     def loss(self, step: int) -> float:
-        noise = random.Random(step).gauss(0, 0.08)
-        return 4.0 + 6.0 * math.exp(-step / 25) + noise
+        noise = random.Random(step + 1_000_003 * self.seed).gauss(0, 0.08)
+        return 4.0 + 6.0 * math.exp(-step / 25) + noise + self.loss_shift
+
+    def eval_loss(self, step: int) -> float:
+        """Seeds lie some hundredths apart, evaluations of one seed some thousandths."""
+        of_seed = random.Random(-1 - self.seed).gauss(0, 0.02)
+        noise = random.Random(f"{self.seed} {step} {self.options}").gauss(0, 0.003)
+        return 4.1 + 6.0 * math.exp(-step / 25) + of_seed + noise + self.loss_shift
 
     def step_event(self, step: int) -> dict[str, Any]:
         diverged = step == self.diverges_at
@@ -86,8 +105,8 @@ class FakeRun:
             "tokens": 4096,
             "tokens_per_s": 2400 + 150 * math.sin(step),
             "data_ms": 0.4,
-            "forward_ms": 600.0,
-            "backward_ms": 1100.0,
+            "forward_ms": self.milliseconds * 6 / 17,
+            "backward_ms": self.milliseconds * 11 / 17,
             "optimizer_ms": 12.0,
             "memory_bytes": 900_000_000,
         }
@@ -122,22 +141,46 @@ class FakeRun:
 
     def hgnn_event(self, step: int, layer: int) -> dict[str, Any]:
         event: dict[str, Any] = {"event": "coupler", "step": step, "layer": layer}
-        pairs = list(itertools.combinations(range(self.experts), 2))
+        size = {"all_triplets": 3, "all": self.experts}.get(
+            self.options.get("static_hyperedge_strategy"), 2
+        )
+        edges = list(itertools.combinations(range(self.experts), size))
         sign = -1.0 if self.negative_weights else 1.0
         weights = [
             (sign if edge == 0 else 1.0) * (1 + 0.01 * step * math.sin(edge + layer))
-            for edge in range(len(pairs))
+            for edge in range(len(edges))
         ]
         event["hyperedge_weights"] = weights
-        event["mixing"] = self.mixing(pairs, weights)
+        event["mixing"] = self.mixing(edges, weights)
         return event
 
-    def mixing(self, pairs: list[tuple[int, int]], weights: list[float]) -> list[list[float]]:
+    def layer_event(self, step: int, layer: int) -> dict[str, Any]:
+        """As the program writes it beside the coupler events."""
+        has_graph = self.coupler in ("GNN", "HGNN") and self.experts > 1
+        learns_weights = has_graph and self.coupler == "HGNN" and step > 0
+        pull = math.exp(-step / 60)
+        experts = range(self.experts)
+        return {
+            "event": "layer",
+            "step": step,
+            "layer": layer,
+            "expert_norms": [8 + layer + 0.3 * e + 0.02 * step for e in experts],
+            "expert_cka": [
+                [1.0 if i == j else 0.25 + 0.7 * pull / (1 + abs(i - j)) for j in experts]
+                for i in experts
+            ],
+            "dirichlet_before": 0.9 - 0.1 * layer + 0.05 * pull if has_graph else None,
+            "dirichlet_after": 0.3 - 0.1 * layer + 0.2 * pull if has_graph else None,
+            "second_eigenvalue": 0.6 - 0.2 * pull + 0.05 * layer if has_graph else None,
+            "hyperedge_weight_grad_norm": 0.01 * (1 + layer) * pull if learns_weights else None,
+        }
+
+    def mixing(self, edges: list[tuple[int, ...]], weights: list[float]) -> list[list[float]]:
         matrix = [[0.0] * self.experts for _ in range(self.experts)]
-        for pair, weight in zip(pairs, weights, strict=True):
-            for i, j in itertools.product(pair, repeat=2):
-                matrix[i][j] += weight / 2
-        return [[value / sum(row) for value in row] for row in matrix]
+        for edge, weight in zip(edges, weights, strict=True):
+            for i, j in itertools.product(edge, repeat=2):
+                matrix[i][j] += weight / len(edge)
+        return [[value / (sum(row) or 1.0) for value in row] for row in matrix]
 
 
 KINDS = {
@@ -154,6 +197,12 @@ KINDS = {
     "no_step": FakeRun(steps=0),
     "no_evaluation": FakeRun(evaluates=False),
     "synthetic": FakeRun(synthetic=True),
+    "triplets": FakeRun(options={"static_hyperedge_strategy": "all_triplets"}),
+    "triplets_of_eight": FakeRun(
+        experts=8, layers=1, options={"static_hyperedge_strategy": "all_triplets"}
+    ),
+    "one_expert": FakeRun(coupler="NONE", experts=1),
+    "without_layer_events": FakeRun(records_layers=False),
 }
 
 

@@ -1,0 +1,1 @@
+"""What a single run learned: the parts of analyze_run.py."""

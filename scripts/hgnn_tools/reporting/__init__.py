@@ -1,0 +1,1 @@
+"""The report of a sweep: what report.py and compare_runs.py share."""

@@ -1,0 +1,109 @@
+"""A document as one HTML page: nothing is loaded from elsewhere and nothing is executed."""
+
+import base64
+from html import escape
+
+from hgnn_tools import tables
+from hgnn_tools.reporting.document import Block, Document, Gallery, Points, Section
+from hgnn_tools.reporting.picture import Picture
+from hgnn_tools.tables import Table
+
+STYLE = """
+:root { color-scheme: light; }
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 1rem 1.2rem 3rem; max-width: 72rem; background: #fff; color: #1a1a1a;
+  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
+h1 { font-size: 1.7rem; line-height: 1.2; margin: .6rem 0 .3rem; }
+h2 { font-size: 1.25rem; line-height: 1.3; margin: 2.4rem 0 .6rem; padding-top: .5rem;
+  border-top: 1px solid #ccc; }
+p, ul { max-width: 46rem; margin: .5rem 0; }
+ul { padding-left: 1.2rem; }
+.facts { color: #555; font-size: .875rem; overflow-wrap: anywhere; }
+.warning { max-width: none; border: 2px solid #1a1a1a; border-left-width: .6rem; padding: .5rem .8rem;
+  font-weight: 600; overflow-wrap: anywhere; }
+nav ol { columns: 2 20rem; padding-left: 1.4rem; margin: .5rem 0; font-size: .9375rem; }
+a { color: #004a7c; }
+figure { margin: 1rem 0; }
+figure.table { break-inside: avoid-page; }
+figcaption { font-weight: 600; margin-bottom: .3rem; max-width: 46rem; }
+.scroll { overflow-x: auto; border: solid #1a1a1a; border-width: 1.5px 0; }
+table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums; width: 100%; }
+th, td { padding: .3rem .6rem; text-align: left; vertical-align: top; white-space: nowrap; }
+th { vertical-align: bottom; border-bottom: 1px solid #1a1a1a; font-weight: 600; white-space: normal;
+  min-width: 4rem; }
+tbody tr:nth-child(even) { background: #f4f4f4; }
+td.number, th.number { text-align: right; }
+td.sentence { white-space: normal; min-width: 13rem; }
+.note { color: #444; font-size: .8125rem; margin: .3rem 0; overflow-wrap: anywhere; }
+.gallery { display: flex; flex-wrap: wrap; gap: 0 1.5rem; align-items: flex-start; }
+.gallery figure { flex: 1 1 22rem; max-width: 34rem; break-inside: avoid; }
+.gallery img { width: 100%; height: auto; display: block; }
+.gallery figcaption { font-weight: 400; color: #444; font-size: .8125rem; line-height: 1.4; }
+@media print {
+  body { font-size: 9.5pt; max-width: none; padding: 0; }
+  table { font-size: 6.8pt; }
+  th, td { padding: 1.5pt 3pt; white-space: normal; }
+  td.sentence { min-width: 0; }
+  th { min-width: 0; }
+  .scroll { overflow: visible; }
+  .gallery figure { max-width: 48%; }
+  h2 { break-after: avoid; }
+  nav { display: none; }
+  @page { size: A4 landscape; margin: 14mm; }
+}
+"""
+
+
+def to_html(document: Document) -> str:
+    title = escape(document.title)
+    parts = [
+        "<!DOCTYPE html>",
+        '<html lang="en"><head><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{title}</title><style>{STYLE}</style></head><body>",
+        f"<header><h1>{title}</h1>",
+        paragraph(document.lead),
+        *(f'<p class="facts">{escape(fact)}</p>' for fact in document.facts),
+        *(f'<p class="warning" role="note">{escape(text)}</p>' for text in document.warnings),
+        "</header>",
+        contents(document.sections),
+        "<main>",
+        *(section_html(number, one) for number, one in enumerate(document.sections, start=1)),
+        "</main></body></html>",
+    ]
+    return "\n".join(part for part in parts if part) + "\n"
+
+
+def paragraph(text: str) -> str:
+    return f"<p>{escape(text)}</p>" if text else ""
+
+
+def contents(sections: tuple[Section, ...]) -> str:
+    entries = [
+        f'<li><a href="#section-{number}">{escape(section.title)}</a></li>'
+        for number, section in enumerate(sections, start=1)
+    ]
+    return '<nav aria-label="Contents"><ol>' + "".join(entries) + "</ol></nav>"
+
+
+def section_html(number: int, section: Section) -> str:
+    heading = f'<section id="section-{number}"><h2>{number}. {escape(section.title)}</h2>'
+    return "\n".join([heading, *map(block_html, section.blocks), "</section>"])
+
+
+def block_html(block: Block) -> str:
+    if isinstance(block, Table):
+        return tables.to_html(block)
+    if isinstance(block, Gallery):
+        figures = "\n".join(map(picture_html, block.pictures))
+        return f'<div class="gallery">\n{figures}\n</div>'
+    if isinstance(block, Points):
+        return "<ul>" + "".join(f"<li>{escape(text)}</li>" for text in block.texts) + "</ul>"
+    return paragraph(block)
+
+
+def picture_html(picture: Picture) -> str:
+    data = base64.b64encode(picture.svg).decode("ascii")
+    source = f"data:image/svg+xml;base64,{data}"
+    image = f'<img src="{source}" alt="{escape(picture.alternative, quote=True)}">'
+    return f"<figure>{image}<figcaption>{escape(picture.caption)}</figcaption></figure>"

@@ -1,0 +1,215 @@
+"""Loss against training time, needed FLOPs and parameters, with the Pareto front of each."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import (
+    EngFormatter,
+    Formatter,
+    LogLocator,
+    NullFormatter,
+    StrMethodFormatter,
+)
+
+from hgnn_tools import plot_style
+from hgnn_tools.reporting.configurations import Configuration
+from hgnn_tools.reporting.pareto import pareto_front
+from hgnn_tools.reporting.picture import Picture, finish, names_below, new_picture, tag
+from hgnn_tools.tables import Column, Table, significant
+
+
+class Cost(NamedTuple):
+    name: str
+    title: str
+    unit: str
+    value: Callable[[Configuration], float | None]
+    ticks: Formatter
+
+
+COSTS = (
+    Cost(
+        "time",
+        "Loss against training time",
+        "training, minutes",
+        lambda one: one.minutes,
+        StrMethodFormatter("{x:g}"),
+    ),
+    Cost(
+        "flops",
+        "Loss against needed FLOPs",
+        "needed FLOPs",
+        lambda one: one.flops,
+        EngFormatter(sep=" "),
+    ),
+    Cost(
+        "parameters",
+        "Loss against parameters",
+        "parameters",
+        lambda one: one.parameters,
+        EngFormatter(sep=" "),
+    ),
+)
+# Wider ranges than this factor are drawn on a logarithmic scale.
+LOGARITHMIC_RANGE = 4.0
+
+
+class Point(NamedTuple):
+    configuration: Configuration
+    cost: float
+    loss: float
+
+
+def points_of(configurations: Sequence[Configuration], cost: Cost) -> list[Point]:
+    return [
+        Point(one, float(value), one.loss.mean)
+        for one in configurations
+        if one.done and (value := cost.value(one)) is not None
+    ]
+
+
+def front_of(points: Sequence[Point]) -> list[Point]:
+    return [points[place] for place in pareto_front([(one.cost, one.loss) for one in points])]
+
+
+def draw_pareto(
+    configurations: Sequence[Configuration], options: Sequence[str], cost: Cost, synthetic: bool
+) -> Picture | None:
+    """None where fewer than two configurations have this cost."""
+    points = points_of(configurations, cost)
+    if len(points) < 2:
+        return None
+    front = front_of(points)
+    figure, axes = new_picture(cost.title, synthetic)
+    scale_costs(axes, [point.cost for point in points], cost)
+    draw_points(axes, points)
+    axes.set_xlabel(cost.unit)
+    axes.set_ylabel("evaluation loss, nats a token")
+    axes.grid(alpha=0.3)
+    axes.margins(0.08)
+    draw_front(axes, front)
+    name_front(axes, front, options)
+    caption = (
+        "Means over seeds; bars are 95 % intervals of the loss. The stepped line is the Pareto"
+        " front: none of the others has both a lower loss and a lower cost. It joins means, so a"
+        " point within seed noise of the line may belong to it."
+    )
+    return finish(figure, f"pareto-{cost.name}", caption, alternative(points, front, options, cost))
+
+
+def scale_costs(axes: Axes, values: Sequence[float], cost: Cost) -> None:
+    if max(values) > LOGARITHMIC_RANGE * min(values) > 0:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_formatter(cost.ticks)
+
+
+def draw_points(axes: Axes, points: Sequence[Point]) -> None:
+    """A marker for each kind of coupler, hollow where the graph does nothing."""
+    styles = plot_style.line_styles()
+    handles = []
+    for kind in dict.fromkeys(kind_of(point.configuration) for point in points):
+        style = next(styles)
+        members = [point for point in points if kind_of(point.configuration) == kind]
+        for point in members:
+            draw_point(axes, point, style)
+        look = {"marker": style["marker"], "color": style["color"], "linestyle": "none"}
+        handles.append(Line2D([], [], label=kind, markersize=7, **look))
+    if any(is_hollow(point) for point in points):
+        look = {"marker": "o", "mfc": "white", "mec": "black", "linestyle": "none"}
+        handles.append(Line2D([], [], label="hollow: graph without effect", **look))
+    if len(handles) > 1:
+        place = {"loc": "upper right", "fontsize": 8, "framealpha": 0.9}
+        axes.legend(handles=handles, **place)
+
+
+def draw_point(axes: Axes, point: Point, style: dict) -> None:
+    interval = point.configuration.loss.interval
+    if interval is not None:
+        axes.plot((point.cost, point.cost), interval, color="0.6", linewidth=1, zorder=1)
+    face = "white" if is_hollow(point) else style["color"]
+    look = {"marker": style["marker"], "mec": style["color"], "mfc": face, "markersize": 7}
+    axes.plot([point.cost], [point.loss], linestyle="none", zorder=3, **look)
+
+
+def is_hollow(point: Point) -> bool:
+    return point.configuration.rows[0].graph in ("no_op", "weights_cancel")
+
+
+def kind_of(configuration: Configuration) -> str:
+    """The coupler where the sweep varies it, or all runs alike."""
+    return str(configuration.value_of("coupler_type") or "configuration")
+
+
+def draw_front(axes: Axes, front: Sequence[Point]) -> None:
+    """Constant to the next point of the front, and on to the border."""
+    right = axes.get_xlim()[1]
+    costs = [point.cost for point in front] + [right]
+    losses = [point.loss for point in front] + [front[-1].loss]
+    axes.step(costs, losses, where="post", color="black", linewidth=1.2, zorder=2)
+    axes.set_xlim(right=right)
+
+
+def name_front(axes: Axes, front: Sequence[Point], options: Sequence[str]) -> None:
+    """A letter below and to the left of each point, where by definition of the front no other
+    point can be, and the names below the picture."""
+    for place, point in enumerate(front):
+        axes.annotate(
+            tag(place),
+            xy=(point.cost, point.loss),
+            xytext=(-5, -5),
+            textcoords="offset points",
+            fontsize=10,
+            ha="right",
+            va="top",
+        )
+    handles = [Line2D([], [], linestyle="none") for _ in front]
+    names = [f"{point.configuration.label(options)}: {point.loss:.4f}" for point in front]
+    names_below(axes, handles, names)
+
+
+def alternative(
+    points: Sequence[Point], front: Sequence[Point], options: Sequence[str], cost: Cost
+) -> str:
+    told = "; ".join(
+        f"{point.configuration.label(options)} at {significant(point.cost)}, loss {point.loss:.4f}"
+        for point in front
+    )
+    return (
+        f"{len(points)} configurations, evaluation loss against {cost.unit}. On the Pareto front,"
+        f" by rising cost: {told}."
+    )
+
+
+def pareto_table(configurations: Sequence[Configuration], options: Sequence[str]) -> Table | None:
+    """Which configurations are on which front; None where nothing is finished."""
+    fronts = {
+        cost.name: {id(point.configuration) for point in front_of(points_of(configurations, cost))}
+        for cost in COSTS
+    }
+    on_one = [one for one in configurations if any(id(one) in front for front in fronts.values())]
+    if not on_one:
+        return None
+    columns = (
+        Column("marks", "", "mark"),
+        *(Column(option, option) for option in options),
+        Column("loss_mean", "loss, mean", "loss"),
+        *(Column(cost.name, cost.unit, "measure") for cost in COSTS[:2]),
+        Column("parameters", "parameters", "count"),
+        Column("fronts", "on the front of"),
+        Column("data", "data", csv_only=True),
+    )
+    rows = tuple(
+        {
+            "marks": one.marks,
+            **one.cells(options),
+            "loss_mean": one.loss.mean,
+            **{cost.name: cost.value(one) for cost in COSTS},
+            "fronts": ", ".join(name for name, front in fronts.items() if id(one) in front),
+            "data": one.data_mode,
+        }
+        for one in on_one
+    )
+    return Table("pareto", "Configurations on a Pareto front", columns, rows)

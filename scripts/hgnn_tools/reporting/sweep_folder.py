@@ -1,0 +1,241 @@
+"""What a sweep left in its folder: sweep.json, and the run folder of each row."""
+
+import bisect
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from hgnn_tools.errors import EXIT_DATA, EXIT_USAGE, UserError
+from hgnn_tools.run_folder import Run, numbers, read_json_object, read_run
+
+STATUSES = ("done", "failed", "running", "stopped", "pending")
+# What a question may ask of a row beside its options.
+ROW_FIELDS = ("seed", "group", "name")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run of a sweep, as sweep.json has it."""
+
+    id: str
+    status: str
+    seed: int
+    settings: dict[str, Any]  # of the varied options
+    group: str | None = None
+    name: str | None = None
+    hash: str | None = None
+    reason: str | None = None
+    message: str | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    graph: str | None = None
+    graph_note: str | None = None
+    notes: list[str] = field(default_factory=list)
+    parameters: dict[str, int] | None = None
+    steps: int | None = None
+    tokens: int | None = None
+    needed_flops: float | None = None
+    best_eval_loss: float | None = None
+    final_eval_loss: float | None = None
+    measured: dict[str, float] | None = None
+    run: Run | None = None  # None where it left no folder
+    shared: dict[str, Any] = field(default_factory=dict)  # options that no row varies
+
+    @property
+    def is_done(self) -> bool:
+        return self.status == "done"
+
+    @property
+    def data_mode(self) -> str:
+        """real, synthetic, or unknown where the run's folder is missing."""
+        if self.run is None:
+            synthetic = self.settings.get("synthetic_data")
+            return "synthetic" if synthetic else "unknown"
+        return "synthetic" if self.run.is_synthetic else "real"
+
+    def measurement(self, key: str) -> float | None:
+        return (self.measured or {}).get(key)
+
+    def value_of(self, option: str) -> Any:
+        """Of a varied option, of the row itself, or of an option that all rows share."""
+        if option in self.settings:
+            return self.settings[option]
+        if option in ROW_FIELDS:
+            return getattr(self, option)
+        return (self.run.config if self.run else self.shared).get(option)
+
+    @cached_property
+    def curve(self) -> "Curve":
+        return Curve.of(self.run)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Evaluation losses that are finite, with what training had cost until each."""
+
+    steps: tuple[int, ...] = ()
+    losses: tuple[float, ...] = ()
+    tokens: tuple[float, ...] = ()
+    minutes: tuple[float, ...] = ()
+
+    @staticmethod
+    def of(run: Run | None) -> "Curve":
+        if run is None:
+            return Curve()
+        tokens, milliseconds = cumulative_costs(run)
+        points = [
+            (step, loss, tokens(step), milliseconds(step) / 60_000)
+            for step, loss in zip(steps_of(run), numbers(run.of_kind("eval"), "loss"), strict=True)
+            if math.isfinite(loss)
+        ]
+        return Curve(*zip(*points, strict=True)) if points else Curve()
+
+
+def steps_of(run: Run) -> list[int]:
+    return [event["step"] for event in run.of_kind("eval")]
+
+
+STEP_PARTS = ("data_ms", "forward_ms", "backward_ms", "optimizer_ms")
+
+
+def cumulative_costs(run: Run) -> tuple[Callable[[int], float], Callable[[int], float]]:
+    """Two functions of a step: tokens and milliseconds of all updates until then."""
+    events = sorted(run.of_kind("step"), key=lambda event: event["step"])
+    steps = [event["step"] for event in events]
+    tokens = running_sums([event.get("tokens") or 0 for event in events])
+    parts = [sum(event.get(part) or 0.0 for part in STEP_PARTS) for event in events]
+    return lookup(steps, tokens), lookup(steps, running_sums(parts))
+
+
+def running_sums(values: list[float]) -> list[float]:
+    total, sums = 0.0, []
+    for value in values:
+        total += value
+        sums.append(total)
+    return sums
+
+
+def lookup(steps: list[int], sums: list[float]) -> Callable[[int], float]:
+    """The sum at the last of `steps` that is not after the one asked for."""
+    def at(step: int) -> float:
+        place = bisect.bisect_right(steps, step)
+        return sums[place - 1] if place else 0.0
+
+    return at
+
+
+@dataclass(frozen=True)
+class Sweep:
+    folder: Path
+    name: str
+    description: str
+    commit: str | None
+    varied: tuple[str, ...]
+    questions: tuple[dict[str, Any], ...]
+    expected: tuple[dict[str, Any], ...]
+    left_out: tuple[dict[str, Any], ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]  # what the reader should know about the files
+
+    def count(self, status: str) -> int:
+        return sum(row.status == status for row in self.rows)
+
+    @property
+    def is_unfinished(self) -> bool:
+        return any(row.status not in ("done", "failed") for row in self.rows)
+
+    @property
+    def synthetic_rows(self) -> int:
+        return sum(row.data_mode == "synthetic" for row in self.rows)
+
+
+def is_sweep_folder(folder: Path) -> bool:
+    return (folder / "sweep.json").is_file()
+
+
+def read_sweep(folder: Path) -> Sweep:
+    if not folder.is_dir():
+        raise UserError(f"the sweep folder {folder} does not exist; check the path", EXIT_USAGE)
+    path = folder / "sweep.json"
+    if not path.is_file():
+        raise UserError(
+            f"{folder} has no sweep.json, so it is not the folder of a sweep; give"
+            " checkpoint_dir/NAME of a hgnn_moe_train --sweep",
+            EXIT_DATA,
+        )
+    stored = read_json_object(path)
+    rows = tuple(
+        read_row(folder, value, f"{path}: row {number}")
+        for number, value in enumerate(items(stored, "rows", path), start=1)
+    )
+    if not rows:
+        raise UserError(f"{path} has no rows; run the sweep first", EXIT_DATA)
+    # A row that has not begun has no configuration of its own yet.
+    shared = next((row.run.config for row in rows if row.run), {})
+    rows = tuple(replace(row, shared=shared) for row in rows)
+    return Sweep(
+        folder=folder,
+        name=str(stored.get("name") or folder.resolve().name),
+        description=str(stored.get("description") or ""),
+        commit=stored.get("commit"),
+        varied=tuple(items(stored, "varied", path)),
+        questions=tuple(items(stored, "questions", path)),
+        expected=tuple(items(stored, "expected", path)),
+        left_out=tuple(items(stored, "left_out", path)),
+        rows=rows,
+        notes=tuple(note for row in rows for note in notes_on(row)),
+    )
+
+
+def items(stored: dict[str, Any], key: str, path: Path) -> list[Any]:
+    value = stored.get(key)
+    if value is None and key != "rows":
+        return []
+    if not isinstance(value, list):
+        raise UserError(f'{path} has no list "{key}"; run the sweep again', EXIT_DATA)
+    return value
+
+
+KNOWN = {one.name for one in fields(Row)} - {"run", "shared"}
+TYPES = {"id": str, "seed": int, "settings": dict}
+
+
+def read_row(folder: Path, value: Any, where: str) -> Row:
+    if not isinstance(value, dict):
+        raise UserError(f"{where} is no JSON object; run the sweep again", EXIT_DATA)
+    for key, kind in TYPES.items():
+        if not isinstance(value.get(key), kind):
+            raise UserError(
+                f'{where} has no {kind.__name__} "{key}"; run the sweep again', EXIT_DATA
+            )
+    if value.get("status") not in STATUSES:
+        raise UserError(
+            f"{where} has the status {value.get('status')}, not one of {', '.join(STATUSES)}; run"
+            " the sweep again",
+            EXIT_DATA,
+        )
+    run_folder = folder / value["id"]
+    run = read_run(run_folder) if (run_folder / "config.json").is_file() else None
+    known = {key: one for key, one in value.items() if key in KNOWN and one is not None}
+    return Row(**known, run=run)
+
+
+def notes_on(row: Row) -> list[str]:
+    """Files that are missing, torn, or contradict sweep.json."""
+    if not row.is_done:
+        return []
+    if row.run is None:
+        return [f"{row.id}: its run folder is missing, so it has no curve"]
+    notes = [f"{row.id}: {note}" for note in row.run.notes]
+    if not row.curve.losses:
+        return [*notes, f"{row.id}: metrics.jsonl has no evaluation, so it has no curve"]
+    best = min(row.curve.losses)
+    if row.best_eval_loss is not None and not math.isclose(best, row.best_eval_loss):
+        notes.append(
+            f"{row.id}: sweep.json has the best loss {row.best_eval_loss}, metrics.jsonl {best};"
+            " the tables show the former"
+        )
+    return notes

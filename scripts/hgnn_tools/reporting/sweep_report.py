@@ -1,0 +1,151 @@
+"""The report of a sweep, put together."""
+
+from collections.abc import Iterator
+
+from hgnn_tools.reporting.configurations import Configuration, configurations_of, telling_options
+from hgnn_tools.reporting.curves import band_of
+from hgnn_tools.reporting.document import Block, Document, Gallery, Points, Section
+from hgnn_tools.reporting.efficiency import cost_table, parameter_table, speed_warning
+from hgnn_tools.reporting.equal_loss import equal_loss_table
+from hgnn_tools.reporting.expectations import expectation_table
+from hgnn_tools.reporting.picture import Picture
+from hgnn_tools.reporting.plot_curves import draw_curves
+from hgnn_tools.reporting.plot_parameters import draw_parameters
+from hgnn_tools.reporting.plot_pareto import COSTS, draw_pareto, pareto_table
+from hgnn_tools.reporting.plot_questions import draw_differences, draw_losses
+from hgnn_tools.reporting.questions import Question, question_table, questions_of, short_answer
+from hgnn_tools.reporting.run_tables import all_runs_table, failure_table, left_out_table
+from hgnn_tools.reporting.sweep_folder import STATUSES, Sweep
+
+MOST_NOTES = 3
+LOSS_WORDS = {
+    "best_eval_loss": "the lowest evaluation loss of a run",
+    "final_eval_loss": "the evaluation loss at the end of a run",
+}
+
+
+def build_report(sweep: Sweep, loss_key: str) -> Document:
+    """`loss_key` names the loss that all tables and pictures are about."""
+    return SweepReport(sweep, loss_key).document()
+
+
+class SweepReport:
+    def __init__(self, sweep: Sweep, loss_key: str) -> None:
+        self.sweep = sweep
+        self.loss_key = loss_key
+        self.synthetic = sweep.synthetic_rows > 0
+        self.questions = questions_of(sweep, loss_key)
+        self.configurations = configurations_of(sweep, sweep.rows, loss_key)
+        self.options = telling_options(self.configurations, (), sweep.varied)
+
+    def document(self) -> Document:
+        parts = [
+            ("In short", self.summary()),
+            *((question.title, self.question(question)) for question in self.questions),
+            ("Loss against cost", self.costs()),
+            ("Efficiency", self.efficiency()),
+            ("Expected and measured", [expectation_table(self.sweep, self.loss_key)]),
+            ("Failures", [failure_table(self.sweep)]),
+            ("Combinations left out", [left_out_table(self.sweep)]),
+            ("All runs", [all_runs_table(self.sweep, self.configurations)]),
+        ]
+        sections = [
+            Section(title, blocks)
+            for title, found in parts
+            if (blocks := tuple(block for block in found if block))
+        ]
+        return Document(
+            title=f"Sweep {self.sweep.name}" + (" (SYNTHETIC DATA)" if self.synthetic else ""),
+            lead=self.sweep.description,
+            facts=tuple(self.facts()),
+            warnings=tuple(self.warnings()),
+            sections=tuple(sections),
+        )
+
+    def facts(self) -> Iterator[str]:
+        counts = {status: self.sweep.count(status) for status in STATUSES}
+        told = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
+        seeds = len({row.seed for row in self.sweep.rows})
+        yield (
+            f"{len(self.sweep.rows)} runs ({told}), {len(self.configurations)} configurations,"
+            f" seeds: {seeds}. Losses are {LOSS_WORDS[self.loss_key]}, in nats a token."
+            + (f" Commit {self.sweep.commit}." if self.sweep.commit else "")
+        )
+
+    def warnings(self) -> Iterator[str]:
+        if self.synthetic:
+            yield (
+                f"SYNTHETIC DATA: {self.sweep.synthetic_rows} of {len(self.sweep.rows)} runs were"
+                " trained on generated tokens. Their losses are no result on real text."
+            )
+        if self.sweep.is_unfinished:
+            open_rows = [
+                f"{number} {status}"
+                for status in ("running", "stopped", "pending")
+                if (number := self.sweep.count(status))
+            ]
+            yield (
+                f"The sweep is not finished: of {len(self.sweep.rows)} runs {', '.join(open_rows)}."
+                f" All figures are of the {self.sweep.count('done')} that are done."
+            )
+        if self.sweep.notes:
+            told = "; ".join(self.sweep.notes[:MOST_NOTES])
+            more = len(self.sweep.notes) - MOST_NOTES
+            yield f"Files of runs: {told}" + (f"; and {more} more." if more > 0 else ".")
+
+    def summary(self) -> list[Block]:
+        answers = tuple(f"{one.title} {short_answer(one)}" for one in self.questions)
+        failed = self.sweep.count("failed")
+        return [
+            Points(answers),
+            f"Failed runs: {failed}; their reasons are below." if failed else "",
+        ]
+
+    def question(self, question: Question) -> list[Block | None]:
+        if not question.configurations:
+            return ["No run of the sweep meets the conditions of this question."]
+        return [
+            question_table(question),
+            equal_loss_table(question),
+            gallery(
+                [
+                    draw_losses(question, self.synthetic),
+                    draw_differences(question, self.synthetic),
+                    *self.question_curves(question),
+                ]
+            ),
+        ]
+
+    def question_curves(self, question: Question) -> list[Picture]:
+        bands = [
+            band_of(question.label(one), [row.curve for row in one.done])
+            for one in question.configurations
+        ]
+        found = [band for band in bands if band is not None]
+        if not found:
+            return []
+        return list(
+            draw_curves(f"curves-{question.number}", "Learning curves", found, self.synthetic)
+        )
+
+    def costs(self) -> list[Block | None]:
+        pictures = [
+            draw_pareto(self.configurations, self.options, cost, self.synthetic) for cost in COSTS
+        ]
+        return [gallery(pictures), pareto_table(self.configurations, self.options)]
+
+    def efficiency(self) -> list[Block | None]:
+        finished: list[Configuration] = [one for one in self.configurations if one.done]
+        if not finished:
+            return []
+        return [
+            parameter_table(finished, self.options),
+            gallery([draw_parameters(finished, self.options, self.synthetic)]),
+            speed_warning(finished),
+            cost_table(finished, self.options),
+        ]
+
+
+def gallery(pictures: list[Picture | None]) -> Gallery | None:
+    found = tuple(picture for picture in pictures if picture is not None)
+    return Gallery(found) if found else None

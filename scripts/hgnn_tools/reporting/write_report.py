@@ -1,0 +1,51 @@
+"""Brings a document to the disk, each file whole or not at all."""
+
+import shutil
+from pathlib import Path
+
+from hgnn_tools import tables
+from hgnn_tools.errors import EXIT_USAGE, UserError
+from hgnn_tools.output_folder import unfinished_folder
+from hgnn_tools.reporting.document import Document
+from hgnn_tools.reporting.html_page import to_html
+from hgnn_tools.reporting.markdown_page import PICTURES, to_markdown
+
+CSV = "csv"
+PAGE = "report.html"
+
+
+def write_report(document: Document, out: Path) -> Path:
+    """Returns the HTML page. Tables and pictures of an earlier report in `out` go."""
+    check_replaceable(out)
+    with unfinished_folder(out) as unfinished:
+        for folder in (CSV, PICTURES):
+            (unfinished / folder).mkdir()
+        for table in document.tables:
+            write(unfinished / CSV / f"{table.name}.csv", tables.to_csv(table))
+        for picture in document.pictures:
+            (unfinished / PICTURES / f"{picture.name}.svg").write_bytes(picture.svg)
+        write(unfinished / "report.md", to_markdown(document))
+        write(unfinished / PAGE, to_html(document))
+        for path in sorted(unfinished.iterdir()):
+            replace(path, out / path.name)
+    return out / PAGE
+
+
+def check_replaceable(out: Path) -> None:
+    """Folders are replaced as a whole, so they have to be a report's."""
+    for folder in (CSV, PICTURES):
+        if (out / folder).exists() and not (out / PAGE).is_file():
+            raise UserError(
+                f"{out / folder} exists and {out} holds no report; give another folder with --out",
+                EXIT_USAGE,
+            )
+
+
+def write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def replace(path: Path, final: Path) -> None:
+    if final.is_dir():
+        shutil.rmtree(final)
+    path.replace(final)

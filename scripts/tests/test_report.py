@@ -1,0 +1,400 @@
+"""scripts/report.py: its numbers against metrics.jsonl, its three forms against each other."""
+
+import csv
+import json
+import math
+import re
+import statistics
+import warnings
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from unittest import main, mock
+
+from fake_runs import FakeRun
+from fake_sweeps import EXPECTED, KINDS, QUESTIONS, STUDY, FakeRow, FakeSweep, settings, study
+from support import ScriptTestCase
+
+import report
+from hgnn_tools import plot_style
+from hgnn_tools.errors import EXIT_DATA, EXIT_USAGE
+
+# 95 % points of Student's t by degrees of freedom, from a table.
+T95 = {1: 12.706204736432095, 2: 4.302652729911275}
+NOISE = "no difference can be told from seed noise"
+# Sweeps whose pictures are drawn: all shapes, and SYNTHETIC in the titles.
+DRAWN = ("one_seed", "one_run", "half_finished")
+PARTS = ("data_ms", "forward_ms", "backward_ms", "optimizer_ms")
+
+
+class Page(HTMLParser):
+    """What a reader finds in the page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tables: list[list[list[str]]] = []
+        self.images: list[dict[str, str]] = []
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.cell: list[str] | None = None
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        known = {key: value or "" for key, value in attributes}
+        self.links += [known[key] for key in ("href", "src") if key in known]
+        if tag == "img":
+            self.images.append(known)
+        elif tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            self.cell = []
+
+    def handle_data(self, data: str) -> None:
+        if self.cell is not None:
+            self.cell.append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("td", "th"):
+            self.tables[-1][-1].append("".join(self.cell or []))
+            self.cell = None
+
+
+def markdown_tables(text: str) -> list[list[list[str]]]:
+    blocks = re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE)
+    split = [[re.split(r"(?<!\\)\|", line)[1:-1] for line in one.splitlines()] for one in blocks]
+    return [
+        [[cell.strip().replace("\\|", "|") for cell in line] for line in rows[:1] + rows[2:]]
+        for rows in split
+    ]
+
+
+class ReportTestCase(ScriptTestCase):
+    def write_report(self, fake: FakeSweep, loss: str = "best", draws: bool = False) -> Path:
+        """Its folder. Pictures are composed but, unless the test `draws`, not drawn; every warning
+        is an error."""
+        sweep = fake.write(self.folder / "sweep")
+        out = sweep / "report"
+        svg = plot_style.svg_bytes if draws else lambda figure: b"<svg/>"
+        with (
+            warnings.catch_warnings(),
+            mock.patch("builtins.print"),
+            mock.patch.object(plot_style, "svg_bytes", svg),
+        ):
+            warnings.simplefilter("error")
+            report.report(sweep, out, loss)
+        self.page = (out / "report.html").read_text(encoding="utf-8")
+        self.markdown = (out / "report.md").read_text(encoding="utf-8")
+        return out
+
+    def rows(self, name: str) -> list[dict[str, str]]:
+        path = self.folder / "sweep" / "report" / "csv" / f"{name}.csv"
+        with path.open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
+    def events(self, row: FakeRow, kind: str) -> list[dict[str, Any]]:
+        path = self.folder / "sweep" / row.id / "metrics.jsonl"
+        events = [json.loads(line) for line in path.read_text().splitlines()]
+        return [event for event in events if event["event"] == kind]
+
+    def best(self, row: FakeRow) -> float:
+        return min(event["loss"] for event in self.events(row, "eval"))
+
+    def assert_close(self, text: str, value: float) -> None:
+        self.assertTrue(math.isclose(float(text), value, rel_tol=1e-9, abs_tol=1e-12), (text, value))
+
+
+def rows_with(rows: tuple[FakeRow, ...], **wanted: Any) -> list[FakeRow]:
+    return [row for row in rows if all(row.settings[key] == value for key, value in wanted.items())]
+
+
+class NumbersTest(ReportTestCase):
+    """Recomputed here from metrics.jsonl alone."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.write_report(STUDY)
+        self.gnn = {e: rows_with(study(), coupler_type="GNN", num_experts=e) for e in (2, 4, 8)}
+
+    def test_means_deviations_and_intervals(self) -> None:
+        found = self.rows("question-1")
+        for row, members in zip(found, self.gnn.values(), strict=False):
+            losses = [self.best(member) for member in members]
+            mean, sd = statistics.fmean(losses), statistics.stdev(losses)
+            self.assert_close(row["loss_mean"], mean)
+            self.assert_close(row["loss_sd"], sd)
+            self.assert_close(row["loss_interval_low"], mean - T95[2] * sd / math.sqrt(3))
+            self.assert_close(row["loss_interval_high"], mean + T95[2] * sd / math.sqrt(3))
+            self.assertEqual(row["seeds"], "3")
+        self.assertEqual(found[0]["num_experts"], "2")
+
+    def test_paired_differences(self) -> None:
+        baseline, _, eight, *_ = self.rows("question-1")
+        self.assertEqual((baseline["difference"], baseline["verdict"]), ("", "the baseline"))
+        pairs = zip(self.gnn[2], self.gnn[8], strict=True)
+        differences = [self.best(ours) - self.best(theirs) for theirs, ours in pairs]
+        mean = statistics.fmean(differences)
+        half = T95[2] * statistics.stdev(differences) / math.sqrt(3)
+        self.assert_close(eight["difference"], mean)
+        self.assert_close(eight["difference_interval_low"], mean - half)
+        self.assert_close(eight["difference_interval_high"], mean + half)
+        self.assertEqual((eight["method"], eight["verdict"]), ("paired by seed", "lower loss"))
+
+    def test_noise_is_called_noise(self) -> None:
+        for row in self.rows("question-3"):
+            if row["verdict"] != "the baseline":
+                low, high = (float(row[f"difference_interval_{end}"]) for end in ("low", "high"))
+                self.assertEqual(row["verdict"] == NOISE, low <= 0 <= high)
+        self.assertIn(NOISE, [row["verdict"] for row in self.rows("question-3")])
+
+    def test_costs(self) -> None:
+        found = {
+            (row["coupler_type"], row["num_experts"]): row
+            for row in self.rows("costs")
+            if row["coupler_type"] == "GNN"
+        }
+        for experts, members in self.gnn.items():
+            steps = [self.events(member, "step") for member in members]
+            tokens = [sum(event["tokens"] for event in events) for events in steps]
+            seconds = [sum(event[p] for event in events for p in PARTS) / 1000 for events in steps]
+            row = found["GNN", str(experts)]
+            self.assert_close(row["train_minutes"], statistics.fmean(seconds) / 60)
+            rates = [count / time for count, time in zip(tokens, seconds, strict=True)]
+            self.assert_close(row["tokens_per_second"], statistics.fmean(rates))
+            loss = statistics.fmean(map(self.best, members))
+            self.assert_close(row["loss_per_second"], loss / statistics.fmean(seconds))
+            total = members[0].parameters()["total"]
+            self.assert_close(row["loss_per_million_parameters"], 1e6 * loss / total)
+            flops = members[0].record()["needed_flops"]
+            self.assert_close(row["flops_per_token"], flops / tokens[0])
+
+    def test_time_at_equal_loss(self) -> None:
+        target = max(map(self.best, self.gnn[2]))
+        minutes = []
+        for member in self.gnn[8]:
+            evals = [(event["step"], event["loss"]) for event in self.events(member, "eval")]
+            after = next(place for place, (_, loss) in enumerate(evals) if loss <= target)
+            (s0, l0), (s1, l1) = evals[after - 1], evals[after]
+            events = self.events(member, "step")
+            t0, t1 = (
+                sum(event[p] for event in events if event["step"] <= s for p in PARTS) / 60_000
+                for s in (s0, s1)
+            )
+            minutes.append(t0 + (l0 - target) / (l0 - l1) * (t1 - t0))
+        row = self.rows("equal-loss-1")[1]
+        self.assert_close(row["target_loss"], target)
+        self.assert_close(row["minutes"], statistics.fmean(minutes))
+        self.assertEqual(row["reached"], "3 of 3")
+        transformer = self.rows("equal-loss-2")[-1]
+        self.assertEqual((transformer["reached"], transformer["minutes"]), ("0 of 3", "not reached"))
+
+    def test_pareto_front_by_brute_force(self) -> None:
+        costs = [row for row in self.rows("costs") if row["loss_mean"]]
+        points = [(float(row["train_minutes"]), float(row["loss_mean"])) for row in costs]
+        best = {
+            one
+            for one in points
+            if not any(o != one and o[0] <= one[0] and o[1] <= one[1] for o in points)
+        }
+        front = [row for row in self.rows("pareto") if "time" in row["fronts"].split(", ")]
+        self.assertEqual({(float(r["time"]), float(r["loss_mean"])) for r in front}, best)
+
+    def test_expected(self) -> None:
+        value, *ranges, absent = self.rows("expected")
+        mean = statistics.fmean(map(self.best, self.gnn[2]))
+        self.assert_close(value["difference"], mean - EXPECTED[0]["eval_loss"])
+        self.assert_close(value["time_ratio"], float(value["train_minutes"]) / 0.3)
+        self.assertEqual(value["verdict"], "the 95 % interval holds the expected value")
+        self.assertEqual({row["verdict"] for row in ranges}, {"below the expected range"})
+        self.assertEqual(len(ranges), 3)  # fixed and learned pairs, triplets
+        self.assertEqual(absent["verdict"], "no finished run")
+
+    def test_all_forms_show_the_same(self) -> None:
+        page = Page(self.page)
+        self.assertEqual(page.tables, markdown_tables(self.markdown))
+        files = sorted((self.folder / "sweep/report/csv").iterdir())
+        self.assertEqual(len(page.tables), len(files))
+        shown = next(table for table in page.tables if "against the baseline" in table[0])
+        place = shown[0].index("against the baseline")
+        for cells, row in zip(shown[1:], self.rows("question-1"), strict=True):
+            text = row["difference"] and f"{float(row['difference']):+.4f}".replace("-", "−")
+            self.assertEqual(cells[place], text or "–")
+
+    def test_final_loss_instead_of_the_best(self) -> None:
+        self.folder = self.folder / "final"
+        with mock.patch.object(FakeRun, "eval_loss", lambda run, step: 4 + abs(step - 80) / 100):
+            self.write_report(KINDS["one_seed"], "final")
+        self.assert_close(self.rows("question-1")[0]["loss_mean"], 4.4)
+        self.assertEqual(float(self.rows("runs")[0]["best_eval_loss"]), 4.0)
+
+
+class HonestyTest(ReportTestCase):
+    def test_graphs_without_effect_are_marked_in_every_table(self) -> None:
+        cancel = FakeRow(settings("HGNN", 2, "all_pairs", True), graph="weights_cancel")
+        rows = tuple(row for row in study() if row.settings["num_experts"] != 2)
+        self.write_report(FakeSweep((*rows, cancel), QUESTIONS, EXPECTED))
+        marked = 0
+        for name in ("question-2", "question-3", "costs", "parameters", "expected", "runs"):
+            for row in self.rows(name):
+                with self.subTest(name, row=row):
+                    if row.get("hgnn_learnable_edge_weights") == "no":
+                        self.assertEqual(row["marks"], "†")
+                    marked += row["marks"] in ("†", "‡")
+        self.assertGreater(marked, 8)
+        self.assertIn("‡", [row["marks"] for row in self.rows("runs")])
+        self.assertIn("† the graph is a no-op", self.page)
+        self.assertIn("‡ the weights cancel", self.page)
+
+    def test_one_seed(self) -> None:
+        self.write_report(KINDS["one_seed"])
+        for row in self.rows("question-1"):
+            self.assertEqual(row["loss_sd"], "n/a (one seed)")
+            self.assertEqual(row["loss_interval_low"], "n/a (one seed)")
+        self.assertEqual(self.rows("question-1")[1]["verdict"], "n/a (one seed)")
+        self.assertNotIn(NOISE, self.page)
+
+    def test_failures_with_reasons(self) -> None:
+        self.write_report(STUDY)
+        reasons = [row["reason"] for row in self.rows("failures")]
+        self.assertEqual(reasons, ["diverged", "out_of_memory", "bad_options", "crashed"])
+        self.assertIn("the loss of step 60 is not finite; lower learning_rate", self.page)
+        self.assertEqual(self.rows("failures")[3]["signal"], "9")
+        triplets = [row for row in self.rows("question-4") if row["seeds"] != "3"]
+        self.assertEqual([row["seeds"] for row in triplets], ["3 of 4 (1 diverged)"])
+        self.assertIn("must be num_experts from 3", self.rows("left-out")[0]["constraint"])
+
+    def test_unfinished_sweep(self) -> None:
+        self.write_report(KINDS["half_finished"])
+        warning = "of 45 runs 1 running, 1 stopped, 7 pending. All figures are of the 36 that are done."
+        for text in (self.page, self.markdown):
+            self.assertIn(warning, text)
+        self.assertIn("2 of 3 (1 pending)", [row["seeds"] for row in self.rows("question-1")])
+
+    def test_synthetic_is_said_everywhere(self) -> None:
+        self.write_report(KINDS["synthetic"], draws=True)
+        page = Page(self.page)
+        self.assertIn("Sweep sweep (SYNTHETIC DATA)", self.page)
+        for image in page.images:
+            self.assertIn("SYNTHETIC DATA", image["alt"])
+        for path in sorted((self.folder / "sweep/report/csv").iterdir()):
+            for row in self.rows(path.stem):
+                self.assertEqual(row["data"], "synthetic", path.name)
+                self.assertIn("§", row["marks"], path.name)
+        self.write_real_report_says_nothing_of_it()
+
+    def write_real_report_says_nothing_of_it(self) -> None:
+        self.folder = self.folder / "real"
+        self.write_report(KINDS["one_seed"])
+        self.assertNotIn("SYNTHETIC", self.page)
+        self.assertNotIn("§", self.page)
+
+    def test_metrics_that_contradict_the_sweep_are_named(self) -> None:
+        fake = KINDS["one_run"]
+        sweep = fake.write(self.folder / "sweep")
+        path = sweep / "sweep.json"
+        stored = json.loads(path.read_text())
+        stored["rows"][0]["best_eval_loss"] = 3.0
+        path.write_text(json.dumps(stored))
+        output = self.run_script("report.py", sweep)
+        self.assertIn("sweep.json has the best loss 3.0, metrics.jsonl", output.stderr)
+
+    def test_equal_settings_of_two_groups_stay_apart(self) -> None:
+        """As of a run that trains as long as another one takes."""
+        rows = [
+            FakeRow(settings("NONE", 1, None, None), seed, group=group, steps=steps)
+            for seed in (1, 2)
+            for group, steps in (("equal parameters", 60), ("equal time", 120))
+        ]
+        others = rows_with(study((1, 2)), coupler_type="GNN")
+        self.write_report(FakeSweep((*rows, *others), QUESTIONS))
+        found = [row for row in self.rows("costs") if row["coupler_type"] == "NONE"]
+        self.assertEqual([row["group"] for row in found], ["equal parameters", "equal time"])
+        self.assertEqual({row["seeds"] for row in found}, {"2"})
+
+
+class PageTest(ReportTestCase):
+    def test_every_kind_of_sweep(self) -> None:
+        for kind, fake in KINDS.items():
+            with self.subTest(kind):
+                self.folder = self.folder / kind
+                out = self.write_report(fake, draws=kind in DRAWN)
+                names = {path.name for path in out.iterdir()}
+                self.assertEqual(names, {"csv", "pictures", "report.html", "report.md"})
+                self.assertEqual(Page(self.page).tables, markdown_tables(self.markdown))
+
+    def test_the_page_stands_alone_and_can_be_read_without_pictures(self) -> None:
+        out = self.write_report(STUDY, draws=True)
+        page = Page(self.page)
+        self.assertFalse({"script", "link", "iframe", "object"} & set(page.tags))
+        for link in page.links:
+            self.assertRegex(link, r"^(#section-\d+|data:image/svg\+xml;base64,)")
+        self.assertNotRegex(self.page, r"@import|url\(")
+        pictures = sorted((out / "pictures").iterdir())
+        self.assertEqual(len(page.images), len(pictures))
+        for image in page.images:
+            self.assertRegex(image["alt"], r"\d\.\d{3}|\d,\d{3}")
+        for path in pictures:
+            self.assertIn(f"(pictures/{path.name})", self.markdown)
+            self.assertNotIn("<text", path.read_text(), "needs the fonts of the reader")
+
+    def test_the_same_sweep_gives_the_same_bytes(self) -> None:
+        pages = []
+        for part in ("first", "second"):
+            self.folder = self.folder / part
+            self.write_report(KINDS["one_run"], draws=True)
+            pages.append(self.page)
+        self.assertEqual(*pages)
+
+    def test_texts_of_the_sweep_are_no_markup(self) -> None:
+        row = FakeRow(settings("GNN", 2, None, None), status="failed", message="<b>|&")
+        self.write_report(FakeSweep((row,), description="<script>alert(1)</script>"))
+        self.assertNotIn("script", Page(self.page).tags)
+        self.assertIn("<b>|&", Page(self.page).tables[-2][1])
+        self.assertEqual(Page(self.page).tables, markdown_tables(self.markdown))
+
+    def test_other_folders_are_left_alone(self) -> None:
+        sweep = KINDS["one_run"].write(self.folder / "sweep")
+        kept = self.write("mine/csv/important.csv", "1")
+        message = self.fail_with(EXIT_USAGE, "report.py", sweep, "--out", self.folder / "mine")
+        self.assertIn("holds no report", message)
+        self.assertTrue(kept.exists())
+
+
+class ErrorsTest(ScriptTestCase):
+    def test_what_is_no_sweep(self) -> None:
+        script = "report.py"
+        self.assertIn("does not exist", self.fail_with(EXIT_USAGE, script, self.folder / "none"))
+        self.assertIn("no sweep.json", self.fail_with(EXIT_DATA, script, self.folder))
+        cases = {
+            "{": "is not JSON",
+            "[]": "holds no JSON object",
+            "{}": 'no list "rows"',
+            '{"rows": []}': "has no rows",
+            '{"rows": [3]}': "row 1 is no JSON object",
+            '{"rows": [{"id": "a"}]}': 'row 1 has no int "seed"',
+            '{"rows": [{"id": "a", "seed": 1, "settings": {}, "status": "odd"}]}': "status odd",
+            '{"rows": [], "questions": 3}': "has no rows",
+        }
+        for content, message in cases.items():
+            with self.subTest(content):
+                self.write("sweep.json", content)
+                self.assertIn(message, self.fail_with(EXIT_DATA, script, self.folder))
+
+    def test_a_broken_run(self) -> None:
+        fake = KINDS["one_run"]
+        sweep = fake.write(self.folder / "sweep")
+        metrics = sweep / fake.rows[0].id / "metrics.jsonl"
+        metrics.write_bytes(b"{\n" + metrics.read_bytes())
+        message = self.fail_with(EXIT_DATA, "report.py", sweep)
+        self.assertIn("metrics.jsonl, line 1: not a JSON object", message)
+
+    def test_from_the_command_line(self) -> None:
+        sweep = KINDS["one_run"].write(self.folder / "sweep")
+        output = self.succeed("report.py", sweep, "--out", self.folder / "out")
+        self.assertEqual(output, f"{self.folder / 'out' / 'report.html'}\n")
+
+
+if __name__ == "__main__":
+    main()
