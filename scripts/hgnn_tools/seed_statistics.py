@@ -128,7 +128,7 @@ def t_quantile(probability: float, degrees: float) -> float:
 
 
 def t_cdf(t: float, degrees: float) -> float:
-    """For t >= 0: P(T <= t) = 1 - I_x(degrees / 2, 1 / 2) / 2 with x = degrees / (degrees + t^2)."""
+    """For t >= 0: P(T <= t) = 1 - I_x(n / 2, 1 / 2) / 2 with n degrees and x = n / (n + t^2)."""
     x = degrees / (degrees + t * t)
     return 1 - regularised_beta(x, degrees / 2, 0.5) / 2
 

@@ -43,7 +43,8 @@ class Table:
         return tuple(
             column
             for column in self.columns
-            if not column.csv_only and any(row.get(column.key) not in (None, "") for row in self.rows)
+            if not column.csv_only
+            and any(row.get(column.key) not in (None, "") for row in self.rows)
         )
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import support  # noqa: F401  (the path)
 from fake_runs import FakeRun
-from support import SCRIPTS  # noqa: F401, puts hgnn_tools on the path
 
 from hgnn_tools.indexed_dataset import IndexedWriter
 from hgnn_tools.prepared_data import target_pairs

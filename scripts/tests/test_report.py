@@ -3,16 +3,15 @@
 import csv
 import json
 import math
-import re
 import statistics
 import warnings
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from unittest import main, mock
 
 from fake_runs import FakeRun
 from fake_sweeps import EXPECTED, KINDS, QUESTIONS, STUDY, FakeRow, FakeSweep, settings, study
+from report_page import Page, markdown_tables
 from support import ScriptTestCase
 
 import report
@@ -25,50 +24,6 @@ NOISE = "no difference can be told from seed noise"
 # Sweeps whose pictures are drawn: all shapes, and SYNTHETIC in the titles.
 DRAWN = ("one_seed", "one_run", "half_finished")
 PARTS = ("data_ms", "forward_ms", "backward_ms", "optimizer_ms")
-
-
-class Page(HTMLParser):
-    """What a reader finds in the page."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tables: list[list[list[str]]] = []
-        self.images: list[dict[str, str]] = []
-        self.tags: list[str] = []
-        self.links: list[str] = []
-        self.cell: list[str] | None = None
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        known = {key: value or "" for key, value in attributes}
-        self.links += [known[key] for key in ("href", "src") if key in known]
-        if tag == "img":
-            self.images.append(known)
-        elif tag == "table":
-            self.tables.append([])
-        elif tag == "tr":
-            self.tables[-1].append([])
-        elif tag in ("td", "th"):
-            self.cell = []
-
-    def handle_data(self, data: str) -> None:
-        if self.cell is not None:
-            self.cell.append(data)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in ("td", "th"):
-            self.tables[-1][-1].append("".join(self.cell or []))
-            self.cell = None
-
-
-def markdown_tables(text: str) -> list[list[list[str]]]:
-    blocks = re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE)
-    split = [[re.split(r"(?<!\\)\|", line)[1:-1] for line in one.splitlines()] for one in blocks]
-    return [
-        [[cell.strip().replace("\\|", "|") for cell in line] for line in rows[:1] + rows[2:]]
-        for rows in split
-    ]
 
 
 class ReportTestCase(ScriptTestCase):
@@ -103,7 +58,9 @@ class ReportTestCase(ScriptTestCase):
         return min(event["loss"] for event in self.events(row, "eval"))
 
     def assert_close(self, text: str, value: float) -> None:
-        self.assertTrue(math.isclose(float(text), value, rel_tol=1e-9, abs_tol=1e-12), (text, value))
+        self.assertTrue(
+            math.isclose(float(text), value, rel_tol=1e-9, abs_tol=1e-12), (text, value)
+        )
 
 
 def rows_with(rows: tuple[FakeRow, ...], **wanted: Any) -> list[FakeRow]:
@@ -188,7 +145,9 @@ class NumbersTest(ReportTestCase):
         self.assert_close(row["minutes"], statistics.fmean(minutes))
         self.assertEqual(row["reached"], "3 of 3")
         transformer = self.rows("equal-loss-2")[-1]
-        self.assertEqual((transformer["reached"], transformer["minutes"]), ("0 of 3", "not reached"))
+        self.assertEqual(
+            (transformer["reached"], transformer["minutes"]), ("0 of 3", "not reached")
+        )
 
     def test_pareto_front_by_brute_force(self) -> None:
         costs = [row for row in self.rows("costs") if row["loss_mean"]]
@@ -267,7 +226,9 @@ class HonestyTest(ReportTestCase):
 
     def test_unfinished_sweep(self) -> None:
         self.write_report(KINDS["half_finished"])
-        warning = "of 45 runs 1 running, 1 stopped, 7 pending. All figures are of the 36 that are done."
+        warning = (
+            "of 45 runs 1 running, 1 stopped, 7 pending. All figures are of the 36 that are done."
+        )
         for text in (self.page, self.markdown):
             self.assertIn(warning, text)
         self.assertIn("2 of 3 (1 pending)", [row["seeds"] for row in self.rows("question-1")])

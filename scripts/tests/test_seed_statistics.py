@@ -5,7 +5,7 @@ import random
 import statistics
 import unittest
 
-from support import SCRIPTS  # noqa: F401, puts hgnn_tools on the path
+import support  # noqa: F401  (the path)
 
 from hgnn_tools.seed_statistics import Noise, compare, summarise, t_cdf, t_quantile
 
@@ -85,7 +85,9 @@ class DifferenceTest(unittest.TestCase):
     def test_equal_losses_are_noise_and_constant_gains_are_not(self) -> None:
         same = {1: 4.25, 2: 4.5}
         self.assertIs(compare(same, same).is_noise, True)
-        self.assertIs(compare(same, {seed: loss - 0.25 for seed, loss in same.items()}).is_noise, False)
+        self.assertIs(
+            compare(same, {seed: loss - 0.25 for seed, loss in same.items()}).is_noise, False
+        )
         self.assertEqual(compare({1: 2.0, 2: 2.0}, {3: 1.5, 4: 1.5}).interval, (-0.5, -0.5))
 
     def test_intervals_hold_the_truth_as_often_as_they_say(self) -> None:

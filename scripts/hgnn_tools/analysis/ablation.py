@@ -1,4 +1,4 @@
-"""RUN/ablation: the loss without each part of a model, and by how much it differs from the whole's."""
+"""RUN/ablation: the loss without each part of a model, and what that part is worth."""
 
 import math
 from dataclasses import dataclass

@@ -27,7 +27,9 @@ def draw_ablation(run: Run, table: Table, path: Path) -> None:
     grid = figure.subplots(1, panels, squeeze=False, sharey=True)[0]
     title = f"{plot_style.describe_run(run)}\n{table.title}: what removing a part adds to the loss"
     if left_out:
-        title += f"\nthe {len(names)} parts with the largest effect, {left_out} more are in by_class.csv"
+        title += (
+            f"\nthe {len(names)} parts with the largest effect, {left_out} more are in by_class.csv"
+        )
     figure.suptitle(title)
     draw_all(grid[0], table, names)
     for axes, classing in zip(grid[1:], classings, strict=True):
@@ -75,7 +77,9 @@ def draw_classes(axes: Axes, table: Table, names: list[str], classing: str) -> N
     axes.set_title(f"by {classing}", fontsize=9)
     classes = list(dict.fromkeys(r["class"] for r in table.rows if r["classing"] == classing))
     gap = 0.6 / max(1, len(classes) - 1)
-    for number, (of_class, style) in enumerate(zip(classes, plot_style.line_styles(), strict=False)):
+    for number, (of_class, style) in enumerate(
+        zip(classes, plot_style.line_styles(), strict=False)
+    ):
         rows = rows_of(table, names, classing, of_class)
         shift = 0.3 - gap * number if len(classes) > 1 else 0.0
         places = [shift - names.index(row["name"]) for row in rows]

@@ -40,7 +40,7 @@ class Classes:
 
 
 def classes_of(run: Run, losses: np.ndarray) -> Classes:
-    """`losses` [samples, places] are those of the run's evaluation, NaN where there is no target."""
+    """`losses` [samples, places] are of the run's evaluation, NaN where there is no target."""
     has_target = ~np.isnan(losses)
     found, missing = [by_position(run, has_target)], []
     try:
@@ -141,7 +141,9 @@ def word_starts(path: Path, vocab_size: int) -> np.ndarray:
     description = json.loads(tokenizer.to_str())
     stages = json.dumps([description.get("pre_tokenizer"), description.get("decoder")])
     if not any(f'"{stage}"' in stages for stage in LEARNS_STARTS):
-        raise UserError(f"{path} does not mark where words start (no {' or '.join(LEARNS_STARTS)})", 0)
+        raise UserError(
+            f"{path} does not mark where words start (no {' or '.join(LEARNS_STARTS)})", 0
+        )
     starts = np.zeros(vocab_size, dtype=bool)
     for text, number in tokenizer.get_vocab(with_added_tokens=True).items():
         if number < vocab_size:

@@ -177,7 +177,8 @@ def telling_options(
     chosen += [
         option
         for option in varied
-        if option not in chosen and len({json.dumps(one.value_of(option)) for one in configurations}) > 1
+        if option not in chosen
+        and len({json.dumps(one.value_of(option)) for one in configurations}) > 1
     ]
     names = {json.dumps(one.cells(chosen), sort_keys=True) for one in configurations}
     return chosen if len(names) == len(configurations) else [*chosen, "group"]

@@ -44,7 +44,9 @@ def parameter_table(configurations: Sequence[Configuration], options: Sequence[s
         {**option_cells(one, options), **parameter_cells(one.rows), "data": one.data_mode}
         for one in configurations
     )
-    return Table("parameters", "Parameters by part", option_columns(options, PARAMETER_COLUMNS), rows)
+    return Table(
+        "parameters", "Parameters by part", option_columns(options, PARAMETER_COLUMNS), rows
+    )
 
 
 def parameter_cells(rows: Sequence[Row]) -> dict[str, Any]:

@@ -72,8 +72,8 @@ def equal_loss_table(question: Question) -> Table | None:
         Column("data", "data", csv_only=True),
     )
     note = (
-        "The loss is the one that every seed of the baseline reaches; times are training time alone,"
-        " on straight lines between evaluations, of the seeds that reach it."
+        "The loss is the one that every seed of the baseline reaches; times are training time"
+        " alone, on straight lines between evaluations, of the seeds that reach it."
     )
     name = f"equal-loss-{question.number}"
     return Table(name, "Time at equal loss", columns, tuple(present), (note,))

@@ -11,26 +11,27 @@ from hgnn_tools.tables import Table
 STYLE = """
 :root { color-scheme: light; }
 * { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1rem 1.2rem 3rem; max-width: 72rem; background: #fff; color: #1a1a1a;
-  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
+body { margin: 0 auto; padding: 1rem 1.2rem 3rem; max-width: 72rem; background: #fff;
+  color: #1a1a1a; font: 16px/1.5 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: .6rem 0 .3rem; }
 h2 { font-size: 1.25rem; line-height: 1.3; margin: 2.4rem 0 .6rem; padding-top: .5rem;
   border-top: 1px solid #ccc; }
 p, ul { max-width: 46rem; margin: .5rem 0; }
 ul { padding-left: 1.2rem; }
 .facts { color: #555; font-size: .875rem; overflow-wrap: anywhere; }
-.warning { max-width: none; border: 2px solid #1a1a1a; border-left-width: .6rem; padding: .5rem .8rem;
-  font-weight: 600; overflow-wrap: anywhere; }
+.warning { max-width: none; border: 2px solid #1a1a1a; border-left-width: .6rem;
+  padding: .5rem .8rem; font-weight: 600; overflow-wrap: anywhere; }
 nav ol { columns: 2 20rem; padding-left: 1.4rem; margin: .5rem 0; font-size: .9375rem; }
 a { color: #004a7c; }
 figure { margin: 1rem 0; }
 figure.table { break-inside: avoid-page; }
 figcaption { font-weight: 600; margin-bottom: .3rem; max-width: 46rem; }
 .scroll { overflow-x: auto; border: solid #1a1a1a; border-width: 1.5px 0; }
-table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums; width: 100%; }
+table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums;
+  width: 100%; }
 th, td { padding: .3rem .6rem; text-align: left; vertical-align: top; white-space: nowrap; }
-th { vertical-align: bottom; border-bottom: 1px solid #1a1a1a; font-weight: 600; white-space: normal;
-  min-width: 4rem; }
+th { vertical-align: bottom; border-bottom: 1px solid #1a1a1a; font-weight: 600;
+  white-space: normal; min-width: 4rem; }
 tbody tr:nth-child(even) { background: #f4f4f4; }
 td.number, th.number { text-align: right; }
 td.sentence { white-space: normal; min-width: 13rem; }

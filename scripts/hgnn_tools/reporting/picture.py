@@ -55,9 +55,7 @@ def names_below(axes: Axes, handles: Sequence[Artist], names: Sequence[str]) -> 
     )
 
 
-def spread_labels(
-    wanted: Sequence[float], gap: float, limits: tuple[float, float]
-) -> list[float]:
+def spread_labels(wanted: Sequence[float], gap: float, limits: tuple[float, float]) -> list[float]:
     """Places for labels within the limits, `gap` apart (closer where they are too many) and as
     near to the wanted ones as that allows.
 

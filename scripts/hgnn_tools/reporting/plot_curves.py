@@ -115,4 +115,6 @@ def tag_ends(axes: Axes, bands: Sequence[Band], cost: str) -> None:
 
 def alternative(bands: Sequence[Band], cost: str) -> str:
     ends = "; ".join(f"{band.label} ends at {band.mean[-1]:.4f}" for band in bands)
-    return f"Evaluation loss against {COSTS[cost]}, {len(bands)} lines with bands over seeds: {ends}."
+    return (
+        f"Evaluation loss against {COSTS[cost]}, {len(bands)} lines with bands over seeds: {ends}."
+    )

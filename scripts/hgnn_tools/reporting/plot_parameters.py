@@ -7,7 +7,9 @@ from hgnn_tools.reporting.efficiency import PARTS, parameter_cells
 from hgnn_tools.reporting.picture import Picture, finish, new_picture
 
 # Part: shade and hatching.
-LOOKS = dict(zip(PARTS, (("0.95", ""), ("0.75", "///"), ("0.35", ""), ("white", "...")), strict=True))
+LOOKS = dict(
+    zip(PARTS, (("0.95", ""), ("0.75", "///"), ("0.35", ""), ("white", "...")), strict=True)
+)
 ROW_HEIGHT = 0.26
 MAX_ROWS = 40
 

@@ -1,4 +1,4 @@
-"""A question as two pictures: losses of all configurations, and their differences to the baseline."""
+"""A question as two pictures: losses of all configurations, and differences to the baseline."""
 
 import textwrap
 from collections.abc import Sequence
@@ -62,12 +62,14 @@ def draw_differences(question: Question, synthetic: bool) -> Picture | None:
     name_rows(axes, [question.label(one.configuration) for one in shown])
     axes.set_xlabel("loss minus the baseline's; below 0 is better")
     caption = (
-        "The diamond is the mean difference, the bar its 95 % interval, each circle a seed that both"
-        " have. Where a bar holds 0, no difference can be told from seed noise."
+        "The diamond is the mean difference, the bar its 95 % interval, each circle a seed that"
+        " both have. Where a bar holds 0, no difference can be told from seed noise."
     )
     caption += said_left_out(len(told) - len(shown))
     name = f"difference-{question.number}"
-    return finish(figure, name, caption, f"{differences_told(question, shown)} {short_answer(question)}")
+    return finish(
+        figure, name, caption, f"{differences_told(question, shown)} {short_answer(question)}"
+    )
 
 
 def differences_told(question: Question, shown: Sequence[Comparison]) -> str:
@@ -75,7 +77,9 @@ def differences_told(question: Question, shown: Sequence[Comparison]) -> str:
     for one in shown:
         low, high = one.difference.interval
         label = question.label(one.configuration)
-        parts.append(f"{label} {signed(one.difference.mean, 4)} ({signed(low, 4)} to {signed(high, 4)})")
+        parts.append(
+            f"{label} {signed(one.difference.mean, 4)} ({signed(low, 4)} to {signed(high, 4)})"
+        )
     return "Differences of the loss to the baseline: " + "; ".join(parts) + "."
 
 

@@ -76,7 +76,7 @@ def run_folders(argument: str) -> list[Path]:
 
 
 def add_run(groups: list[Group], folder: Path, loss_key: str) -> None:
-    """Into the first group of the same configuration that lacks its seed, or into one of its own."""
+    """Into the first group of its configuration that lacks its seed, or into one of its own."""
     row = row_of(read_run(folder))
     for place, group in enumerate(groups):
         rows = group.configuration.rows

@@ -120,6 +120,7 @@ def running_sums(values: list[float]) -> list[float]:
 
 def lookup(steps: list[int], sums: list[float]) -> Callable[[int], float]:
     """The sum at the last of `steps` that is not after the one asked for."""
+
     def at(step: int) -> float:
         place = bisect.bisect_right(steps, step)
         return sums[place - 1] if place else 0.0

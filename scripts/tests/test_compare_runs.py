@@ -1,0 +1,143 @@
+"""scripts/compare_runs.py: groups of runs, what can be told of them, and the picture."""
+
+import contextlib
+import io
+import os
+import statistics
+import unittest
+import warnings
+from pathlib import Path
+from unittest import mock
+
+from fake_runs import FakeRun
+from fake_sweeps import KINDS, FakeSweep, study
+from support import ScriptTestCase
+
+import compare_runs
+from hgnn_tools import plot_style
+from hgnn_tools.errors import EXIT_DATA, EXIT_USAGE
+from hgnn_tools.run_folder import read_run
+
+NOISE = "no difference can be told from seed noise"
+
+
+class CompareRunsTest(ScriptTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        for name, coupler, shift in (("gnn", "GNN", 0.0), ("hgnn", "HGNN", -0.05)):
+            for seed in (1, 2, 3):
+                fake = FakeRun(coupler=coupler, seed=seed, loss_shift=shift)
+                fake.write(self.folder / f"{name}-seed-{seed}")
+
+    def compare(self, *arguments: object) -> str:
+        """Standard output and error, in this process with every warning an error. Texts are names
+        in the test's folder."""
+        parser = compare_runs.build_parser()
+        texts = [str(self.folder / one) if isinstance(one, str) else str(one) for one in arguments]
+        args = parser.parse_args([*texts, f"--out={self.folder / 'picture.png'}"])
+        text = io.StringIO()
+        with (
+            contextlib.redirect_stdout(text),
+            contextlib.redirect_stderr(text),
+            mock.patch.object(plot_style, "DPI", 20),  # quick
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("error")
+            compare_runs.compare(args)
+        return text.getvalue()
+
+    def best(self, name: str) -> float:
+        events = read_run(self.folder / name).of_kind("eval")
+        return min(event["loss"] for event in events)
+
+    def test_globs_of_seeds_are_paired(self) -> None:
+        output = self.compare("gnn-seed-*", "hgnn-seed-*")
+        mean = statistics.fmean(
+            self.best(f"hgnn-seed-{seed}") - self.best(f"gnn-seed-{seed}") for seed in (1, 2, 3)
+        )
+        self.assertRegex(output, rf"\| HGNN +\| 3 .*\| GNN +\| +{mean:.4f}".replace("-0", "−0"))
+        self.assertIn("lower loss, by more than seed noise (paired by seed)", output)
+        self.assertTrue((self.folder / "picture.png").read_bytes().startswith(b"\x89PNG"))
+
+    def test_folders_that_the_shell_has_expanded_are_grouped_alike(self) -> None:
+        names = [f"{name}-seed-{seed}" for name in ("gnn", "hgnn") for seed in (1, 2, 3)]
+        self.assertEqual(self.compare(*names), self.compare("gnn-seed-*", "hgnn-seed-*"))
+
+    def test_other_seeds_are_compared_unpaired(self) -> None:
+        output = self.compare("gnn-seed-[12]", "hgnn-seed-3")
+        self.assertIn("cannot be told from one seed", output)
+        FakeRun(coupler="HGNN", seed=4).write(self.folder / "hgnn-seed-4")
+        self.assertIn("(Welch)", self.compare("gnn-seed-[12]", "hgnn-seed-[34]"))
+
+    def test_single_runs_tell_nothing_without_noise(self) -> None:
+        runs = ("gnn-seed-1", "hgnn-seed-1")
+        self.assertIn("cannot be told from one seed", self.compare(*runs))
+        sweep = FakeSweep(study()).write(self.folder / "sweep")
+        output = self.compare(*runs, Path("--noise"), sweep)
+        self.assertIn(f"{NOISE} (pooled seed noise)", output)
+        self.assertIn("pooled over 15 configurations with 30 degrees of freedom", output)
+
+    def test_seeds_alone_are_the_noise(self) -> None:
+        output = self.compare("gnn-seed-*")
+        self.assertIn("differ in their seed alone, so their spread is the seed noise", output)
+
+    def test_one_configuration_twice_is_two_groups(self) -> None:
+        """As of two versions of the program."""
+        for seed in (1, 2):
+            FakeRun(coupler="GNN", seed=seed).write(self.folder / f"again-seed-{seed}")
+        output = self.compare("gnn-seed-[12]", "again-seed-*")
+        self.assertIn(NOISE, output)
+        self.assertIn("again-seed-1)", output)
+
+    def test_two_sweeps_setting_by_setting(self) -> None:
+        first = FakeSweep(study((1, 2))).write(self.folder / "first")
+        rows = tuple(row for row in study((1, 2)) if row.settings["num_experts"] == 8)
+        second = FakeSweep(rows[:1] + study((1, 2))[-1:]).write(self.folder / "second")
+        self.assertEqual(first.name, "first")
+        output = self.compare("first", second.name)
+        self.assertNotIn("lower loss, by", output)
+        lines = [line for line in output.splitlines() if str(second) in line]
+        self.assertEqual(len(lines), 2)
+
+    def test_a_sweep_by_itself(self) -> None:
+        FakeSweep(study((1, 2, 3))).write(self.folder / "sweep")
+        output = self.compare("sweep")
+        self.assertEqual(output.count("MEAN, E 2"), 15)  # first in its row, then what others face
+
+    def test_doubts_are_said(self) -> None:
+        FakeRun(coupler="MEAN", diverges_at=50).write(self.folder / "diverged")
+        FakeRun(coupler="NONE", synthetic=True, options={"max_seq_length": 64}).write(
+            self.folder / "other"
+        )
+        output = self.compare("gnn-seed-*", "diverged", "other")
+        self.assertIn("diverged is diverged, so its loss is not compared", output)
+        self.assertIn("n/a (no finished run)", output)
+        self.assertIn("different max_seq_length (64, None): these losses do not compare", output)
+        self.assertIn("SYNTHETIC DATA", output)
+
+    def test_a_run_without_evaluation(self) -> None:
+        FakeRun(evaluates=False).write(self.folder / "none")
+        output = self.compare("none")
+        self.assertIn("none has no finite evaluation loss", output)
+        self.assertIn("no picture.png: no run has an evaluation", output)
+
+    def test_errors(self) -> None:
+        script, run = "compare_runs.py", self.folder / "gnn-seed-1"
+        self.assertIn("does not exist", self.fail_with(EXIT_USAGE, script, self.folder / "absent"))
+        self.assertIn("config.json", self.fail_with(EXIT_DATA, script, self.folder))
+        message = self.fail_with(EXIT_USAGE, script, self.folder / "absent-*")
+        self.assertIn("names no run folder", message)
+        sweep = KINDS["one_run"].write(self.folder / "sweep")
+        message = self.fail_with(EXIT_DATA, script, run, "--noise", sweep)
+        self.assertIn("no configuration of", message)
+
+    def test_the_picture_goes_where_the_user_is(self) -> None:
+        here = Path.cwd()
+        os.chdir(self.folder)
+        self.addCleanup(os.chdir, here)
+        self.assertIn("\ncomparison.png\n", self.succeed("compare_runs.py", "gnn-seed-1"))
+        self.assertTrue((self.folder / "comparison.png").exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
