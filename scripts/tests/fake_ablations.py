@@ -18,10 +18,10 @@ WORDS = ("the", "graph", "mixes", "experts", "and", "hyperedges", "weigh", "toke
 END_OF_TEXT = "<|endoftext|>"
 
 
-def sentences(count: int, seed: int) -> list[str]:
-    """Frequent and rare words, 6 to 29 a line."""
+def sentences(count: int, seed: int, fall: float) -> list[str]:
+    """6 to 29 words a line, frequent and rare ones as steeply as they `fall`."""
     draw = np.random.default_rng(seed)
-    shares = 1 / np.arange(1, len(WORDS) + 1) ** 1.5
+    shares = 1 / np.arange(1, len(WORDS) + 1) ** fall
     return [
         " ".join(draw.choice(WORDS, size=6 + line % 24, p=shares / shares.sum()))
         for line in range(count)
@@ -30,7 +30,7 @@ def sentences(count: int, seed: int) -> list[str]:
 
 def write_data(folder: Path) -> Path:
     folder.mkdir(parents=True)
-    train, evaluation = sentences(200, seed=1), sentences(40, seed=2)
+    train, evaluation = sentences(200, seed=1, fall=1.5), sentences(40, seed=2, fall=0.3)
     prepared = prepare_tokenizer("train:270", END_OF_TEXT, lambda: iter(train))
     (folder / "tokenizer.json").write_text(prepared.to_json(), encoding="utf-8")
     for split, lines in (("train", train), ("eval", evaluation)):

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import io
+import itertools
 import json
 import math
 import unittest
@@ -13,7 +14,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
-from fake_ablations import LENGTH, has_target, write_ablation, write_data, write_run
+from fake_ablations import END_OF_TEXT, LENGTH, has_target, write_ablation, write_data, write_run
 from fake_runs import KINDS, FakeRun
 from support import ScriptTestCase
 
@@ -258,9 +259,19 @@ class AblationTest(ScriptTestCase):
         self.assertNotIn("no classes", analyze(run, ablation_alone))
         rows = self.rows(run)
         self.assertEqual(rows["coupler", "1 to 4"]["classing"], "position in the window")
-        words = sum(int(rows["coupler", kind]["targets"]) for kind in ("start", "continuation"))
-        ends = int(rows["coupler", "all targets"]["targets"]) - words
-        self.assertGreater(ends, 30)  # a target that ends a text is neither
+        tokenizer = read_tokenizer_file(self.data / "tokenizer.json")
+        end = tokenizer.token_to_id(END_OF_TEXT)
+        stream = [token for document in self.documents("eval") for token in (*document, end)]
+        kinds: Counter[str] = Counter()
+        for before, token in itertools.islice(itertools.pairwise(stream), self.targets(run)):
+            starts = before == end or tokenizer.id_to_token(token)[0] == "Ġ"
+            kinds["end" if token == end else "start" if starts else "continuation"] += 1
+        self.assertGreater(kinds["end"], 30)  # neither starts a word nor continues it
+        for kind in ("start", "continuation"):
+            self.assertEqual(int(rows["coupler", kind]["targets"]), kinds[kind])
+
+    def targets(self, run: Path) -> int:
+        return int(np.isfinite(self.losses(run, "nothing")).sum())
 
     def test_frequency_bands(self) -> None:
         bands = frequency_bands(np.array([3] * 50 + [1] * 41 + [0] * 9), vocab_size=5)

@@ -76,6 +76,8 @@ class CompareRunsTest(ScriptTestCase):
         output = self.compare(*runs, Path("--noise"), sweep)
         self.assertIn(f"{NOISE} (pooled seed noise)", output)
         self.assertIn("pooled over 15 configurations with 30 degrees of freedom", output)
+        own = self.compare("gnn-seed-*", "hgnn-seed-*", Path("--noise"), sweep)
+        self.assertIn("(paired by seed)", own, "runs with seeds of their own need no other noise")
 
     def test_seeds_alone_are_the_noise(self) -> None:
         output = self.compare("gnn-seed-*")

@@ -120,6 +120,8 @@ class NumbersTest(ReportTestCase):
             self.assert_close(row["train_minutes"], statistics.fmean(seconds) / 60)
             rates = [count / time for count, time in zip(tokens, seconds, strict=True)]
             self.assert_close(row["tokens_per_second"], statistics.fmean(rates))
+            each = [1e6 * time / count for count, time in zip(tokens, seconds, strict=True)]
+            self.assert_close(row["microseconds_per_token"], statistics.fmean(each))
             loss = statistics.fmean(map(self.best, members))
             self.assert_close(row["loss_per_second"], loss / statistics.fmean(seconds))
             total = members[0].parameters()["total"]
@@ -167,6 +169,8 @@ class NumbersTest(ReportTestCase):
         self.assert_close(value["time_ratio"], float(value["train_minutes"]) / 0.3)
         self.assertEqual(value["verdict"], "the 95 % interval holds the expected value")
         self.assertEqual({row["verdict"] for row in ranges}, {"below the expected range"})
+        low, _ = EXPECTED[1]["eval_loss"]
+        self.assert_close(ranges[0]["difference"], float(ranges[0]["loss_mean"]) - low)
         self.assertEqual(len(ranges), 3)  # fixed and learned pairs, triplets
         self.assertEqual(absent["verdict"], "no finished run")
 
@@ -233,6 +237,15 @@ class HonestyTest(ReportTestCase):
             self.assertIn(warning, text)
         self.assertIn("2 of 3 (1 pending)", [row["seeds"] for row in self.rows("question-1")])
 
+    def test_a_last_row_that_runs_is_said(self) -> None:
+        rows = study((1, 2))
+        last = FakeRow(rows[-1].settings, rows[-1].seed, "running")
+        self.write_report(FakeSweep((*rows[:-1], last)))
+        self.assertIn("The sweep is not finished: of 30 runs 1 running.", self.page)
+        self.folder = self.folder / "finished"
+        self.write_report(KINDS["one_run"])
+        self.assertNotIn("not finished", self.page)
+
     def test_synthetic_is_said_everywhere(self) -> None:
         self.write_report(KINDS["synthetic"], draws=True)
         page = Page(self.page)
@@ -260,6 +273,20 @@ class HonestyTest(ReportTestCase):
         path.write_text(json.dumps(stored))
         output = self.run_script("report.py", sweep)
         self.assertIn("sweep.json has the best loss 3.0, metrics.jsonl", output.stderr)
+
+    def test_runs_on_a_busy_machine_are_doubted(self) -> None:
+        options = settings("GNN", 2, None, None)
+        rows = [FakeRow(options, seed, milliseconds=300.0 * seed) for seed in (1, 2)]
+        self.write_report(FakeSweep(tuple(rows)))
+        self.assertRegex(self.page, r"differ in speed by up to 1\.9\d times")
+        self.folder = self.folder / "even"
+        self.write_report(KINDS["one_run"])
+        self.assertNotIn("differ in speed", self.page)
+
+    def test_files_that_are_missing_are_counted(self) -> None:
+        self.write_report(KINDS["without_folders"])
+        self.assertIn("its run folder is missing, so it has no curve; and 27 more.", self.page)
+        self.assertEqual(self.rows("costs")[0]["data"], "unknown")
 
     def test_equal_settings_of_two_groups_stay_apart(self) -> None:
         """As of a run that trains as long as another one takes."""

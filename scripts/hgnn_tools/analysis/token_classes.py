@@ -118,7 +118,6 @@ def frequency_bands(training_targets: np.ndarray, vocab_size: int) -> np.ndarray
     before = (np.cumsum(counts[order]) - counts[order]) / max(1, counts.sum())
     bands = np.empty(counts.size, dtype=np.int64)
     bands[order] = np.searchsorted((FREQUENT, MIDDLING), before, side="right")
-    bands[counts == 0] = 2
     return bands
 
 
