@@ -260,10 +260,7 @@ EXPECTED = (
 LEFT_OUT = (
     {
         "settings": {"num_experts": 2, "static_hyperedge_strategy": "all_triplets"},
-        "constraint": {
-            "if": {"static_hyperedge_strategy": "all_triplets"},
-            "then": {"num_experts": {"min": 3}},
-        },
+        "constraint": "static_hyperedge_strategy is all_triplets, but not num_experts is at least 3",
     },
 )
 FAILED = (

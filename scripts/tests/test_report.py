@@ -226,7 +226,11 @@ class HonestyTest(ReportTestCase):
         self.assertEqual(self.rows("failures")[3]["signal"], "9")
         triplets = [row for row in self.rows("question-4") if row["seeds"] != "3"]
         self.assertEqual([row["seeds"] for row in triplets], ["3 of 4 (1 diverged)"])
-        self.assertIn("must be num_experts from 3", self.rows("left-out")[0]["constraint"])
+        left_out = self.rows("left-out")[0]
+        self.assertEqual(
+            left_out["settings"], "num_experts 2, static_hyperedge_strategy all_triplets"
+        )
+        self.assertIn("not num_experts is at least 3", left_out["constraint"])
 
     def test_unfinished_sweep(self) -> None:
         self.write_report(KINDS["half_finished"])

@@ -117,16 +117,8 @@ def left_out_table(sweep: Sweep) -> Table | None:
     rows = tuple(
         {
             "settings": describe(one.get("settings") or {}),
-            "constraint": constraint_text(one.get("constraint")),
+            "constraint": one.get("constraint"),
         }
         for one in sweep.left_out
     )
     return Table("left-out", "Combinations left out", columns, rows)
-
-
-def constraint_text(constraint: Any) -> str | None:
-    """As the sweep file has it, or already in words."""
-    if not isinstance(constraint, dict):
-        return constraint
-    condition = describe(constraint.get("if") or {}) or "always"
-    return f"where {condition}, it must be {describe(constraint.get('then') or {})}"
