@@ -12,6 +12,10 @@ NOTHING = "–"
 MINUS = "−"
 
 
+# Kinds that are no numbers.
+WORDS = ("mark", "name", "text", "sentence")
+
+
 @dataclass(frozen=True)
 class Column:
     """`key` names the value in a row and the column of the CSV file; `kind` how it is shown."""
@@ -23,7 +27,7 @@ class Column:
 
     @property
     def is_number(self) -> bool:
-        return self.kind not in ("mark", "text", "sentence")
+        return self.kind not in WORDS
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ def significant(value: float) -> str:
 
 FORMATS: dict[str, Callable[[Any], str]] = {
     "mark": str,
+    "name": str,
     "text": str,
     "sentence": str,
     "count": lambda value: f"{value:,}",
@@ -157,7 +162,7 @@ def to_html(table: Table) -> str:
     # A scrolled part can be reached from the keyboard.
     lines.append(f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(table)}">')
     lines.append("<table><thead><tr>")
-    lines += [f'<th scope="col"{css(c)}>{html.escape(c.title)}</th>' for c in table.shown]
+    lines += [f'<th scope="col"{css(c)}>{breakable(c.title)}</th>' for c in table.shown]
     lines.append("</tr></thead><tbody>")
     for texts in cells(table):
         lines.append("<tr>" + "".join(map(html_cell, table.shown, texts)) + "</tr>")
@@ -170,6 +175,11 @@ def escape(table: Table) -> str:
     return html.escape(table.title, quote=True)
 
 
+def breakable(title: str) -> str:
+    """Names of options are long, and may go on in the next line after an underscore."""
+    return html.escape(title).replace("_", "_<wbr>")
+
+
 def html_cell(column: Column, text: str) -> str:
     return f"<td{css(column)}>{html.escape(text)}</td>"
 
@@ -177,4 +187,4 @@ def html_cell(column: Column, text: str) -> str:
 def css(column: Column) -> str:
     if column.is_number:
         return ' class="number"'
-    return ' class="sentence"' if column.kind == "sentence" else ""
+    return "" if column.kind == "text" else f' class="{column.kind}"'

@@ -104,7 +104,7 @@ class CompareRunsTest(ScriptTestCase):
     def test_a_sweep_by_itself(self) -> None:
         FakeSweep(study((1, 2, 3))).write(self.folder / "sweep")
         output = self.compare("sweep")
-        self.assertEqual(output.count("MEAN, E 2"), 15)  # first in its row, then what others face
+        self.assertEqual(output.count("MEAN, E=2"), 15)  # first in its row, then what others face
 
     def test_doubts_are_said(self) -> None:
         FakeRun(coupler="MEAN", diverges_at=50).write(self.folder / "diverged")

@@ -189,9 +189,9 @@ class QuestionsTest(ScriptTestCase):
         question = self.question(FakeSweep(study((1,))))
         labels = [question.label(one) for one in question.configurations]
         self.assertEqual(len(set(labels)), len(labels))
-        self.assertIn("HGNN, E 4, all_pairs, fixed weights, D 128 †", labels)
+        self.assertIn("HGNN, E=4, all_pairs, fixed weights, D=128 †", labels)
         self.assertEqual(settings("NONE", 1, None, None)["embed_dim"], 200)
-        self.assertIn("NONE, E 1, D 200", labels)
+        self.assertIn("NONE, E=1, D=200", labels)
 
 
 if __name__ == "__main__":

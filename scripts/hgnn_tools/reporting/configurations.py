@@ -10,6 +10,7 @@ from typing import Any
 from hgnn_tools.reporting.conditions import describe_value, meets
 from hgnn_tools.reporting.sweep_folder import Row, Sweep
 from hgnn_tools.seed_statistics import Summary, summarise
+from hgnn_tools.tables import Column
 
 # Which loss of a run the tables are about.
 LOSSES = {"best": "best_eval_loss", "final": "final_eval_loss"}
@@ -111,19 +112,30 @@ class Configuration:
         return self.rows[0].value_of(option)
 
     def cells(self, options: Iterable[str]) -> dict[str, Any]:
-        """Values for the columns of a table."""
+        """For the columns of naming_columns."""
+        options = list(options)
         values = {option: self.value_of(option) for option in options}
-        return {
+        plain = {
             option: value if isinstance(value, bool | str) or value is None else str(value)
             for option, value in values.items()
         }
+        return {"configuration": self.label(options), "marks": self.marks, **plain}
 
     def label(self, options: Iterable[str], marks: bool = True) -> str:
-        """Short text for pictures: 'HGNN, E 4, all_pairs †'."""
+        """Short text for pictures: 'HGNN, E=4, all_pairs †'."""
         values = {option: self.value_of(option) for option in options}
         text = ", ".join(short_text(*one) for one in values.items() if one[1] not in (None, ""))
         text = text or "all runs"
         return f"{text} {self.marks}" if marks and self.marks else text
+
+
+def naming_columns(options: Iterable[str]) -> tuple[Column, ...]:
+    """Readers see one short text; the CSV file has the options by themselves."""
+    return (
+        Column("configuration", "configuration", "name"),
+        Column("marks", "marks", csv_only=True),
+        *(Column(option, option, csv_only=True) for option in options),
+    )
 
 
 def is_finite(loss: float | None) -> bool:
@@ -136,7 +148,7 @@ def short_text(option: str, value: Any) -> str:
     text = describe_value(value)
     if option in BARE:
         return text
-    return f"{SHORT.get(option, option)} {text}"
+    return f"{SHORT.get(option, option)}={text}"
 
 
 def configurations_of(sweep: Sweep, rows: Iterable[Row], loss_key: str) -> list[Configuration]:

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from hgnn_tools.reporting.configurations import Configuration, legend_notes
+from hgnn_tools.reporting.configurations import Configuration, legend_notes, naming_columns
 from hgnn_tools.reporting.sweep_folder import Row
 from hgnn_tools.tables import Column, Table
 
@@ -41,11 +41,11 @@ TIME_NOTE = (
 
 def parameter_table(configurations: Sequence[Configuration], options: Sequence[str]) -> Table:
     rows = tuple(
-        {**option_cells(one, options), **parameter_cells(one.rows), "data": one.data_mode}
+        {**one.cells(options), **parameter_cells(one.rows), "data": one.data_mode}
         for one in configurations
     )
     return Table(
-        "parameters", "Parameters by part", option_columns(options, PARAMETER_COLUMNS), rows
+        "parameters", "Parameters by part", (*naming_columns(options), *PARAMETER_COLUMNS), rows
     )
 
 
@@ -60,18 +60,10 @@ def parameter_cells(rows: Sequence[Row]) -> dict[str, Any]:
 
 def cost_table(configurations: Sequence[Configuration], options: Sequence[str]) -> Table:
     finished = [one for one in configurations if one.done]
-    rows = tuple({**option_cells(one, options), **cost_cells(one)} for one in finished)
+    rows = tuple({**one.cells(options), **cost_cells(one)} for one in finished)
     notes = (*legend_notes(finished), TIME_NOTE, RATIO_NOTE)
     title = "Cost of training, means over seeds"
-    return Table("costs", title, option_columns(options, COST_COLUMNS), rows, notes)
-
-
-def option_columns(options: Sequence[str], others: tuple[Column, ...]) -> tuple[Column, ...]:
-    return (Column("marks", "", "mark"), *(Column(option, option) for option in options), *others)
-
-
-def option_cells(configuration: Configuration, options: Sequence[str]) -> dict[str, Any]:
-    return {"marks": configuration.marks, **configuration.cells(options)}
+    return Table("costs", title, (*naming_columns(options), *COST_COLUMNS), rows, notes)
 
 
 def cost_cells(configuration: Configuration) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from hgnn_tools.reporting.configurations import Configuration
+from hgnn_tools.reporting.configurations import Configuration, naming_columns
 from hgnn_tools.reporting.questions import Question
 from hgnn_tools.reporting.sweep_folder import Curve
 from hgnn_tools.seed_statistics import Summary, summarise
@@ -60,8 +60,7 @@ def equal_loss_table(question: Question) -> Table | None:
     if not present:
         return None
     columns = (
-        Column("marks", "", "mark"),
-        *(Column(option, option) for option in question.options),
+        *naming_columns(question.options),
         Column("target_loss", "the baseline's loss", "loss"),
         Column("reached", "seeds that reach it"),
         Column("minutes", "training until then, min", "measure"),
@@ -89,7 +88,6 @@ def equal_loss_row(
     if not ours.curves:
         return None
     return {
-        "marks": configuration.marks,
         **configuration.cells(question.options),
         "target_loss": loss,
         "reached": f"{ours.minutes.n} of {ours.curves}",

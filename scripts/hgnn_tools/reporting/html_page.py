@@ -11,7 +11,7 @@ from hgnn_tools.tables import Table
 STYLE = """
 :root { color-scheme: light; }
 * { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1rem 1.2rem 3rem; max-width: 72rem; background: #fff;
+body { margin: 0 auto; padding: 1rem 1.2rem 3rem; max-width: 76rem; background: #fff;
   color: #1a1a1a; font: 16px/1.5 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: .6rem 0 .3rem; }
 h2 { font-size: 1.25rem; line-height: 1.3; margin: 2.4rem 0 .6rem; padding-top: .5rem;
@@ -29,25 +29,31 @@ figcaption { font-weight: 600; margin-bottom: .3rem; max-width: 46rem; }
 .scroll { overflow-x: auto; border: solid #1a1a1a; border-width: 1.5px 0; }
 table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums;
   width: 100%; }
-th, td { padding: .3rem .6rem; text-align: left; vertical-align: top; white-space: nowrap; }
+th, td { padding: .3rem .5rem; text-align: left; vertical-align: top; white-space: nowrap; }
 th { vertical-align: bottom; border-bottom: 1px solid #1a1a1a; font-weight: 600;
-  white-space: normal; min-width: 4rem; }
+  white-space: normal; min-width: 3.5rem; }
 tbody tr:nth-child(even) { background: #f4f4f4; }
 td.number, th.number { text-align: right; }
-td.sentence { white-space: normal; min-width: 13rem; }
+td.sentence { white-space: normal; min-width: 11rem; }
+td.mark, th.mark { min-width: 0; }
+td.name { white-space: normal; overflow-wrap: anywhere; min-width: 9rem; }
+tbody tr { background: #fff; }
+tr > :first-child { position: sticky; left: 0; background: inherit; padding-left: .2rem; }
+thead tr > :first-child { background: #fff; }
 .note { color: #444; font-size: .8125rem; margin: .3rem 0; overflow-wrap: anywhere; }
-.gallery { display: flex; flex-wrap: wrap; gap: 0 1.5rem; align-items: flex-start; }
-.gallery figure { flex: 1 1 22rem; max-width: 34rem; break-inside: avoid; }
+.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 28rem), 1fr));
+  gap: 0 2rem; align-items: start; }
+.gallery figure { max-width: 36rem; break-inside: avoid; }
 .gallery img { width: 100%; height: auto; display: block; }
 .gallery figcaption { font-weight: 400; color: #444; font-size: .8125rem; line-height: 1.4; }
 @media print {
   body { font-size: 9.5pt; max-width: none; padding: 0; }
   table { font-size: 6.8pt; }
   th, td { padding: 1.5pt 3pt; white-space: normal; }
-  td.sentence { min-width: 0; }
+  td.sentence, td.name { min-width: 0; }
   th { min-width: 0; }
   .scroll { overflow: visible; }
-  .gallery figure { max-width: 48%; }
+  .gallery { grid-template-columns: 1fr 1fr; }
   h2 { break-after: avoid; }
   nav { display: none; }
   @page { size: A4 landscape; margin: 14mm; }

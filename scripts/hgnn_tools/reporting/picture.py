@@ -1,6 +1,7 @@
 """A picture of the report: its SVG, what it shows in words, and the words below it."""
 
 import string
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from hgnn_tools import plot_style
 WIDTH = 5.4
 HEIGHT = 3.7
 LINE_HEIGHT = 0.19  # of a name below
+LETTERS_AN_INCH = 13
 SYNTHETIC = "SYNTHETIC DATA: not a result on real text"
 
 
@@ -44,12 +46,13 @@ def tag(place: int) -> str:
 
 
 def names_below(axes: Axes, handles: Sequence[Artist], names: Sequence[str]) -> None:
-    """The legend of the tags: one name a line, as long as it may be, and the figure as much
-    higher."""
+    """The legend of the tags, a name below the other, and the figure as much higher."""
     figure = axes.figure
     width, height = figure.get_size_inches()
-    figure.set_size_inches(width, height + LINE_HEIGHT * len(names))
-    tagged = [f"{tag(place)}   {name}" for place, name in enumerate(names)]
+    broken = [textwrap.fill(name, int(LETTERS_AN_INCH * width)) for name in names]
+    lines = sum(name.count("\n") + 1 for name in broken)
+    figure.set_size_inches(width, height + LINE_HEIGHT * lines)
+    tagged = [f"{tag(place)}   {name}" for place, name in enumerate(broken)]
     figure.legend(
         handles, tagged, loc="outside lower left", fontsize=8.5, frameon=False, handlelength=3
     )

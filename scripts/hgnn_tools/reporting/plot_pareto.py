@@ -14,7 +14,7 @@ from matplotlib.ticker import (
 )
 
 from hgnn_tools import plot_style
-from hgnn_tools.reporting.configurations import Configuration
+from hgnn_tools.reporting.configurations import Configuration, naming_columns
 from hgnn_tools.reporting.pareto import pareto_front
 from hgnn_tools.reporting.picture import Picture, finish, names_below, new_picture, tag
 from hgnn_tools.tables import Column, Table, significant
@@ -193,8 +193,7 @@ def pareto_table(configurations: Sequence[Configuration], options: Sequence[str]
     if not on_one:
         return None
     columns = (
-        Column("marks", "", "mark"),
-        *(Column(option, option) for option in options),
+        *naming_columns(options),
         Column("loss_mean", "loss, mean", "loss"),
         *(Column(cost.name, cost.unit, "measure") for cost in COSTS[:2]),
         Column("parameters", "parameters", "count"),
@@ -203,7 +202,6 @@ def pareto_table(configurations: Sequence[Configuration], options: Sequence[str]
     )
     rows = tuple(
         {
-            "marks": one.marks,
             **one.cells(options),
             "loss_mean": one.loss.mean,
             **{cost.name: cost.value(one) for cost in COSTS},

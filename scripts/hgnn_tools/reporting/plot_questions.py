@@ -11,10 +11,11 @@ from hgnn_tools.reporting.questions import Comparison, Question, short_answer
 from hgnn_tools.tables import signed
 
 # In inches.
-ROW_HEIGHT = 0.3
+ROW_HEIGHT = 0.32
 FRAME_HEIGHT = 1.3
 MAX_ROWS = 40
 TITLE_WIDTH = 58  # characters
+NAME_WIDTH = 38
 BAR = {"color": "#0072B2", "linewidth": 2, "marker": "|", "markersize": 9}
 MEAN = {"color": "#0072B2", "marker": "D", "markersize": 6, "linestyle": "none"}
 RUN = {"marker": "o", "markersize": 6, "mfc": "none", "mec": "0.35", "linestyle": "none"}
@@ -85,14 +86,15 @@ def differences_told(question: Question, shown: Sequence[Comparison]) -> str:
 
 def new_rows(title: str, rows: int, synthetic: bool) -> tuple:
     height = FRAME_HEIGHT + ROW_HEIGHT * max(rows, 2)
-    figure, axes = new_picture("\n".join(textwrap.wrap(title, TITLE_WIDTH)), synthetic, height)
+    figure, axes = new_picture(textwrap.fill(title, TITLE_WIDTH), synthetic, height)
     axes.grid(axis="x", alpha=0.3)
     axes.margins(x=0.08)
     return figure, axes
 
 
 def name_rows(axes: Axes, names: Sequence[str]) -> None:
-    axes.set_yticks([-place for place in range(len(names))], names)
+    broken = [textwrap.fill(name, NAME_WIDTH) for name in names]
+    axes.set_yticks([-place for place in range(len(names))], broken, fontsize=8.5)
     axes.set_ylim(-len(names) + 0.4, 0.6)
     axes.locator_params(axis="x", nbins=5)
 

@@ -10,13 +10,14 @@ from hgnn_tools.reporting.configurations import (
     Configuration,
     configurations_of,
     legend_notes,
+    naming_columns,
     select,
     short_text,
     telling_options,
 )
 from hgnn_tools.reporting.sweep_folder import Sweep
 from hgnn_tools.seed_statistics import Difference, compare
-from hgnn_tools.tables import Column, Table, significant
+from hgnn_tools.tables import Column, Table, signed
 
 NOISE = "no difference can be told from seed noise"
 RESULT_COLUMNS = (
@@ -127,10 +128,8 @@ def make_question(sweep: Sweep, number: int, stored: dict[str, Any], loss_key: s
 
 def question_table(question: Question) -> Table:
     has_baseline = bool(question.comparisons)
-    option_columns = tuple(Column(option, option) for option in question.options)
     columns = (
-        Column("marks", "", "mark"),
-        *option_columns,
+        *naming_columns(question.options),
         *RESULT_COLUMNS,
         *(DIFFERENCE_COLUMNS if has_baseline else ()),
         *COST_COLUMNS,
@@ -146,7 +145,6 @@ def question_table(question: Question) -> Table:
 
 def question_row(question: Question, place: int, configuration: Configuration) -> dict[str, Any]:
     return {
-        "marks": configuration.marks,
         **configuration.cells(question.options),
         **loss_cells(configuration),
         **difference_cells(question, place, configuration),
@@ -179,10 +177,15 @@ def difference_cells(
     difference = comparison.difference
     return {
         "difference": difference.mean,
-        "difference_interval": difference.interval or difference.method,
+        "difference_interval": difference.interval or told_why(difference),
         "method": difference.method,
         "verdict": comparison.verdict + against(question, comparison),
     }
+
+
+def told_why(difference: Difference) -> str | None:
+    """Beside a difference without interval; where there is no difference the verdict says it."""
+    return None if difference.mean is None else difference.method
 
 
 def against(question: Question, comparison: Comparison) -> str:
@@ -219,9 +222,9 @@ def interval_note(question: Question, told: Sequence[Comparison]) -> str:
         f" {' or '.join(methods)}{over}, Student's t."
     )
     if len(told) > 1:
-        chance = 0.05 * len(told)
+        chance = round(0.05 * len(told), 2)
         note += (
-            f" Of {len(told)} intervals at 95 %, {significant(chance)} would miss 0 by chance"
+            f" Of {len(told)} intervals at 95 %, {chance:g} would miss 0 by chance"
             " alone if nothing differed."
         )
     return note
@@ -245,9 +248,9 @@ def short_answer(question: Question) -> str:
     counts = {}
     for one in comparisons:
         counts[one.verdict] = counts.get(one.verdict, 0) + 1
-    counted = "; ".join(f"{verdict}: {number}" for verdict, number in counts.items())
+    counted = "; ".join(f"{number} {verdict}" for verdict, number in counts.items())
     clear = [one for one in comparisons if one.verdict == "lower loss"]
-    text = f"{len(comparisons)} configurations against {baseline}: {counted}."
+    text = f"Of {len(comparisons)} configurations against {baseline}: {counted}."
     if clear:
         best = min(clear, key=lambda one: one.difference.mean)
         text += f" Lowest: {one_answer(question, best)}."
@@ -260,4 +263,5 @@ def one_answer(question: Question, comparison: Comparison) -> str:
     if difference.interval is None:
         return text
     low, high = difference.interval
-    return f"{text} ({difference.mean:+.4f}, 95 % interval {low:+.4f} to {high:+.4f})"
+    interval = f"95 % interval {signed(low, 4)} to {signed(high, 4)}"
+    return f"{text} ({signed(difference.mean, 4)}, {interval})"

@@ -38,6 +38,8 @@ WITHOUT_EFFECT = (
     "cuda_graphs",
     "dump_token_losses",
 )
+# Of a group; folders say more than longer lists of options.
+LONGEST_NAME = 60
 # What the targets of an evaluation depend on.
 TARGETS = ("sample_mode", "max_seq_length", "num_eval_samples")
 
@@ -120,12 +122,16 @@ def names_of(groups: Sequence[Group]) -> list[str]:
     configurations = [group.configuration for group in groups]
     chosen = telling_options(configurations, (), told)
     labels = [one.label(chosen) for one in configurations]
-    if len(set(labels)) == len(labels) > 1:
+    sources = [group.source for group in groups]
+    if (
+        max(map(len, labels)) > LONGEST_NAME
+        and len(set(sources)) == len(sources)
+        or len(labels) == 1
+    ):
+        return sources
+    if len(set(labels)) == len(labels):
         return labels
-    return [
-        f"{label} ({group.source})" if len(labels) > 1 else group.source
-        for label, group in zip(labels, groups, strict=True)
-    ]
+    return [f"{label} ({group.source})" for label, group in zip(labels, groups, strict=True)]
 
 
 def baselines_of(groups: Sequence[Group]) -> dict[int, int]:

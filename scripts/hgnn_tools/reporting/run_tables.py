@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from hgnn_tools.reporting.conditions import describe, describe_value
-from hgnn_tools.reporting.configurations import Configuration, legend_notes
+from hgnn_tools.reporting.conditions import describe
+from hgnn_tools.reporting.configurations import Configuration, legend_notes, naming_columns
 from hgnn_tools.reporting.sweep_folder import Row, Sweep
 from hgnn_tools.tables import Column, Table
 
@@ -22,11 +22,9 @@ REASONS = {
 
 def all_runs_table(sweep: Sweep, configurations: list[Configuration]) -> Table:
     columns = (
-        Column("marks", "", "mark"),
-        Column("id", "run"),
+        *naming_columns(sweep.varied),
         Column("group", "group"),
         Column("name", "name"),
-        *(Column(option, option) for option in sweep.varied),
         Column("seed", "seed"),
         Column("status", "status"),
         Column("graph", "graph"),
@@ -38,6 +36,7 @@ def all_runs_table(sweep: Sweep, configurations: list[Configuration]) -> Table:
         Column("needed_flops", "needed FLOPs", "measure"),
         Column("train_minutes", "training, min", "measure"),
         Column("tokens_per_s", "tokens a second", "measure"),
+        Column("id", "folder", csv_only=True),
         Column("data", "data", csv_only=True),
     )
     rows = tuple(run_row(sweep, row) for row in sweep.rows)
@@ -47,8 +46,7 @@ def all_runs_table(sweep: Sweep, configurations: list[Configuration]) -> Table:
 def run_row(sweep: Sweep, row: Row) -> dict[str, Any]:
     seconds = row.measurement("train_seconds")
     return {
-        **settings_cells(sweep, row),
-        "marks": Configuration((row,), "best_eval_loss").marks,
+        **Configuration((row,), "best_eval_loss").cells(sweep.varied),
         "id": row.id,
         "group": row.group,
         "name": row.name,
@@ -67,20 +65,12 @@ def run_row(sweep: Sweep, row: Row) -> dict[str, Any]:
     }
 
 
-def settings_cells(sweep: Sweep, row: Row) -> dict[str, str]:
-    return {
-        option: describe_value(row.settings[option])
-        for option in sweep.varied
-        if row.settings.get(option) is not None
-    }
-
-
 def failure_table(sweep: Sweep) -> Table | None:
     failed = [row for row in sweep.rows if row.status == "failed"]
     if not failed:
         return None
     columns = (
-        Column("id", "run"),
+        Column("id", "run", "name"),
         Column("reason", "reason"),
         Column("meaning", "that is"),
         Column("exit_code", "exit code"),

@@ -71,6 +71,7 @@ class SweepReport:
             f" seeds: {seeds}. Losses are {LOSS_WORDS[self.loss_key]}, in nats a token."
             + (f" Commit {self.sweep.commit}." if self.sweep.commit else "")
         )
+        yield "E: experts, D: embed_dim, L: layers, G: coupler layers, rate: learning_rate."
 
     def warnings(self) -> Iterator[str]:
         if self.synthetic:
