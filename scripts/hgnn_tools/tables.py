@@ -13,7 +13,7 @@ MINUS = "−"
 
 
 # Kinds that are no numbers.
-WORDS = ("mark", "name", "text", "sentence")
+WORDS = ("name", "text", "sentence")
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,6 @@ def significant(value: float) -> str:
 
 
 FORMATS: dict[str, Callable[[Any], str]] = {
-    "mark": str,
     "name": str,
     "text": str,
     "sentence": str,
@@ -88,7 +87,7 @@ INTERVALS = ("interval", "signed_interval")
 
 def shown_text(column: Column, value: Any) -> str:
     if value is None or value == "":
-        return "" if column.kind == "mark" else NOTHING
+        return NOTHING
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, str):

@@ -1,7 +1,20 @@
-"""What a reader finds in report.html and report.md, for the tests of report.py."""
+"""A report written for a test, and what a reader finds in it."""
 
+import csv
+import json
+import math
 import re
+import warnings
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from fake_sweeps import FakeRow, FakeSweep
+from support import ScriptTestCase
+
+import report
+from hgnn_tools import plot_style
 
 
 class Page(HTMLParser):
@@ -46,3 +59,40 @@ def markdown_tables(text: str) -> list[list[list[str]]]:
         [[cell.strip().replace("\\|", "|") for cell in line] for line in rows[:1] + rows[2:]]
         for rows in split
     ]
+
+
+class ReportTestCase(ScriptTestCase):
+    def write_report(self, fake: FakeSweep, loss: str = "best", draws: bool = False) -> Path:
+        """Its folder. Pictures are composed but, unless the test `draws`, not drawn; every warning
+        is an error."""
+        sweep = fake.write(self.folder / "sweep")
+        out = sweep / "report"
+        svg = plot_style.svg_bytes if draws else lambda figure: b"<svg/>"
+        with (
+            warnings.catch_warnings(),
+            mock.patch("builtins.print"),
+            mock.patch.object(plot_style, "svg_bytes", svg),
+        ):
+            warnings.simplefilter("error")
+            report.report(sweep, out, loss)
+        self.page = (out / "report.html").read_text(encoding="utf-8")
+        self.markdown = (out / "report.md").read_text(encoding="utf-8")
+        return out
+
+    def rows(self, name: str) -> list[dict[str, str]]:
+        path = self.folder / "sweep" / "report" / "csv" / f"{name}.csv"
+        with path.open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
+    def events(self, row: FakeRow, kind: str) -> list[dict[str, Any]]:
+        path = self.folder / "sweep" / row.id / "metrics.jsonl"
+        events = [json.loads(line) for line in path.read_text().splitlines()]
+        return [event for event in events if event["event"] == kind]
+
+    def best(self, row: FakeRow) -> float:
+        return min(event["loss"] for event in self.events(row, "eval"))
+
+    def assert_close(self, text: str, value: float) -> None:
+        self.assertTrue(
+            math.isclose(float(text), value, rel_tol=1e-9, abs_tol=1e-12), (text, value)
+        )

@@ -1,66 +1,19 @@
-"""scripts/report.py: its numbers against metrics.jsonl, its three forms against each other."""
+"""scripts/report.py: its numbers against metrics.jsonl, and what it says of what they mean."""
 
-import csv
 import json
 import math
 import statistics
-import warnings
-from pathlib import Path
 from typing import Any
 from unittest import main, mock
 
 from fake_runs import FakeRun
 from fake_sweeps import EXPECTED, KINDS, QUESTIONS, STUDY, FakeRow, FakeSweep, settings, study
-from report_page import Page, markdown_tables
-from support import ScriptTestCase
-
-import report
-from hgnn_tools import plot_style
-from hgnn_tools.errors import EXIT_DATA, EXIT_USAGE
+from report_page import Page, ReportTestCase, markdown_tables
 
 # 95 % points of Student's t by degrees of freedom, from a table.
 T95 = {1: 12.706204736432095, 2: 4.302652729911275}
 NOISE = "no difference can be told from seed noise"
-# Sweeps whose pictures are drawn: all shapes, and SYNTHETIC in the titles.
-DRAWN = ("one_seed", "one_run", "half_finished")
 PARTS = ("data_ms", "forward_ms", "backward_ms", "optimizer_ms")
-
-
-class ReportTestCase(ScriptTestCase):
-    def write_report(self, fake: FakeSweep, loss: str = "best", draws: bool = False) -> Path:
-        """Its folder. Pictures are composed but, unless the test `draws`, not drawn; every warning
-        is an error."""
-        sweep = fake.write(self.folder / "sweep")
-        out = sweep / "report"
-        svg = plot_style.svg_bytes if draws else lambda figure: b"<svg/>"
-        with (
-            warnings.catch_warnings(),
-            mock.patch("builtins.print"),
-            mock.patch.object(plot_style, "svg_bytes", svg),
-        ):
-            warnings.simplefilter("error")
-            report.report(sweep, out, loss)
-        self.page = (out / "report.html").read_text(encoding="utf-8")
-        self.markdown = (out / "report.md").read_text(encoding="utf-8")
-        return out
-
-    def rows(self, name: str) -> list[dict[str, str]]:
-        path = self.folder / "sweep" / "report" / "csv" / f"{name}.csv"
-        with path.open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
-
-    def events(self, row: FakeRow, kind: str) -> list[dict[str, Any]]:
-        path = self.folder / "sweep" / row.id / "metrics.jsonl"
-        events = [json.loads(line) for line in path.read_text().splitlines()]
-        return [event for event in events if event["event"] == kind]
-
-    def best(self, row: FakeRow) -> float:
-        return min(event["loss"] for event in self.events(row, "eval"))
-
-    def assert_close(self, text: str, value: float) -> None:
-        self.assertTrue(
-            math.isclose(float(text), value, rel_tol=1e-9, abs_tol=1e-12), (text, value)
-        )
 
 
 def rows_with(rows: tuple[FakeRow, ...], **wanted: Any) -> list[FakeRow]:
@@ -68,11 +21,19 @@ def rows_with(rows: tuple[FakeRow, ...], **wanted: Any) -> list[FakeRow]:
 
 
 class NumbersTest(ReportTestCase):
-    """Recomputed here from metrics.jsonl alone."""
+    """Recomputed here from metrics.jsonl alone. One report for all tests: none changes it."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        writer = ReportTestCase()
+        writer.setUp()
+        cls.addClassCleanup(writer.doCleanups)
+        writer.write_report(STUDY)
+        cls.written = writer
 
     def setUp(self) -> None:
-        super().setUp()
-        self.write_report(STUDY)
+        self.folder, self.page = self.written.folder, self.written.page
+        self.markdown = self.written.markdown
         self.gnn = {e: rows_with(study(), coupler_type="GNN", num_experts=e) for e in (2, 4, 8)}
 
     def test_means_deviations_and_intervals(self) -> None:
@@ -146,6 +107,9 @@ class NumbersTest(ReportTestCase):
         self.assert_close(row["target_loss"], target)
         self.assert_close(row["minutes"], statistics.fmean(minutes))
         self.assertEqual(row["reached"], "3 of 3")
+        self.assert_close(row["time_ratio"], float(row["minutes"]) / float(row["baseline_minutes"]))
+        some = self.rows("equal-loss-3")[0]
+        self.assertEqual((some["reached"], some["time_ratio"]), ("2 of 3", ""))
         transformer = self.rows("equal-loss-2")[-1]
         self.assertEqual(
             (transformer["reached"], transformer["minutes"]), ("0 of 3", "not reached")
@@ -186,7 +150,7 @@ class NumbersTest(ReportTestCase):
             self.assertEqual(cells[place], text or "–")
 
     def test_final_loss_instead_of_the_best(self) -> None:
-        self.folder = self.folder / "final"
+        super().setUp()  # a folder of its own
         with mock.patch.object(FakeRun, "eval_loss", lambda run, step: 4 + abs(step - 80) / 100):
             self.write_report(KINDS["one_seed"], "final")
         self.assert_close(self.rows("question-1")[0]["loss_mean"], 4.4)
@@ -304,88 +268,6 @@ class HonestyTest(ReportTestCase):
         found = [row for row in self.rows("costs") if row["coupler_type"] == "NONE"]
         self.assertEqual([row["group"] for row in found], ["equal parameters", "equal time"])
         self.assertEqual({row["seeds"] for row in found}, {"2"})
-
-
-class PageTest(ReportTestCase):
-    def test_every_kind_of_sweep(self) -> None:
-        for kind, fake in KINDS.items():
-            with self.subTest(kind):
-                self.folder = self.folder / kind
-                out = self.write_report(fake, draws=kind in DRAWN)
-                names = {path.name for path in out.iterdir()}
-                self.assertEqual(names, {"csv", "pictures", "report.html", "report.md"})
-                self.assertEqual(Page(self.page).tables, markdown_tables(self.markdown))
-
-    def test_the_page_stands_alone_and_can_be_read_without_pictures(self) -> None:
-        out = self.write_report(STUDY, draws=True)
-        page = Page(self.page)
-        self.assertFalse({"script", "link", "iframe", "object"} & set(page.tags))
-        for link in page.links:
-            self.assertRegex(link, r"^(#section-\d+|data:image/svg\+xml;base64,)")
-        self.assertNotRegex(self.page, r"@import|url\(")
-        pictures = sorted((out / "pictures").iterdir())
-        self.assertEqual(len(page.images), len(pictures))
-        for image in page.images:
-            self.assertRegex(image["alt"], r"\d\.\d{3}|\d,\d{3}")
-        for path in pictures:
-            self.assertIn(f"(pictures/{path.name})", self.markdown)
-            self.assertNotIn("<text", path.read_text(), "needs the fonts of the reader")
-
-    def test_the_same_sweep_gives_the_same_bytes(self) -> None:
-        pages = []
-        for part in ("first", "second"):
-            self.folder = self.folder / part
-            self.write_report(KINDS["one_run"], draws=True)
-            pages.append(self.page)
-        self.assertEqual(*pages)
-
-    def test_texts_of_the_sweep_are_no_markup(self) -> None:
-        row = FakeRow(settings("GNN", 2, None, None), status="failed", message="<b>|&")
-        self.write_report(FakeSweep((row,), description="<script>alert(1)</script>"))
-        self.assertNotIn("script", Page(self.page).tags)
-        self.assertIn("<b>|&", Page(self.page).tables[-2][1])
-        self.assertEqual(Page(self.page).tables, markdown_tables(self.markdown))
-
-    def test_other_folders_are_left_alone(self) -> None:
-        sweep = KINDS["one_run"].write(self.folder / "sweep")
-        kept = self.write("mine/csv/important.csv", "1")
-        message = self.fail_with(EXIT_USAGE, "report.py", sweep, "--out", self.folder / "mine")
-        self.assertIn("holds no report", message)
-        self.assertTrue(kept.exists())
-
-
-class ErrorsTest(ScriptTestCase):
-    def test_what_is_no_sweep(self) -> None:
-        script = "report.py"
-        self.assertIn("does not exist", self.fail_with(EXIT_USAGE, script, self.folder / "none"))
-        self.assertIn("no sweep.json", self.fail_with(EXIT_DATA, script, self.folder))
-        cases = {
-            "{": "is not JSON",
-            "[]": "holds no JSON object",
-            "{}": 'no list "rows"',
-            '{"rows": []}': "has no rows",
-            '{"rows": [3]}': "row 1 is no JSON object",
-            '{"rows": [{"id": "a"}]}': 'row 1 has no int "seed"',
-            '{"rows": [{"id": "a", "seed": 1, "settings": {}, "status": "odd"}]}': "status odd",
-            '{"rows": [], "questions": 3}': "has no rows",
-        }
-        for content, message in cases.items():
-            with self.subTest(content):
-                self.write("sweep.json", content)
-                self.assertIn(message, self.fail_with(EXIT_DATA, script, self.folder))
-
-    def test_a_broken_run(self) -> None:
-        fake = KINDS["one_run"]
-        sweep = fake.write(self.folder / "sweep")
-        metrics = sweep / fake.rows[0].id / "metrics.jsonl"
-        metrics.write_bytes(b"{\n" + metrics.read_bytes())
-        message = self.fail_with(EXIT_DATA, "report.py", sweep)
-        self.assertIn("metrics.jsonl, line 1: not a JSON object", message)
-
-    def test_from_the_command_line(self) -> None:
-        sweep = KINDS["one_run"].write(self.folder / "sweep")
-        output = self.succeed("report.py", sweep, "--out", self.folder / "out")
-        self.assertEqual(output, f"{self.folder / 'out' / 'report.html'}\n")
 
 
 if __name__ == "__main__":

@@ -72,7 +72,8 @@ def equal_loss_table(question: Question) -> Table | None:
     )
     note = (
         "The loss is the one that every seed of the baseline reaches; times are training time"
-        " alone, on straight lines between evaluations, of the seeds that reach it."
+        " alone, on straight lines between evaluations, of the seeds that reach it. Ratios are"
+        " given where all of them do."
     )
     name = f"equal-loss-{question.number}"
     return Table(name, "Time at equal loss", columns, tuple(present), (note,))
@@ -87,6 +88,8 @@ def equal_loss_row(
     ours, theirs = reached(configuration, loss), reached(baseline, loss)
     if not ours.curves:
         return None
+    # The mean of those that reach it alone would flatter a configuration.
+    all_reach = ours.minutes.n == ours.curves
     return {
         **configuration.cells(question.options),
         "target_loss": loss,
@@ -94,8 +97,8 @@ def equal_loss_row(
         "minutes": ours.minutes.mean if ours.minutes.n else "not reached",
         "minutes_sd": ours.minutes.sd if ours.minutes.n != 1 else "n/a (one seed)",
         "baseline_minutes": theirs.minutes.mean,
-        "time_ratio": ratio(ours.minutes.mean, theirs.minutes.mean),
-        "token_ratio": ratio(ours.tokens.mean, theirs.tokens.mean),
+        "time_ratio": ratio(ours.minutes.mean, theirs.minutes.mean) if all_reach else None,
+        "token_ratio": ratio(ours.tokens.mean, theirs.tokens.mean) if all_reach else None,
         "data": configuration.data_mode,
     }
 

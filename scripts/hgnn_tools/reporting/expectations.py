@@ -17,10 +17,8 @@ from hgnn_tools.reporting.sweep_folder import Sweep
 from hgnn_tools.tables import Column, Table, plain
 
 COLUMNS = (
-    Column("marks", "", "mark"),
-    Column("where", "runs with"),
-    Column("configuration", "which is"),
-    Column("source", "source", "sentence"),
+    Column("runs", "runs with", "name"),
+    Column("marks", "marks", csv_only=True),
     Column("expected_loss", "expected loss"),
     Column("loss_mean", "measured, mean", "loss"),
     Column("loss_interval", "95 % interval", "interval"),
@@ -30,6 +28,7 @@ COLUMNS = (
     Column("expected_minutes", "expected, min", "measure"),
     Column("train_minutes", "training, min", "measure"),
     Column("time_ratio", "of the expected time", "measure"),
+    Column("source", "source", "sentence"),
     Column("data", "data", csv_only=True),
 )
 
@@ -63,7 +62,7 @@ def expectation_row(
 ) -> dict[str, Any]:
     loss, minutes = expected.get("eval_loss"), expected.get("minutes")
     row = {
-        "where": describe(where) or "all runs",
+        "runs": name_of(where, found, names),
         "source": expected.get("source"),
         "expected_loss": expected_text(loss),
         "expected_minutes": minutes,
@@ -72,7 +71,6 @@ def expectation_row(
         return row | {"verdict": "no such run in the sweep"}
     return row | {
         "marks": found.marks,
-        "configuration": found.label(names, marks=False) if names else None,
         **loss_cells(found),
         "difference": distance(found.loss.mean, loss),
         "verdict": verdict(found, loss),
@@ -80,6 +78,14 @@ def expectation_row(
         "time_ratio": ratio(found.minutes, minutes),
         "data": found.data_mode,
     }
+
+
+def name_of(where: dict[str, Any], found: Configuration | None, names: Sequence[str]) -> str:
+    """The conditions, and where several configurations meet them, which of these it is."""
+    text = describe(where) or "all runs"
+    if found is not None and names:
+        return f"{text}: {found.label(names)}"
+    return f"{text} {found.marks}" if found is not None and found.marks else text
 
 
 def bounds(loss: Any) -> tuple[float, float] | None:

@@ -35,7 +35,6 @@ th { vertical-align: bottom; border-bottom: 1px solid #1a1a1a; font-weight: 600;
 tbody tr:nth-child(even) { background: #f4f4f4; }
 td.number, th.number { text-align: right; }
 td.sentence { white-space: normal; min-width: 11rem; }
-td.mark, th.mark { min-width: 0; }
 td.name { white-space: normal; overflow-wrap: anywhere; min-width: 9rem; }
 tbody tr { background: #fff; }
 tr > :first-child { position: sticky; left: 0; background: inherit; padding-left: .2rem; }
@@ -47,9 +46,11 @@ thead tr > :first-child { background: #fff; }
 .gallery img { width: 100%; height: auto; display: block; }
 .gallery figcaption { font-weight: 400; color: #444; font-size: .8125rem; line-height: 1.4; }
 @media print {
+  html { font-size: 9.5pt; }
   body { font-size: 9.5pt; max-width: none; padding: 0; }
-  table { font-size: 6.8pt; }
+  table { font-size: 7.2pt; }
   th, td { padding: 1.5pt 3pt; white-space: normal; }
+  td.number { white-space: nowrap; }
   td.sentence, td.name { min-width: 0; }
   th { min-width: 0; }
   .scroll { overflow: visible; }
