@@ -11,6 +11,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -20,7 +21,7 @@ from support import ScriptTestCase
 
 import analyze_run
 from hgnn_tools import plot_style
-from hgnn_tools.analysis import plot_hypergraph, plot_layers, run_analysis
+from hgnn_tools.analysis import plot_ablation, plot_hypergraph, plot_layers, run_analysis
 from hgnn_tools.analysis.ablation import Removal, effect_of, read_ablation
 from hgnn_tools.analysis.layer_series import evenness, series_of, similarities
 from hgnn_tools.analysis.token_classes import classes_of, frequency_bands
@@ -29,6 +30,7 @@ from hgnn_tools.hyperedges import hyperedge_members
 from hgnn_tools.indexed_dataset import read_indexed
 from hgnn_tools.run_folder import read_run
 from hgnn_tools.seed_statistics import t_quantile
+from hgnn_tools.tables import Table
 from hgnn_tools.tokenizing import read_tokenizer_file
 
 # Runs whose pictures are drawn: all shapes of them.
@@ -60,6 +62,11 @@ def write_nothing(_: object, path: Path) -> None:
     path.write_bytes(b"")
 
 
+def constant_layer_event(_: FakeRun, step: int, layer: int) -> dict[str, Any]:
+    eigenvalue = 0.5 + 1e-12 * (step % 3)
+    return {"event": "layer", "step": step, "layer": layer, "second_eigenvalue": eigenvalue}
+
+
 def ablation_alone(folder: Path) -> None:
     for line in run_analysis.write_ablation(read_run(folder)):
         print(line)
@@ -81,7 +88,7 @@ class PicturesTest(ScriptTestCase):
                 for name in ("layer_evolution", "expert_similarity", "hypergraph", "ablation"):
                     said = f"no {name}.png: " in output
                     self.assertEqual(said, f"{name}.png" not in drawn, output)
-                self.assertIn("--eval_only --ablate --resume_checkpoint", output)
+                self.assertIn("--eval_only --ablate --resume_checkpoint auto", output)
 
     def test_what_is_missing_is_said_with_what_to_do(self) -> None:
         folder = FakeRun(coupler="NONE", experts=1, records_layers=False).write(self.folder / "run")
@@ -140,6 +147,13 @@ class ContentTest(ScriptTestCase):
         self.assertTrue(math.isnan(gradients[0]) and gradients[1] > 0)
         styles = {(line.get_marker(), line.get_linestyle()) for line in eigenvalues}
         self.assertEqual(len(styles), 2, "lines differ by colour alone")
+
+    def test_rounding_errors_of_a_constant_look_constant(self) -> None:
+        with mock.patch.object(FakeRun, "layer_event", constant_layer_event):
+            figure = self.figure_of(plot_layers.draw_layers, FakeRun(steps=40))
+        panels = {axes.get_title(): axes for axes in figure.axes}
+        low, high = panels["Second eigenvalue of the mixing"].get_ylim()
+        self.assertGreater(high - low, 0.009)
 
     def test_similarity_is_of_different_experts(self) -> None:
         event = {"expert_cka": [[1.0, 0.2, 0.4], [0.2, 1.0, None], [0.4, None, 1.0]]}
@@ -320,6 +334,19 @@ class AblationTest(ScriptTestCase):
         self.assertEqual([one.name for one in gone.classings], ["position in the line"])
         self.assertIn("dataset.json", gone.missing[0])
         self.assertIn("no classes by", analyze(run, ablation_alone))
+
+    def test_small_effects_show_beside_a_large_one(self) -> None:
+        rows = [
+            {"name": name, "classing": None, "class": "all targets", "difference": gain}
+            for name, gain in (("coupler", 1.5), ("expert-0", 0.01), ("hyperedge-0", -0.002))
+        ]
+        table = Table("by_class", "", (), tuple(rows))
+        names = [row["name"] for row in rows]
+        self.assertEqual(plot_ablation.outliers_of(table, names), ["coupler"])
+        rows[1]["difference"] = 0.5
+        self.assertEqual(plot_ablation.outliers_of(table, names), ["coupler", "expert-0"])
+        rows[2]["difference"] = -0.2
+        self.assertEqual(plot_ablation.outliers_of(table, names), [])
 
     def test_a_model_of_one_part(self) -> None:
         run = write_run(

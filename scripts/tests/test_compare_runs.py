@@ -55,7 +55,9 @@ class CompareRunsTest(ScriptTestCase):
         mean = statistics.fmean(
             self.best(f"hgnn-seed-{seed}") - self.best(f"gnn-seed-{seed}") for seed in (1, 2, 3)
         )
-        self.assertRegex(output, rf"\| HGNN +\| 3 .*\| GNN +\| +{mean:.4f}".replace("-0", "−0"))
+        self.assertRegex(
+            output, rf"\| HGNN, all_pairs +\| 3 .*\| GNN +\| +{mean:.4f}".replace("-0", "−0")
+        )
         self.assertIn("lower loss, by more than seed noise (paired by seed)", output)
         self.assertTrue((self.folder / "picture.png").read_bytes().startswith(b"\x89PNG"))
 

@@ -5,7 +5,7 @@ import io
 import unittest
 
 import support  # noqa: F401  (the path)
-from fake_sweeps import FakeSweep, settings, study
+from fake_sweeps import FakeRow, FakeSweep, settings, study
 from support import ScriptTestCase
 
 from hgnn_tools.reporting.conditions import describe, meets
@@ -13,7 +13,7 @@ from hgnn_tools.reporting.curves import band_of
 from hgnn_tools.reporting.equal_loss import cost_at
 from hgnn_tools.reporting.pareto import pareto_front
 from hgnn_tools.reporting.picture import spread_labels, tag
-from hgnn_tools.reporting.questions import Question, questions_of
+from hgnn_tools.reporting.questions import Question, question_table, questions_of
 from hgnn_tools.reporting.sweep_folder import Curve, read_sweep
 from hgnn_tools.tables import Column, Table, cells, significant, to_csv, to_markdown
 
@@ -184,6 +184,28 @@ class QuestionsTest(ScriptTestCase):
         asked = {"title": "?", "factor": "num_experts", "where": {"num_layers": 2}}
         question = self.question(FakeSweep(rows + late, (asked,)))
         self.assertEqual({one.seeds for one in question.configurations}, {"2 of 3 (1 pending)"})
+
+    def test_options_of_other_couplers_are_left_out(self) -> None:
+        """A sweep lists defaults of options that a coupler has no use for."""
+        unused = {"static_hyperedge_strategy": "all_pairs", "hgnn_learnable_edge_weights": True}
+        used = {"static_hyperedge_strategy": "all_triplets", "hgnn_learnable_edge_weights": False}
+        rows = [
+            FakeRow({"coupler_type": coupler, "gnn_layers": layers, **options}, seed)
+            for seed in (1, 2)
+            for coupler, layers, options in (
+                ("MEAN", 2, unused),
+                ("GNN", 1, unused),
+                ("HGNN", 2, used),
+            )
+        ]
+        asked = {"title": "?", "factor": "coupler_type", "baseline": {"coupler_type": "MEAN"}}
+        question = self.question(FakeSweep(tuple(rows), (asked,)))
+        labels = [question.label(one) for one in question.configurations]
+        self.assertEqual(labels, ["MEAN", "GNN, G=1", "HGNN, G=2, all_triplets, fixed weights"])
+        _, gnn, hgnn = question_table(question).rows
+        for row in (gnn, hgnn):
+            self.assertNotIn("baseline has", row["verdict"])
+            self.assertIsNotNone(row["difference"])
 
     def test_labels_are_short_and_differ(self) -> None:
         question = self.question(FakeSweep(study((1,))))

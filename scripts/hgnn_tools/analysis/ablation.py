@@ -13,8 +13,8 @@ from hgnn_tools.seed_statistics import Interval, around
 
 WHOLE = "nothing"
 HOW_TO = (
-    "run hgnn_moe_train with the run's options and --eval_only --ablate --resume_checkpoint"
-    " {run}/checkpoints/best"
+    "run hgnn_moe_train with the options of {run}, its --run_name too, and --eval_only --ablate"
+    " --resume_checkpoint auto"
 )
 
 

@@ -1,5 +1,6 @@
 """ablation.png: what each part is worth, for all targets and by class."""
 
+import itertools
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -7,11 +8,13 @@ from matplotlib.axes import Axes
 from hgnn_tools import plot_style
 from hgnn_tools.analysis.ablation_table import ALL
 from hgnn_tools.run_folder import Run
-from hgnn_tools.tables import Table
+from hgnn_tools.tables import Table, signed
 
 # Longer lists show the parts that matter most.
 MAX_PARTS = 36
 ROW_HEIGHT = 0.32
+# Times the next one: a larger effect goes beyond the scale.
+OUTLIER = 8.0
 LEGEND_INCHES = 0.5  # below the axes
 BAR = {"color": "0.75", "edgecolor": "black", "linewidth": 0.7, "height": 0.62}
 WHISKER = {"color": "black", "linewidth": 1.2, "marker": "|", "markersize": 6}
@@ -34,6 +37,9 @@ def draw_ablation(run: Run, table: Table, path: Path) -> None:
     draw_all(grid[0], table, names)
     for axes, classing in zip(grid[1:], classings, strict=True):
         draw_classes(axes, table, names, classing)
+    outliers = outliers_of(table, names)
+    for axes, classing in zip(grid, (None, *classings), strict=True):
+        limit_to_others(axes, table, names, classing, outliers)
     for axes in grid:
         axes.axvline(0, color="black", linewidth=0.8)
         axes.set_xlabel(UNIT)
@@ -53,6 +59,45 @@ def parts_to_show(table: Table) -> tuple[list[str], int]:
     }
     kept = set(sorted(worth, key=worth.get, reverse=True)[:MAX_PARTS])
     return [name for name in worth if name in kept], len(worth) - len(kept)
+
+
+def outliers_of(table: Table, names: list[str]) -> list[str]:
+    """Parts, such as the whole coupler, beside which no difference among the others would show."""
+    rows = rows_of(table, names, None, ALL)
+    ordered = sorted(rows, key=lambda row: abs(row["difference"]), reverse=True)
+    for place, (row, following) in enumerate(itertools.pairwise(ordered), start=1):
+        if abs(row["difference"]) > OUTLIER * abs(following["difference"]):
+            return [one["name"] for one in ordered[:place]]
+    return []
+
+
+def limit_to_others(
+    axes: Axes, table: Table, names: list[str], classing: str | None, outliers: list[str]
+) -> None:
+    """The axis fits the other parts; outliers go beyond it, and their values are written."""
+    if not outliers:
+        return
+    shown = [row for row in table.rows if row["classing"] == classing and row["name"] in names]
+    ends = [0.0]
+    for row in shown:
+        if row["name"] not in outliers:
+            interval = row["difference_interval"]
+            ends += [row["difference"], *(interval if isinstance(interval, tuple) else ())]
+    margin = 0.06 * (max(ends) - min(ends)) or 0.01
+    axes.set_xlim(min(ends) - margin, max(ends) + margin)
+    for name in outliers:
+        values = [signed(row["difference"], 3) for row in shown if row["name"] == name]
+        look = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1}
+        axes.text(
+            0.97,
+            -names.index(name),
+            f"off the scale: {', '.join(values)}",
+            transform=axes.get_yaxis_transform(),
+            ha="right",
+            va="center",
+            fontsize=8,
+            bbox=look,
+        )
 
 
 def rows_of(table: Table, names: list[str], classing: str | None, of_class: str) -> list[dict]:

@@ -20,6 +20,8 @@ from hgnn_tools.run_folder import Event, Run
 
 COLUMNS = 2
 PANEL_HEIGHT = 3.0
+# Relative to the value: a narrower range of values is rounding, and the range shown instead.
+ROUNDING, NARROWEST = 1e-5, 1e-2
 NO_GRAPH = "no graph between the experts"
 
 
@@ -126,7 +128,16 @@ def draw_panel(axes: Axes, run: Run, panel: Panel) -> dict[str, object]:
             draw_series(axes, series, style | hollow)
     finish_axes(axes, panel.unit)
     allow_logarithmic(axes, [value for series in found for value in series.values])
+    keep_flat(axes)
     return lines
+
+
+def keep_flat(axes: Axes) -> None:
+    """Rounding errors of a constant are no evolution: they would fill the panel."""
+    low, high = axes.get_ylim()
+    middle = (low + high) / 2
+    if high - low < ROUNDING * abs(middle):
+        axes.set_ylim(middle - NARROWEST * abs(middle), middle + NARROWEST * abs(middle))
 
 
 def draw_series(axes: Axes, series: Series, style: dict) -> object:

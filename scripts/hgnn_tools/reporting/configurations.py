@@ -25,6 +25,7 @@ SHORT = {
     "learning_rate": "rate",
     "max_steps": "steps",
 }
+OF_HYPERGRAPHS = ("hgnn_", "hyperedge", "static_hyperedge")
 SWITCHES = {"hgnn_learnable_edge_weights": ("learned weights", "fixed weights")}
 
 # Signs before a configuration's name, and what the legend says of them.
@@ -109,7 +110,9 @@ class Configuration:
         return self.mean(lambda row: row.needed_flops)
 
     def value_of(self, option: str) -> Any:
-        return self.rows[0].value_of(option)
+        """None where the coupler has no use for the option."""
+        coupler = self.rows[0].value_of("coupler_type")
+        return self.rows[0].value_of(option) if applies(option, coupler) else None
 
     def cells(self, options: Iterable[str]) -> dict[str, Any]:
         """For the columns of naming_columns."""
@@ -127,6 +130,12 @@ class Configuration:
         text = ", ".join(short_text(*one) for one in values.items() if one[1] not in (None, ""))
         text = text or "all runs"
         return f"{text} {self.marks}" if marks and self.marks else text
+
+
+def applies(option: str, coupler: str | None) -> bool:
+    if option.startswith(OF_HYPERGRAPHS):
+        return coupler in (None, "HGNN")
+    return option != "gnn_layers" or coupler not in ("MEAN", "NONE")
 
 
 def naming_columns(options: Iterable[str]) -> tuple[Column, ...]:

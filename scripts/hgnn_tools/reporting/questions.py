@@ -76,7 +76,7 @@ class Question:
 
     def is_baseline(self, configuration: Configuration) -> bool:
         return bool(self.baseline) and all(
-            meets(configuration.value_of(option), wanted)
+            meets(configuration.rows[0].value_of(option), wanted)
             for option, wanted in self.baseline.items()
         )
 
@@ -97,11 +97,17 @@ class Question:
         others = [option for option in self.options if option not in (self.baseline or {})]
 
         def shared(one: Configuration) -> int:
-            return sum(one.value_of(key) == configuration.value_of(key) for key in others)
+            return sum(agree(one, configuration, key) for key in others)
 
         most = max(map(shared, baselines), default=0)
         nearest = [one for one in baselines if shared(one) == most]
         return nearest[0] if len(nearest) == 1 else None
+
+
+def agree(one: Configuration, other: Configuration, option: str) -> bool:
+    """Also where one of them has no use for the option."""
+    values = one.value_of(option), other.value_of(option)
+    return None in values or values[0] == values[1]
 
 
 def questions_of(sweep: Sweep, loss_key: str) -> list[Question]:
@@ -198,7 +204,7 @@ def against(question: Question, comparison: Comparison) -> str:
         for option in question.options
         if option not in question.baseline
         and option not in question.factors
-        and theirs.value_of(option) != ours.value_of(option)
+        and not agree(theirs, ours, option)
     ]
     return f" (baseline has {', '.join(other)})" if other else ""
 
