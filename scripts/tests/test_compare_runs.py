@@ -10,7 +10,7 @@ from pathlib import Path
 from unittest import mock
 
 from fake_runs import FakeRun
-from fake_sweeps import KINDS, FakeSweep, study
+from fake_sweeps import KINDS, FakeRow, FakeSweep, settings, study
 from support import ScriptTestCase
 
 import compare_runs
@@ -96,12 +96,16 @@ class CompareRunsTest(ScriptTestCase):
     def test_two_sweeps_setting_by_setting(self) -> None:
         first = FakeSweep(study((1, 2))).write(self.folder / "first")
         rows = tuple(row for row in study((1, 2)) if row.settings["num_experts"] == 8)
-        second = FakeSweep(rows[:1] + study((1, 2))[-1:]).write(self.folder / "second")
+        new = FakeRow(settings("GNN", 64, None, None))
+        second = FakeSweep((rows[0], study((1, 2))[-1], new)).write(self.folder / "second")
         self.assertEqual(first.name, "first")
         output = self.compare("first", second.name)
         self.assertNotIn("lower loss, by", output)
         lines = [line for line in output.splitlines() if str(second) in line]
-        self.assertEqual(len(lines), 2)
+        self.assertEqual(len(lines), 3)
+        self.assertRegex(
+            lines[2], r"E=64.*\| – +\| +– \|"
+        )  # the first sweep has none to compare with
 
     def test_a_sweep_by_itself(self) -> None:
         FakeSweep(study((1, 2, 3))).write(self.folder / "sweep")

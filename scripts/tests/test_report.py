@@ -218,6 +218,8 @@ class HonestyTest(ReportTestCase):
         self.write_report(KINDS["synthetic"], draws=True)
         page = Page(self.page)
         self.assertIn("Sweep sweep (SYNTHETIC DATA)", self.page)
+        for text in (self.page, self.markdown):
+            self.assertIn("SYNTHETIC DATA: 45 of 45 runs were trained on generated tokens.", text)
         for image in page.images:
             self.assertIn("SYNTHETIC DATA", image["alt"])
         for path in sorted((self.folder / "sweep/report/csv").iterdir()):
