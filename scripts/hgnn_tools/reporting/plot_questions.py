@@ -64,7 +64,8 @@ def draw_differences(question: Question, synthetic: bool) -> Picture | None:
     axes.set_xlabel("loss minus the baseline's")
     caption = (
         "The diamond is the mean difference, the bar its 95 % interval, each circle a seed that"
-        " both have. Below 0 is better; where a bar holds 0, no difference can be told from seed noise."
+        " both have. Below 0 is better; where a bar holds 0, no difference can be told from seed"
+        " noise."
     )
     caption += said_left_out(len(told) - len(shown))
     name = f"difference-{question.number}"
