@@ -1,5 +1,6 @@
 #include "src/train/queued_steps.h"
 
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -46,29 +47,43 @@ constexpr std::int64_t kSteps = 12;
 
 enum class Runner { direct, queued, captured, not_capturable };
 
-// Throws within the capture of a smaller size, after the largest has been captured.
+// Throws within the capture of a smaller size, after the largest has been captured. What a failed
+// capture leaves in gradients is garbage, and what was captured before has to go.
 class FailingQueue : public HostQueue {
  public:
-  using HostQueue::HostQueue;
+  FailingQueue(WatchedTensors watched, ParameterList parameters)
+      : HostQueue(std::move(watched)), parameters_(std::move(parameters)) {}
 
   std::unique_ptr<ops::CapturedWork> capture(const std::function<void()>& work) override {
-    fails_ = captured_;
-    auto captured = HostQueue::capture(work);
-    captured_ = true;
-    return captured;
+    fails_ = captured_ > 0;
+    HostQueue::capture(work);
+    return std::make_unique<CountedWork>(captured_);
   }
   // The third one of a pass follows the gradients.
   void stamp(const at::Tensor& time) override {
     if (fails_ && ++stamps_ == 3) {
       fails_ = false;
+      for (const NamedParameter& p : parameters_) {
+        const at::Tensor gradient = p.tensor.grad();
+        if (gradient.defined()) gradient.fill_(std::numeric_limits<double>::quiet_NaN());
+      }
       TORCH_CHECK(false, "this cannot be captured");
     }
+    if (stamps_ >= 3) EXPECT_EQ(captured_, 0) << "what was captured is still there";
     HostQueue::stamp(time);
   }
 
  private:
-  bool captured_ = false, fails_ = false;
-  int stamps_ = 0;
+  struct CountedWork : ops::CapturedWork {
+    explicit CountedWork(int& count) : count(count) { ++count; }
+    ~CountedWork() override { --count; }
+    void replay() override { ADD_FAILURE() << "it was dropped"; }
+    int& count;
+  };
+
+  ParameterList parameters_;
+  int captured_ = 0, stamps_ = 0;
+  bool fails_ = false;
 };
 
 std::unique_ptr<StepRunner> make_runner(Runner kind, LanguageModel& model, AdamW& optimizer,
@@ -77,7 +92,7 @@ std::unique_ptr<StepRunner> make_runner(Runner kind, LanguageModel& model, AdamW
   const auto watched = [&] { return written_by_steps(model, optimizer); };
   std::unique_ptr<ops::DeviceQueue> queue;
   if (kind == Runner::not_capturable) {
-    queue = std::make_unique<FailingQueue>(watched);
+    queue = std::make_unique<FailingQueue>(watched, model.parameters());
   } else {
     queue = std::make_unique<HostQueue>(watched);
   }
