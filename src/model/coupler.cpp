@@ -16,12 +16,11 @@ class MeanCoupler : public Coupler {
   MeanCoupler(ParameterStore& store, const std::string& name, const ModelConfig& config)
       : combiner_(store, name, config) {}
 
-  at::Tensor forward(const at::Tensor& experts_NED, const at::Tensor&,
-                     const ForwardContext&) const override {
+  at::Tensor forward(const at::Tensor& experts_NED, const at::Tensor&) const override {
     return combiner_.forward(experts_NED);
   }
 
-  CouplerState state() const override { return {}; }
+  CouplerTrace trace(const at::Tensor&, const at::Tensor&) const override { return {}; }
 
  private:
   Combiner combiner_;
@@ -30,13 +29,12 @@ class MeanCoupler : public Coupler {
 }  // namespace
 
 std::unique_ptr<Coupler> make_coupler(ParameterStore& store, const std::string& name,
-                                      const ModelConfig& config, std::int64_t layer,
-                                      const Execution& execution) {
+                                      const ModelConfig& config, const Execution& execution) {
   switch (config.coupler_type) {
     case CouplerType::gnn:
-      return std::make_unique<GnnCoupler>(store, name, config, layer, execution);
+      return std::make_unique<GnnCoupler>(store, name, config, execution);
     case CouplerType::hgnn:
-      return std::make_unique<HgnnCoupler>(store, name, config, layer, execution);
+      return std::make_unique<HgnnCoupler>(store, name, config, execution);
     case CouplerType::mean:
       return std::make_unique<MeanCoupler>(store, name, config);
     case CouplerType::none:

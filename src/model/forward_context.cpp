@@ -62,18 +62,4 @@ ops::ExpertStreams ForwardContext::expert_dropout(std::int64_t layer) const {
   return {dropout_rate, keys_3E[0], keys_3E[1], keys_3E[2]};
 }
 
-void GraphProbe::add_mixing(std::int64_t index, std::size_t coupler_layer,
-                            const at::Tensor& mixing_EE) {
-  std::vector<at::Tensor>& mixing = layer(index).mixing_EE;
-  if (mixing.size() <= coupler_layer) mixing.resize(coupler_layer + 1);
-  at::Tensor& sum = mixing[coupler_layer];
-  sum = sum.defined() ? sum + mixing_EE : mixing_EE;
-}
-
-LayerGraph& GraphProbe::layer(std::int64_t index) {
-  const auto i = static_cast<std::size_t>(index);
-  if (layers.size() <= i) layers.resize(i + 1);
-  return layers[i];
-}
-
 }  // namespace hgnn_moe

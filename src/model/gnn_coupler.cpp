@@ -1,6 +1,7 @@
 #include "gnn_coupler.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
 #include "token_chunks.h"
@@ -11,9 +12,8 @@
 namespace hgnn_moe {
 
 GnnCoupler::GnnCoupler(ParameterStore& store, const std::string& name, const ModelConfig& config,
-                       std::int64_t layer, const Execution& execution)
-    : layer_(layer),
-      num_experts_(config.num_experts),
+                       const Execution& execution)
+    : num_experts_(config.num_experts),
       execution_(execution),
       layers_([&] {
         const std::int64_t d = config.embed_dim;
@@ -59,26 +59,16 @@ at::Tensor GnnCoupler::update(const Layer& layer, const at::Tensor& x_NED) const
 // x_NED through all layers, and the mean over experts. `parameters` are those of
 // flat_parameters().
 at::Tensor GnnCoupler::mean(const at::Tensor& experts_NED,
-                            const std::vector<at::Tensor>& parameters, GraphProbe* probe) const {
+                            const std::vector<at::Tensor>& parameters) const {
   at::Tensor x_NED = experts_NED;
-  for (std::size_t g = 0; g < layers_.size(); ++g) {
-    const Layer layer = layer_of(g, parameters);
-    if (probe != nullptr) {
-      const at::Tensor k_NEE = ops::gnn_message_matrix(
-          x_NED, layer.message_weight, layer.message_bias, layer.adjacency_logits_EE);
-      probe->add_mixing(layer_, g, k_NEE.sum(0, /*keepdim=*/false, at::kDouble).cpu());
-    }
-    x_NED = update(layer, x_NED);
-  }
+  for (std::size_t g = 0; g < layers_.size(); ++g) x_NED = update(layer_of(g, parameters), x_NED);
   return mean_over_experts(x_NED);
 }
 
-at::Tensor GnnCoupler::forward(const at::Tensor& experts_NED, const at::Tensor&,
-                               const ForwardContext& context) const {
-  const auto all_layers = [this, probe = context.graph_probe](
-                              const std::vector<at::Tensor>& tokens,
-                              const std::vector<at::Tensor>& shared) {
-    return mean(tokens.front(), shared, probe);
+at::Tensor GnnCoupler::forward(const at::Tensor& experts_NED, const at::Tensor&) const {
+  const auto all_layers = [this](const std::vector<at::Tensor>& tokens,
+                                 const std::vector<at::Tensor>& shared) {
+    return mean(tokens.front(), shared);
   };
   const std::int64_t chunk =
       execution_.coupler_path == CouplerPath::sequential ? 0 : execution_.coupler_chunk;
@@ -109,13 +99,19 @@ GnnCoupler::Layer GnnCoupler::layer_of(std::size_t index,
           p[6]};
 }
 
-CouplerState GnnCoupler::state() const {
-  CouplerState state;
+CouplerTrace GnnCoupler::trace(const at::Tensor& experts_NED, const at::Tensor&) const {
+  const c10::NoGradGuard no_grad;
+  CouplerTrace trace;
+  trace.features_NED = experts_NED;
   for (const Layer& layer : layers_) {
-    state.adjacency_EE.push_back(
-        at::sigmoid(layer.adjacency_logits_EE.detach()).to(at::kCPU, at::kDouble));
+    at::Tensor& x_NED = trace.features_NED;
+    const at::Tensor k_NEE = ops::gnn_message_matrix(x_NED, layer.message_weight,
+                                                     layer.message_bias, layer.adjacency_logits_EE);
+    trace.mixing_EE.push_back(k_NEE.mean(0, /*keepdim=*/false, at::kDouble).cpu());
+    trace.adjacency_EE.push_back(at::sigmoid(layer.adjacency_logits_EE).to(at::kCPU, at::kDouble));
+    x_NED = update(layer, x_NED);
   }
-  return state;
+  return trace;
 }
 
 }  // namespace hgnn_moe

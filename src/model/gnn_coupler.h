@@ -16,11 +16,10 @@ namespace hgnn_moe {
 class GnnCoupler : public Coupler {
  public:
   GnnCoupler(ParameterStore& store, const std::string& name, const ModelConfig& config,
-             std::int64_t layer, const Execution& execution);
+             const Execution& execution);
 
-  at::Tensor forward(const at::Tensor& experts_NED, const at::Tensor& input_ND,
-                     const ForwardContext& context) const override;
-  CouplerState state() const override;
+  at::Tensor forward(const at::Tensor& experts_NED, const at::Tensor& input_ND) const override;
+  CouplerTrace trace(const at::Tensor& experts_NED, const at::Tensor& input_ND) const override;
 
  private:
   struct Layer {
@@ -30,13 +29,12 @@ class GnnCoupler : public Coupler {
 
   at::Tensor messages(const Layer& layer, const at::Tensor& x_NED) const;
   at::Tensor update(const Layer& layer, const at::Tensor& x_NED) const;
-  at::Tensor mean(const at::Tensor& experts_NED, const std::vector<at::Tensor>& parameters,
-                  GraphProbe* probe) const;
+  at::Tensor mean(const at::Tensor& experts_NED, const std::vector<at::Tensor>& parameters) const;
   // All layers' parameters one after the other, and a layer made of such a list.
   std::vector<at::Tensor> flat_parameters() const;
   Layer layer_of(std::size_t index, const std::vector<at::Tensor>& flat) const;
 
-  std::int64_t layer_, num_experts_;
+  std::int64_t num_experts_;
   Execution execution_;
   std::vector<Layer> layers_;
   Combiner combiner_;

@@ -20,9 +20,8 @@ constexpr double kUnitSoftplus = 0.541324854612918;
 }  // namespace
 
 HgnnCoupler::HgnnCoupler(ParameterStore& store, const std::string& name, const ModelConfig& config,
-                         std::int64_t layer, const Execution& execution)
-    : layer_(layer),
-      execution_(execution),
+                         const Execution& execution)
+    : execution_(execution),
       activation_(config.activation),
       residual_(config.residual),
       can_read_out_(config.can_collapse()),
@@ -73,15 +72,9 @@ at::Tensor HgnnCoupler::mixing(const at::Tensor& weights) const {
   return ops::mixing_matrix(incidence_EM_, weights, weighting_);
 }
 
-at::Tensor HgnnCoupler::forward(const at::Tensor& experts_NED, const at::Tensor& input_ND,
-                                const ForwardContext& context) const {
+at::Tensor HgnnCoupler::forward(const at::Tensor& experts_NED, const at::Tensor& input_ND) const {
   if (incidence_EM_.size(1) == 0) return combiner_.forward(experts_NED);
   const at::Tensor w = weights(input_ND);
-  if (context.graph_probe != nullptr && !are_shared()) {
-    const auto sum = [](const at::Tensor& x) { return x.sum(0, false, at::kDouble).cpu(); };
-    context.graph_probe->layer(layer_).hyperedge_weights_M = sum(w);
-    context.graph_probe->add_mixing(layer_, 0, sum(mixing(w)));
-  }
   switch (execution_.coupler_path) {
     case CouplerPath::collapsed:
       return collapsed(experts_NED, w);
@@ -121,17 +114,22 @@ at::Tensor HgnnCoupler::sequential(const at::Tensor& experts_NED, const at::Tens
   return combiner_.forward(run_layers(experts_NED, layers_, layers_.size(), convolve));
 }
 
+at::Tensor HgnnCoupler::convolved(const at::Tensor& experts_NED, const at::Tensor& weights,
+                                  const std::vector<Layer>& layers, std::size_t count) const {
+  return run_layers(
+      experts_NED, layers, count,
+      [&](const at::Tensor& x_NED, const at::Tensor& theta_DD, const at::Tensor& bias_D) {
+        return ops::hypergraph_conv(x_NED, incidence_, weights, weighting_, theta_DD, bias_D);
+      });
+}
+
 at::Tensor HgnnCoupler::batched_mean(const at::Tensor& experts_NED, const at::Tensor& weights,
                                      const std::vector<Layer>& layers) const {
-  const auto convolve = [&](const at::Tensor& x_NED, const at::Tensor& theta_DD,
-                            const at::Tensor& bias_D) {
-    return ops::hypergraph_conv(x_NED, incidence_, weights, weighting_, theta_DD, bias_D);
-  };
   if (!can_read_out_) {
-    return mean_over_experts(run_layers(experts_NED, layers, layers.size(), convolve));
+    return mean_over_experts(convolved(experts_NED, weights, layers, layers.size()));
   }
   // Nothing non-linear follows the last layer, so one weighted mean a token goes through it.
-  const at::Tensor x_NED = run_layers(experts_NED, layers, layers.size() - 1, convolve);
+  const at::Tensor x_NED = convolved(experts_NED, weights, layers, layers.size() - 1);
   const at::Tensor readout = ops::collapse_mixing(mixing(weights), 1).readout;
   return linear(ops::expert_readout(readout, x_NED), layers.back().theta_DD, layers.back().bias_D,
                 precision_, layers.back().rounded_theta);
@@ -169,14 +167,22 @@ at::Tensor HgnnCoupler::collapsed(const at::Tensor& experts_NED, const at::Tenso
       experts_NED, mixing(weights), layers, product_type(precision_, experts_NED.scalar_type())));
 }
 
-CouplerState HgnnCoupler::state() const {
-  CouplerState state;
-  if (incidence_EM_.size(1) == 0 || !are_shared()) return state;
+CouplerTrace HgnnCoupler::trace(const at::Tensor& experts_NED, const at::Tensor& input_ND) const {
+  if (incidence_EM_.size(1) == 0) return {};
   const c10::NoGradGuard no_grad;
-  const at::Tensor w_M = weights({});
-  state.hyperedge_weights_M = w_M.to(at::kCPU, at::kDouble);
-  state.mixing_EE = mixing(w_M).to(at::kCPU, at::kDouble);
-  return state;
+  const at::Tensor w = weights(input_ND);
+  const auto host_mean = [this](const at::Tensor& x) {
+    return (are_shared() ? x : x.mean(0, /*keepdim=*/false, at::kDouble)).to(at::kCPU, at::kDouble);
+  };
+  CouplerTrace trace;
+  trace.hyperedge_weights_M = host_mean(w);
+  trace.mixing_EE = {host_mean(mixing(w))};
+  // Rounded for themselves: what the collapsed path does not multiply with, an update of training
+  // that was captured would not write, and it would be taken for current.
+  std::vector<Layer> layers = layers_;
+  for (Layer& layer : layers) layer.rounded_theta = nullptr;
+  trace.features_NED = convolved(experts_NED, w, layers, layers.size());
+  return trace;
 }
 
 double HgnnCoupler::smallest_relative_degree() const {

@@ -16,11 +16,10 @@ namespace hgnn_moe {
 class HgnnCoupler : public Coupler {
  public:
   HgnnCoupler(ParameterStore& store, const std::string& name, const ModelConfig& config,
-              std::int64_t layer, const Execution& execution);
+              const Execution& execution);
 
-  at::Tensor forward(const at::Tensor& experts_NED, const at::Tensor& input_ND,
-                     const ForwardContext& context) const override;
-  CouplerState state() const override;
+  at::Tensor forward(const at::Tensor& experts_NED, const at::Tensor& input_ND) const override;
+  CouplerTrace trace(const at::Tensor& experts_NED, const at::Tensor& input_ND) const override;
   double smallest_relative_degree() const override;
 
  private:
@@ -38,12 +37,14 @@ class HgnnCoupler : public Coupler {
                         std::size_t count, Convolution convolve) const;
   at::Tensor sequential(const at::Tensor& experts_NED, const at::Tensor& weights) const;
   at::Tensor batched(const at::Tensor& experts_NED, const at::Tensor& weights) const;
+  // X after the first `count` of these layers, all tokens at once.
+  at::Tensor convolved(const at::Tensor& experts_NED, const at::Tensor& weights,
+                       const std::vector<Layer>& layers, std::size_t count) const;
   at::Tensor batched_mean(const at::Tensor& experts_NED, const at::Tensor& weights,
                           const std::vector<Layer>& layers) const;
   at::Tensor collapsed(const at::Tensor& experts_NED, const at::Tensor& weights) const;
   at::Tensor end_layer(const at::Tensor& convolved_NED, const at::Tensor& x_NED) const;
 
-  std::int64_t layer_;
   Execution execution_;
   HgnnActivation activation_;
   bool residual_, can_read_out_;

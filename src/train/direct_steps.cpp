@@ -67,6 +67,11 @@ void DirectSteps::optimize(StepReport& report) {
   const at::Tensor norm = gradient_norm(optimizer_.parameters());
   report.grad_norm = norm.item<double>();
   if (!std::isfinite(report.grad_norm)) return;
+  if (weight_gradients_.layers() > 0) {
+    const at::Tensor norms_L = weight_gradients_.norms().to(at::kDouble);
+    const double* begin = norms_L.const_data_ptr<double>();
+    report.hyperedge_weight_grad_norms.assign(begin, begin + norms_L.numel());
+  }
   optimizer_.step(report.plan.learning_rate, clip_scale(norm, config_.grad_clip));
   for (const NamedParameter& parameter : optimizer_.parameters()) {
     at::Tensor tensor = parameter.tensor;

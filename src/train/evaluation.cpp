@@ -25,17 +25,6 @@ void store_token_losses(const data::Batch& batch, const float* losses, std::int6
   }
 }
 
-// The first rows of kGraphTokens tokens at most, but one at least.
-std::int64_t samples_for_graphs(const data::SampleSet& set, const std::vector<std::int64_t>& rows) {
-  std::int64_t count = 1, tokens = set.length(rows[0]);
-  while (count < static_cast<std::int64_t>(rows.size())) {
-    tokens += set.length(rows[count]);
-    if (tokens > kGraphTokens) break;
-    ++count;
-  }
-  return count;
-}
-
 }  // namespace
 
 void write_token_losses(const std::string& path, const TokenLosses& losses) {
@@ -78,24 +67,6 @@ EvaluationResult evaluate(const LanguageModel& model, const data::SampleSet& set
                                    : std::numeric_limits<double>::quiet_NaN();
   result.perplexity = std::exp(result.loss);
   return result;
-}
-
-std::vector<LayerGraph> mean_graphs(const LanguageModel& model, const data::SampleSet& set,
-                                    const std::vector<std::int64_t>& rows, c10::Device device) {
-  if (!model.config().graph_depends_on_data() || rows.empty()) return {};
-  const c10::NoGradGuard no_grad;
-  const data::Batch batch = data::make_batch(set, rows, 0, samples_for_graphs(set, rows));
-  const DeviceBatch tensors = to_device(batch, 0, device);
-  GraphProbe probe;
-  ForwardContext context;
-  context.graph_probe = &probe;
-  model.hidden(tensors.tokens_N, tensors.samples, context);
-  for (LayerGraph& graph : probe.layers) {
-    const auto tokens = static_cast<double>(batch.real_tokens);
-    if (graph.hyperedge_weights_M.defined()) graph.hyperedge_weights_M.div_(tokens);
-    for (at::Tensor& sum_EE : graph.mixing_EE) sum_EE.div_(tokens);
-  }
-  return probe.layers;
 }
 
 }  // namespace hgnn_moe

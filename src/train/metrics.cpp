@@ -20,6 +20,10 @@ namespace {
        path.string(), reason);
 }
 
+Json number_or_null(const std::optional<double>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
 }  // namespace
 
 MetricsWriter::MetricsWriter(std::filesystem::path path) : path_(std::move(path)) {
@@ -82,6 +86,20 @@ void MetricsWriter::write(const CouplerEvent& event) {
     json["adjacency"] = *event.adjacency;
   }
   json["mixing"] = event.mixing;
+  append_line(json.dump() + "\n");
+}
+
+void MetricsWriter::write(const LayerEvent& event) {
+  Json json;
+  json["event"] = "layer";
+  json["step"] = event.step;
+  json["layer"] = event.layer;
+  json["expert_norms"] = event.expert_norms;
+  json["expert_cka"] = event.expert_cka;
+  json["dirichlet_before"] = number_or_null(event.dirichlet_before);
+  json["dirichlet_after"] = number_or_null(event.dirichlet_after);
+  json["second_eigenvalue"] = number_or_null(event.second_eigenvalue);
+  json["hyperedge_weight_grad_norm"] = number_or_null(event.hyperedge_weight_grad_norm);
   append_line(json.dump() + "\n");
 }
 

@@ -23,7 +23,7 @@ enum ResultWord : std::int64_t {
   kBatchEnd,
   kUpdateBegin,
   kUpdateEnd,
-  kResultWords
+  kWeightNorms  // of the hyperedge weights' gradients, two a word, to the end
 };
 
 double seconds(std::int64_t nanoseconds) { return 1e-9 * static_cast<double>(nanoseconds); }
@@ -37,15 +37,19 @@ QueuedSteps::QueuedSteps(LanguageModel& model, AdamW& optimizer, const TrainConf
       config_(config),
       graphs_(graphs),
       queue_(std::move(queue)),
+      weight_gradients_(model),
       buckets_(make_buckets(config.batch_size, model.config().max_seq_length)) {
   for (const std::int64_t tokens : buckets_) sizes_.push_back(make_size(tokens));
   const at::TensorOptions on_device(queue_->device());
   loss_ = at::zeros({}, on_device.dtype(at::kFloat));
   left_out_ = at::zeros({}, on_device.dtype(at::kFloat));
   learning_rate_ = at::zeros({}, on_device.dtype(at::kFloat));
-  results_ = at::zeros({kResultWords}, on_device.dtype(at::kLong));
+  results_ = at::zeros({result_words()}, on_device.dtype(at::kLong));
+  weight_norms_L_ = results_.narrow(0, kWeightNorms, result_words() - kWeightNorms)
+                        .view(at::kFloat)
+                        .narrow(0, 0, weight_gradients_.layers());
   for (Slot& slot : slots_) {
-    slot.results = queue_->host_words(kResultWords);
+    slot.results = queue_->host_words(result_words());
     slot.done = queue_->make_mark();
   }
 }
@@ -87,6 +91,10 @@ std::optional<StepReport> QueuedSteps::start(const StepPlan& plan,
 }
 
 std::optional<StepReport> QueuedSteps::finish() { return finish_slot(slots_[(steps_ + 1) % 2]); }
+
+std::int64_t QueuedSteps::result_words() const {
+  return kWeightNorms + (weight_gradients_.layers() + 1) / 2;
+}
 
 StepValues QueuedSteps::values_of(const StepPlan& plan) const {
   const ModelConfig& model = model_.config();
@@ -209,6 +217,7 @@ void QueuedSteps::update() {
   queue_->stamp(results_[kUpdateBegin]);
   const at::Tensor norm = gradient_norm(optimizer_.parameters());
   left_out_.masked_fill_((at::isfinite(loss_).logical_and(at::isfinite(norm))).logical_not(), 1.0);
+  if (weight_gradients_.layers() > 0) weight_norms_L_.copy_(weight_gradients_.norms());
   optimizer_.step(learning_rate_, left_out_, clip_scale(norm, config_.grad_clip));
   drop_gradients();
   const at::Tensor loss_and_norm = results_.narrow(0, kLossAndNorm, 1).view(at::kFloat);
@@ -238,6 +247,9 @@ std::optional<StepReport> QueuedSteps::finish_slot(Slot& slot) {
   StepReport& report = slot.report;
   report.loss = loss_and_norm[0];
   report.grad_norm = loss_and_norm[1];
+  const auto* weight_norms = reinterpret_cast<const float*>(words + kWeightNorms);
+  report.hyperedge_weight_grad_norms.assign(weight_norms,
+                                            weight_norms + weight_gradients_.layers());
   report.forward_seconds = seconds(words[kForward]);
   report.backward_seconds = seconds(words[kBackward]);
   report.optimizer_seconds = seconds(words[kUpdateEnd] - words[kUpdateBegin]);

@@ -6,6 +6,8 @@
 #include <memory>
 #include <vector>
 
+#include "weight_gradients.h"
+
 #include "hgnn_moe/ops/device_queue.h"
 #include "hgnn_moe/train/buckets.h"
 #include "hgnn_moe/train/step_inputs.h"
@@ -66,6 +68,7 @@ class QueuedSteps : public StepRunner {
   void compute(const StepTensors& tensors);
   void add_gradients(const StepTensors& tensors);
   void update();
+  std::int64_t result_words() const;
   void drop_gradients();
   std::optional<StepReport> finish_slot(Slot& slot);
 
@@ -74,16 +77,18 @@ class QueuedSteps : public StepRunner {
   const TrainConfig& config_;
   bool graphs_;
   std::unique_ptr<ops::DeviceQueue> queue_;
+  HyperedgeWeightGradients weight_gradients_;
   std::vector<std::int64_t> buckets_;
   std::vector<Size> sizes_;  // a bucket each
   std::unique_ptr<ops::CapturedWork> captured_update_;
   std::array<Slot, 2> slots_;
   std::int64_t steps_ = 0;
   // On the device.
-  at::Tensor loss_;           // fp32: the sum over the step's micro-batches so far
-  at::Tensor left_out_;       // fp32: 1 from the first loss or norm on that is not finite, else 0
-  at::Tensor learning_rate_;  // fp32: of the step
-  at::Tensor results_;        // int64: what the host reads, see ResultWord
+  at::Tensor loss_;            // fp32: the sum over the step's micro-batches so far
+  at::Tensor left_out_;        // fp32: 1 from the first loss or norm on that is not finite, else 0
+  at::Tensor learning_rate_;   // fp32: of the step
+  at::Tensor results_;         // int64: what the host reads, see ResultWord
+  at::Tensor weight_norms_L_;  // fp32: a view of them
 };
 
 }  // namespace hgnn_moe

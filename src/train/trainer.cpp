@@ -8,7 +8,7 @@
 #include <ATen/record_function.h>
 
 #include "clock.h"
-#include "coupler_events.h"
+#include "layer_events.h"
 #include "profile.h"
 
 #include "hgnn_moe/base/error.h"
@@ -70,7 +70,7 @@ Trainer::~Trainer() = default;
 bool Trainer::run(const StopSignal& stop) {
   profile_->begin(plan_.total_steps - state_.step);
   started_ = seconds_now();
-  if (state_.step == 0) record_couplers();
+  if (state_.step == 0) record_layers();
   note_start();
   const bool complete = train(stop);
   checkpoints_.wait();
@@ -186,6 +186,7 @@ void Trainer::record(const StepReport& report) {
       tokens_per_s, 1e3 * plan.data_seconds, 1e3 * report.forward_seconds,
       1e3 * report.backward_seconds, 1e3 * report.optimizer_seconds, memory_bytes(parts_.device)});
   show_progress(report, tokens_per_s);
+  last_report_ = report;
 }
 
 void Trainer::note_graphs(const StepGraphs& graphs) {
@@ -237,7 +238,7 @@ void Trainer::evaluate_now(bool last) {
          state_.step, result.loss);
   }
   parts_.metrics.write(EvalEvent{state_.step, result.loss, result.perplexity, result.targets});
-  record_couplers();
+  record_layers();
   state_.last_eval_loss = result.loss;
   const bool best = !state_.best_eval_loss.has_value() || result.loss < *state_.best_eval_loss;
   if (best) {
@@ -249,9 +250,18 @@ void Trainer::evaluate_now(bool last) {
                   plan_.total_steps, result.loss, result.perplexity, best ? ", best so far" : "");
 }
 
-void Trainer::record_couplers() {
-  const auto graphs = mean_graphs(parts_.model, *parts_.dataset.eval, eval_rows_, parts_.device);
-  for (const CouplerEvent& event : coupler_events(parts_.model, state_.step, graphs)) {
+// The gradients are those of the step that ends here. It was computed by this process, which
+// evaluates after steps alone, so a resumed run knows them too; a step without targets has none.
+void Trainer::record_layers() {
+  const LayerEvents events =
+      observe_layers(parts_.model, *parts_.dataset.eval, eval_rows_, parts_.device, state_.step);
+  for (const CouplerEvent& event : events.couplers) parts_.metrics.write(event);
+  const bool has_gradients = last_report_.has_value() && last_report_->plan.step + 1 == state_.step;
+  for (LayerEvent event : events.layers) {
+    const auto layer = static_cast<std::size_t>(event.layer);
+    if (has_gradients && layer < last_report_->hyperedge_weight_grad_norms.size()) {
+      event.hyperedge_weight_grad_norm = last_report_->hyperedge_weight_grad_norms[layer];
+    }
     parts_.metrics.write(event);
   }
   warn_of_cancelled_degrees();

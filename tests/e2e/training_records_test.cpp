@@ -42,15 +42,17 @@ TEST_F(TrainingRecordsTest, MetricsOfAGnn) {
       EXPECT_EQ(keys_of(line),
                 (std::vector<std::string>{"event", "step", "loss", "perplexity", "tokens"}));
       EXPECT_DOUBLE_EQ(line.at("perplexity"), std::exp(line.at("loss").get<double>()));
-    } else {
+    } else if (event == "coupler") {
       EXPECT_EQ(keys_of(line), (std::vector<std::string>{"event", "step", "layer", "coupler_layer",
                                                          "adjacency", "mixing"}));
       EXPECT_EQ(line.at("mixing").size(), 2u);
       EXPECT_EQ(line.at("mixing")[0][0], 0.0) << "no expert sends to itself";
+    } else {
+      EXPECT_EQ(event, "layer");
     }
   }
-  EXPECT_EQ(events, (std::vector<std::string>{"coupler", "step", "eval", "coupler", "step", "eval",
-                                              "coupler"}));
+  EXPECT_EQ(events, (std::vector<std::string>{"coupler", "layer", "step", "eval", "coupler",
+                                              "layer", "step", "eval", "coupler", "layer"}));
   EXPECT_EQ(read_series(run_, "step", "step"), (std::vector<double>{1, 2, 3, 4}));
   EXPECT_EQ(read_series(run_, "eval", "step"), (std::vector<double>{2, 4}));
   EXPECT_EQ(read_series(run_, "coupler", "step"),
@@ -80,20 +82,74 @@ TEST_F(TrainingRecordsTest, MetricsOfAnHgnn) {
 TEST_F(TrainingRecordsTest, MixingIsTheMeanOfTheFirstEvaluationTokensWhateverTheBatch) {
   // Of 2 to 16 tokens each: 60 have more than 256, 4 have less.
   write_dataset(path("long"), make_documents(20, 1), make_documents(100, 2));
-  const auto first_mixing = [&](const char* samples, const char* batch) {
+  const auto first_events = [&](const char* samples, const char* batch) {
     expect_success(run(flags_.with({{"dataset_name", "long"},
                                     {"no_shuffle", ""},
                                     {"max_steps", "1"},
                                     {"num_eval_samples", samples},
                                     {"batch_size", batch},
                                     {"overwrite", ""}})));
-    return read_events(run_, "coupler").at(0).at("mixing");
+    return std::pair(read_events(run_, "coupler").at(0).at("mixing"),
+                     read_events(run_, "layer").at(0));
   };
-  const Json mixing = first_mixing("100", "4");
-  EXPECT_EQ(first_mixing("100", "64"), mixing);
-  EXPECT_EQ(first_mixing("60", "4"), mixing);
-  EXPECT_NE(first_mixing("4", "4"), mixing);
-  EXPECT_NE(first_mixing("1", "1"), first_mixing("4", "4"));
+  const auto events = first_events("100", "4");
+  EXPECT_EQ(first_events("100", "64"), events);
+  EXPECT_EQ(first_events("60", "4"), events);
+  EXPECT_NE(first_events("4", "4").first, events.first);
+  EXPECT_NE(first_events("4", "4").second, events.second);
+  EXPECT_NE(first_events("1", "1").first, first_events("4", "4").first);
+}
+
+TEST_F(TrainingRecordsTest, LayersOfEveryCoupler) {
+  for (const std::string coupler : {"GNN", "HGNN", "MEAN", "NONE"}) {
+    SCOPED_TRACE(coupler);
+    expect_success(run(flags_.with({{"coupler_type", coupler},
+                                    {"num_layers", "2"},
+                                    {"num_experts", "3"},
+                                    {"overwrite", ""}})));
+    EXPECT_EQ(read_series(run_, "layer", "step"), (std::vector<double>{0, 0, 2, 2, 4, 4}));
+    EXPECT_EQ(read_series(run_, "layer", "layer"), (std::vector<double>{0, 1, 0, 1, 0, 1}));
+    const bool has_graph = coupler == "GNN" || coupler == "HGNN";
+    for (const Json& line : read_events(run_, "layer")) {
+      EXPECT_EQ(keys_of(line),
+                (std::vector<std::string>{"event", "step", "layer", "expert_norms", "expert_cka",
+                                          "dirichlet_before", "dirichlet_after",
+                                          "second_eigenvalue", "hyperedge_weight_grad_norm"}));
+      ASSERT_EQ(line.at("expert_norms").size(), 3u);
+      for (std::size_t e = 0; e < 3; ++e) {
+        EXPECT_GT(line.at("expert_norms")[e], 0.0);
+        EXPECT_NEAR(line.at("expert_cka")[e][e].get<double>(), 1, 1e-12);
+        EXPECT_LT(line.at("expert_cka")[e][(e + 1) % 3], 1.0);
+      }
+      for (const char* key : {"dirichlet_before", "dirichlet_after", "second_eigenvalue"}) {
+        ASSERT_EQ(line.at(key).is_number(), has_graph) << key;
+        EXPECT_TRUE(!has_graph || line.at(key) > 0.0) << key;
+      }
+      const bool has_gradient = coupler == "HGNN" && line.at("step") > 0;
+      ASSERT_EQ(line.at("hyperedge_weight_grad_norm").is_number(), has_gradient) << line;
+    }
+  }
+}
+
+TEST_F(TrainingRecordsTest, TheSecondEigenvalueIsThatOfTheRecordedMixing) {
+  // P = l I + (1 - l) J/3 with l = 1/4 at the start.
+  expect_success(run(flags_.with({{"coupler_type", "HGNN"}, {"num_experts", "3"}})));
+  const Json first = read_events(run_, "layer").at(0);
+  EXPECT_NEAR(first.at("second_eigenvalue").get<double>(), 0.25, 1e-6);
+}
+
+// A single expert has no graph, and fixed weights have no gradient.
+TEST_F(TrainingRecordsTest, WhatDoesNotExistIsNull) {
+  const auto last_layer = [&](const Flags& changes) {
+    expect_success(run(flags_.with(changes).with({{"overwrite", ""}})));
+    return read_events(run_, "layer").back();
+  };
+  const Json alone = last_layer({{"num_experts", "1"}, {"coupler_type", "GNN"}});
+  EXPECT_TRUE(alone.at("second_eigenvalue").is_null() && alone.at("dirichlet_after").is_null());
+  EXPECT_EQ(alone.at("expert_norms").size(), 1u);
+  const Json fixed = last_layer({{"coupler_type", "HGNN"}, {"no_hgnn_learnable_edge_weights", ""}});
+  EXPECT_TRUE(fixed.at("hyperedge_weight_grad_norm").is_null());
+  EXPECT_TRUE(fixed.at("second_eigenvalue").is_number());
 }
 
 TEST_F(TrainingRecordsTest, ConfigurationWithSourcesAndMachine) {

@@ -178,31 +178,5 @@ TEST(CouplerChunks, KeepTheBits) {
   at::set_num_threads(threads_before);
 }
 
-TEST(CouplerChunks, ProbesSeeEveryToken) {
-  const at::Tensor tokens = some_tokens(4, 10);
-  for (const auto& [name, config] : batched_models()) {
-    if (!config.graph_depends_on_data()) continue;
-    SCOPED_TRACE(name);
-    const auto observe = [&, &model_config = config](std::int64_t chunk) {
-      const LanguageModel model(model_config, 3, at::kDouble, at::kCPU,
-                                {CouplerPath::batched, chunk});
-      GraphProbe probe;
-      ForwardContext context;
-      context.graph_probe = &probe;
-      const c10::NoGradGuard no_grad;
-      model.hidden(tokens, context);
-      return probe;
-    };
-    const GraphProbe whole = observe(0), parts = observe(32);
-    ASSERT_EQ(parts.layers.size(), whole.layers.size());
-    for (std::size_t l = 0; l < whole.layers.size(); ++l) {
-      ASSERT_EQ(parts.layers[l].mixing_EE.size(), whole.layers[l].mixing_EE.size());
-      for (std::size_t g = 0; g < whole.layers[l].mixing_EE.size(); ++g) {
-        EXPECT_TRUE(close(parts.layers[l].mixing_EE[g], whole.layers[l].mixing_EE[g], 20));
-      }
-    }
-  }
-}
-
 }  // namespace
 }  // namespace hgnn_moe

@@ -50,6 +50,13 @@ TEST(Metrics, WritesTheFieldsInTheDocumentedOrder) {
   graph.adjacency = MetricMatrix{{0.0, 1.0}, {1.0, 0.0}};
   graph.mixing = {{0.0, 0.25}, {0.25, 0.0}};
   writer.write(graph);
+  LayerEvent layer;
+  layer.step = 20;
+  layer.layer = 1;
+  layer.expert_norms = {2.5, 3.0};
+  layer.expert_cka = {{1.0, 0.5}, {0.5, std::numeric_limits<double>::quiet_NaN()}};
+  layer.second_eigenvalue = 0.75;
+  writer.write(layer);
   EXPECT_EQ(text_of(folder / "metrics.jsonl"),
             "{\"event\":\"step\",\"step\":1,\"epoch\":0,\"loss\":0.30000000000000004,"
             "\"learning_rate\":0.0005,\"grad_norm\":1.5,\"tokens\":1000,\"tokens_per_s\":123.5,"
@@ -59,7 +66,11 @@ TEST(Metrics, WritesTheFieldsInTheDocumentedOrder) {
             "{\"event\":\"coupler\",\"step\":20,\"layer\":3,\"hyperedge_weights\":[1.0,0.5],"
             "\"mixing\":[[0.5,0.5],[0.0,1.0]]}\n"
             "{\"event\":\"coupler\",\"step\":20,\"layer\":0,\"adjacency\":[[0.0,1.0],[1.0,0.0]],"
-            "\"mixing\":[[0.0,0.25],[0.25,0.0]]}\n");
+            "\"mixing\":[[0.0,0.25],[0.25,0.0]]}\n"
+            "{\"event\":\"layer\",\"step\":20,\"layer\":1,\"expert_norms\":[2.5,3.0],"
+            "\"expert_cka\":[[1.0,0.5],[0.5,null]],\"dirichlet_before\":null,"
+            "\"dirichlet_after\":null,\"second_eigenvalue\":0.75,"
+            "\"hyperedge_weight_grad_norm\":null}\n");
 }
 
 TEST(Metrics, NumbersReadBackToTheSameDouble) {

@@ -141,6 +141,13 @@ void expect_near(const Trained& actual, const Trained& expected) {
     EXPECT_EQ(e.plan.step, static_cast<std::int64_t>(i));
     EXPECT_NEAR(a.loss, e.loss, 2e-5 * e.loss) << "step " << i;
     EXPECT_NEAR(a.grad_norm, e.grad_norm, 2e-4 * e.grad_norm) << "step " << i;
+    const std::vector<double>& norms = e.hyperedge_weight_grad_norms;
+    ASSERT_EQ(a.hyperedge_weight_grad_norms.size(), norms.size());
+    for (std::size_t l = 0; l < norms.size(); ++l) {
+      // A difference of large terms: it is as exact as the whole gradient.
+      EXPECT_NEAR(a.hyperedge_weight_grad_norms[l], norms[l], 2e-4 * e.grad_norm) << "step " << i;
+      EXPECT_GT(norms[l], 0.0);
+    }
   }
   for (std::size_t i = 0; i < actual.evaluations.size(); ++i) {
     EXPECT_NEAR(actual.evaluations[i], expected.evaluations[i], 2e-5 * expected.evaluations[i]);
@@ -153,6 +160,9 @@ void expect_same(const Trained& actual, const Trained& expected) {
   for (std::size_t i = 0; i < actual.reports.size(); ++i) {
     EXPECT_EQ(actual.reports[i].loss, expected.reports[i].loss) << "step " << i;
     EXPECT_EQ(actual.reports[i].grad_norm, expected.reports[i].grad_norm) << "step " << i;
+    EXPECT_EQ(actual.reports[i].hyperedge_weight_grad_norms,
+              expected.reports[i].hyperedge_weight_grad_norms)
+        << "step " << i;
   }
   EXPECT_EQ(actual.evaluations, expected.evaluations);
   expect_same_values(actual.values, expected.values);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -14,20 +15,10 @@ namespace hgnn_moe {
 // Places where dropout acts. The order is part of every mask: append only.
 enum class DropoutPlace : std::uint32_t { embedding, attention, ffn_hidden, ffn_output };
 
-// The graph of one layer, summed over the tokens of a batch; float64 on the CPU.
-struct LayerGraph {
-  at::Tensor hyperedge_weights_M;     // HGNN with weights per token
-  std::vector<at::Tensor> mixing_EE;  // GNN: K of each coupler layer; HGNN: P
-};
-
-// Collects the sums over tokens of graphs that depend on the data.
-struct GraphProbe {
-  std::vector<LayerGraph> layers;
-
-  // Adds to the mixing of one coupler layer.
-  void add_mixing(std::int64_t layer, std::size_t coupler_layer, const at::Tensor& mixing_EE);
-  LayerGraph& layer(std::int64_t index);
-};
+// Sees what the experts of each layer hand to its coupler, experts_NED [N, E, D], and what they
+// have read, input_ND [N, D].
+using LayerObserver = std::function<void(std::int64_t layer, const at::Tensor& experts_NED,
+                                         const at::Tensor& input_ND)>;
 
 // The keys of all dropout of one step, see ops::dropout_keys, on the model's device.
 struct StepKeys {
@@ -48,8 +39,8 @@ struct ForwardContext {
   bool training = false;
   double dropout_rate = 0.0;  // acts only in training
   std::uint64_t seed = 0;
-  std::int64_t step = 0;  // finished updates
-  GraphProbe* graph_probe = nullptr;
+  std::int64_t step = 0;                    // finished updates
+  const LayerObserver* observer = nullptr;  // called once a layer, where given
   StepKeys keys;  // those of seed and step; the model makes them where they are not given
 
   bool drops() const { return training && dropout_rate > 0.0; }

@@ -42,10 +42,6 @@ struct ModelConfig {
   bool has_token_weights() const {
     return has_hyperedge_weights() && weight_source == HyperedgeWeightSource::token;
   }
-  // Whether its graphs are known without data.
-  bool graph_depends_on_data() const {
-    return coupler_type == CouplerType::gnn || has_token_weights();
-  }
   // Whether an HGNN is linear up to its readout.
   bool can_collapse() const {
     return coupler_type == CouplerType::hgnn && activation == HgnnActivation::none && !residual;

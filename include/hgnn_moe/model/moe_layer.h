@@ -6,6 +6,7 @@
 
 #include "hgnn_moe/model/coupler.h"
 #include "hgnn_moe/model/expert_stack.h"
+#include "hgnn_moe/model/forward_context.h"
 
 namespace hgnn_moe {
 
@@ -22,6 +23,7 @@ class MoeLayer {
   const Coupler* coupler() const { return coupler_.get(); }  // null for CouplerType::none
 
  private:
+  std::int64_t layer_;
   ExpertStack experts_;
   std::unique_ptr<Coupler> coupler_;
 };

@@ -35,14 +35,4 @@ EvaluationResult evaluate(const LanguageModel& model, const data::SampleSet& set
                           std::int64_t workers, c10::Device device,
                           TokenLosses* token_losses = nullptr);
 
-// Tokens that graphs are averaged over, whatever the batch: a mean to draw, at a price that a
-// start-up does not feel.
-inline constexpr std::int64_t kGraphTokens = 256;
-
-// Graphs that depend on the data (a GNN's, an HGNN's with weights per token), averaged over the
-// real tokens of the first `rows` that together have kGraphTokens at most, the first of them in any
-// case; one a layer. Empty for other couplers.
-std::vector<LayerGraph> mean_graphs(const LanguageModel& model, const data::SampleSet& set,
-                                    const std::vector<std::int64_t>& rows, c10::Device device);
-
 }  // namespace hgnn_moe

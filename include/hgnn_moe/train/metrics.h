@@ -46,6 +46,18 @@ struct CouplerEvent {
   MetricMatrix mixing;                                   // [E, E]
 };
 
+// What the experts of one layer do with the first evaluation tokens (docs/diagnostics.md). Values
+// that do not exist are null, as those that are not finite.
+struct LayerEvent {
+  std::int64_t step = 0;
+  std::int64_t layer = 0;
+  std::vector<double> expert_norms;                         // [E]
+  MetricMatrix expert_cka;                                  // [E, E]
+  std::optional<double> dirichlet_before, dirichlet_after;  // of the coupler's layers
+  std::optional<double> second_eigenvalue;                  // of the mixing
+  std::optional<double> hyperedge_weight_grad_norm;         // in the last step, before clipping
+};
+
 // Appends events to a file. Numbers are written in the shortest form that reads back to the same
 // double, non-finite ones as null. Each event is one write, so a killed process leaves at most
 // one unfinished line. Every failure throws Error(disk); a line that did not fit is taken back.
@@ -59,6 +71,7 @@ class MetricsWriter {
   void write(const StepEvent& event);
   void write(const EvalEvent& event);
   void write(const CouplerEvent& event);
+  void write(const LayerEvent& event);
 
   // Bytes in the file: what a checkpoint notes.
   std::int64_t length() const { return length_; }

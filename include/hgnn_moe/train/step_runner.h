@@ -40,6 +40,8 @@ struct StepReport {
   StepPlan plan;
   double loss = 0.0;       // mean over the real targets of all micro-batches
   double grad_norm = 0.0;  // before clipping; 0 where the loss is not finite
+  // Of the parameters of each layer's hyperedge weights; empty where the model has none.
+  std::vector<double> hyperedge_weight_grad_norms;
   double forward_seconds = 0.0, backward_seconds = 0.0, optimizer_seconds = 0.0;
   // Of a GPU: the sum of those three, which its own clock measured.
   std::optional<double> busy_seconds;

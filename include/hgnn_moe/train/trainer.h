@@ -75,7 +75,7 @@ class Trainer {
   void warn_of_empty_batch();
   bool finish_step(std::int64_t next_batch);
   void evaluate_now(bool last);
-  void record_couplers();
+  void record_layers();
   void warn_of_cancelled_degrees();
   void save(bool last);
   void write_profile();
@@ -86,6 +86,7 @@ class Trainer {
   RunSpeed speed_;
   std::optional<StepGraphs> graphs_;
   double last_record_ = 0.0;  // seconds of a steady clock
+  std::optional<StepReport> last_report_;
   std::vector<std::int64_t> train_rows_;
   std::vector<std::int64_t> eval_rows_;
   TrainPlan plan_;
