@@ -120,6 +120,12 @@ void check_weight_source(const TrainConfig& config, const Settings& settings, Er
   }
 }
 
+void check_ablate(const TrainConfig& config, const Settings& settings, ErrorList& errors) {
+  if (!config.ablate || config.eval_only) return;
+  errors.add(fmt::format("{} evaluates a trained model, but {} is false; add eval_only",
+                         with_source(settings, "ablate"), with_source(settings, "eval_only")));
+}
+
 }  // namespace
 
 void check_contradictions(const TrainConfig& config, const Settings& settings, ErrorList& errors) {
@@ -130,6 +136,7 @@ void check_contradictions(const TrainConfig& config, const Settings& settings, E
   check_coupler_path(config, settings, errors);
   check_coupler_chunk(config, settings, errors);
   check_weight_source(config, settings, errors);
+  check_ablate(config, settings, errors);
 }
 
 std::vector<std::string> configuration_notes(const TrainConfig& config, const Settings& settings) {

@@ -170,6 +170,10 @@ OptionTable<TrainConfig> build_table() {
   t.integer("eval_every", &C::eval_every, any_count,
             "steps between evaluations; 0 is only after the last");
   t.boolean("eval_only", &C::eval_only, "evaluate once and stop");
+  t.boolean(
+      "ablate", &C::ablate,
+      "with eval_only, evaluate without each expert, each hyperedge and the coupler's layers, "
+      "too, into the run's folder ablation");
   t.text("dump_token_losses", &C::dump_token_losses, file_rule("the path of a .npy file to write"),
          "loss of every target in the last evaluation", "none");
   t.text("sample_ids", &C::sample_ids,

@@ -189,4 +189,11 @@ void load_weights(const fs::path& source, const ParameterList& parameters,
   }
 }
 
+std::optional<std::int64_t> step_of_weights(const fs::path& source) {
+  const fs::path path = follow_pointer(source);
+  const fs::path folder = fs::is_directory(path) ? path : path.parent_path();
+  if (!fs::exists(folder / kStateFile)) return std::nullopt;
+  return read_saved_state(folder / kStateFile).state.step;
+}
+
 }  // namespace hgnn_moe

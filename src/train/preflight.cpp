@@ -7,6 +7,7 @@
 
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/files.h"
+#include "hgnn_moe/model/ablation.h"
 #include "hgnn_moe/train/trainer.h"
 
 namespace hgnn_moe {
@@ -47,6 +48,14 @@ void check_init_from(const TrainConfig& config, const RunLocation& location) {
          "init_from {} lies in the run {} that overwrite would remove; take another run_name",
          config.init_from, location.run_name);
   }
+}
+
+void check_ablation(const TrainConfig& config, const ModelConfig& model) {
+  if (!config.ablate || !possible_ablations(model).empty()) return;
+  fail(ExitCode::usage,
+       "ablate has nothing to remove: num_experts is {} and coupler_type {} has no graph here; "
+       "leave ablate out or give a model with several experts",
+       config.num_experts, to_string(config.coupler_type));
 }
 
 void check_token_losses_path(const TrainConfig& config, const RunLocation& location) {

@@ -6,6 +6,7 @@
 
 #include "hgnn_moe/config/train_config.h"
 #include "hgnn_moe/data/dataset.h"
+#include "hgnn_moe/model/model_config.h"
 
 namespace hgnn_moe {
 
@@ -14,6 +15,9 @@ void check_targets(const TrainConfig& config, const data::Dataset& dataset);
 
 // Throws Error(usage) where overwriting the run would remove the weights it starts from.
 void check_init_from(const TrainConfig& config, const RunLocation& location);
+
+// Throws Error(usage) where ablate finds no part that can be removed.
+void check_ablation(const TrainConfig& config, const ModelConfig& model);
 
 // Throws Error(disk) where dump_token_losses cannot be written.
 void check_token_losses_path(const TrainConfig& config, const RunLocation& location);

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "ablation_report.h"
 #include "preflight.h"
 #include "resume_point.h"
 
@@ -101,6 +102,7 @@ Session open_session(const ParsedConfig& parsed) {
   data::Dataset dataset = data::open_dataset(config);
   ModelConfig model_config = make_model_config(config, dataset.vocab_size);
   check_sample_ids(sample_id_list(config), dataset.vocab_size);
+  check_ablation(config, model_config);
   check_targets(config, dataset);
   RunLocation location = locate_run(config);
   check_init_from(config, location);
@@ -207,9 +209,11 @@ void print_sample(const Session& session) {
 int evaluate_only(Session& session) {
   const TrainConfig& config = session.config();
   TrainingState state;
+  WeightSource source;
   if (const auto resume = find_resume_checkpoint(config, session.location, *session.log)) {
     state = verify_checkpoint(*resume);  // its steps, tokens and seconds stay in the summary
     load_weights(*resume, session.model.parameters(), weight_notes(session.model_config));
+    source = {"checkpoints/" + resume->filename().string(), state.step};
     session.log->info("weights of {}", resume->string());
   } else if (!config.resume_checkpoint.empty()) {
     fail(ExitCode::checkpoint,
@@ -218,16 +222,23 @@ int evaluate_only(Session& session) {
          config.resume_checkpoint, session.location.folder().string());
   } else if (config.init_from.empty()) {
     session.log->warn("these are untrained weights: give init_from or resume_checkpoint");
+  } else {
+    source = {config.init_from, step_of_weights(config.init_from)};
   }
   verify_resumed(session);
-  TokenLosses token_losses;
-  const bool dump = !config.dump_token_losses.empty();
-  const EvaluationResult result =
-      evaluate(session.model, *session.dataset.eval, evaluation_rows(config, *session.dataset.eval),
-               config.batch_size, config.num_workers_dataloader, session.device.device,
-               dump ? &token_losses : nullptr);
-  if (dump) {
-    write_token_losses(config.dump_token_losses, token_losses);
+  const bool keeps_losses = config.ablate || !config.dump_token_losses.empty();
+  const auto evaluate_model = [&](const LanguageModel& model) {
+    Evaluated evaluated;
+    evaluated.result =
+        evaluate(model, *session.dataset.eval, evaluation_rows(config, *session.dataset.eval),
+                 config.batch_size, config.num_workers_dataloader, session.device.device,
+                 keeps_losses ? &evaluated.losses : nullptr);
+    return evaluated;
+  };
+  const Evaluated whole = evaluate_model(session.model);
+  const EvaluationResult& result = whole.result;
+  if (!config.dump_token_losses.empty()) {
+    write_token_losses(config.dump_token_losses, whole.losses);
   }
   session.log->info("evaluation loss {:.4f}, perplexity {:.1f}, {} targets", result.loss,
                     result.perplexity, result.targets);
@@ -238,6 +249,10 @@ int evaluate_only(Session& session) {
       summary_record(summarise(session, state, finite ? RunStatus::done : RunStatus::diverged)));
   if (!finite) {
     fail(ExitCode::diverged, "the evaluation loss is {}; check the weights", result.loss);
+  }
+  if (config.ablate) {
+    write_ablations(session.folder.ablation_folder(), source, session.model, whole, evaluate_model,
+                    *session.log);
   }
   print_sample(session);
   return 0;

@@ -39,7 +39,9 @@ TEST(TrainOptions, NamesAreFrozen) {
       "hyperedge_weight_source", "hgnn_activation", "hgnn_residual", "expert_path", "coupler_path",
       "coupler_chunk", "verify_coupler", "activation_checkpointing", "profile",
       // steps on a GPU
-      "cuda_graphs"};
+      "cuda_graphs",
+      // what the graph learned
+      "ablate"};
   const std::vector<std::string> names = option_names();
   EXPECT_EQ(std::set<std::string>(names.begin(), names.end()), frozen);
   EXPECT_EQ(names.size(), frozen.size()) << "a name stands in the table twice";
@@ -66,7 +68,7 @@ TEST(TrainOptions, DefaultsAreFrozen) {
       "device": "auto", "precision": "fp32", "expert_path": "auto", "coupler_path": "auto", "coupler_chunk": 0,
       "verify_coupler": false, "activation_checkpointing": "none", "cuda_graphs": true, "threads": 0, "deterministic": false,
       "profile": 0,
-      "eval_every": 200, "eval_only": false, "dump_token_losses": null, "sample_ids": null,
+      "eval_every": 200, "eval_only": false, "ablate": false, "dump_token_losses": null, "sample_ids": null,
       "sample_tokens": 64, "temperature": 0.8, "top_k": 50,
       "checkpoint_dir": "checkpoints", "run_name": null, "resume_checkpoint": null,
       "init_from": null, "keep_checkpoints": 2, "save_every": 0, "overwrite": false,
@@ -247,6 +249,9 @@ TEST(TrainOptions, Contradictions) {
             "resume_checkpoint (flag) is auto, which needs the run to look in; give run_name");
   EXPECT_NE(errors_of({"--resume_checkpoint", "x", "--overwrite"}), "");
   EXPECT_NE(errors_of({"--resume_checkpoint", "x", "--init_from", "y"}), "");
+  EXPECT_EQ(errors_of({"--ablate"}),
+            "ablate (flag) evaluates a trained model, but eval_only (default) is false; add "
+            "eval_only");
 }
 
 TEST(TrainOptions, WhatIsNoContradiction) {
@@ -257,6 +262,7 @@ TEST(TrainOptions, WhatIsNoContradiction) {
             "");
   EXPECT_EQ(errors_of({"--resume_checkpoint", "auto", "--run_name", "r"}), "");
   EXPECT_EQ(errors_of({"--resume_checkpoint", "x", "--eval_only"}), "");
+  EXPECT_EQ(errors_of({"--eval_only", "--ablate"}), "");
   EXPECT_EQ(errors_of({"--resume_checkpoint", "x", "--no_overwrite"}), "");
 }
 

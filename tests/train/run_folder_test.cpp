@@ -17,6 +17,7 @@ void put_run(const fs::path& folder) {
   fs::create_directories(folder / "plots");
   fs::create_directories(folder / "tensorboard");
   fs::create_directories(folder / "profile");
+  fs::create_directories(folder / "ablation");
   for (const char* name : {"config.json", "metrics.jsonl", "run_summary.json", "train.log",
                            "notes.txt", "checkpoints/step-00000020/state.json"}) {
     put_file(folder / name, "content\n");
@@ -30,6 +31,7 @@ TEST(RunFolder, IsCreatedWithItsParents) {
   EXPECT_TRUE(fs::is_directory(run.path()));
   EXPECT_EQ(run.metrics_file(), run.path() / "metrics.jsonl");
   EXPECT_EQ(run.log_file(), run.path() / "train.log");
+  EXPECT_EQ(run.ablation_folder(), run.path() / "ablation");
 }
 
 TEST(RunFolder, AnEmptyFolderOrOneWithForeignFilesIsFree) {

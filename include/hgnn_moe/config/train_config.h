@@ -88,6 +88,7 @@ struct TrainConfig {
   // Evaluation and sampling
   std::int64_t eval_every = 200;
   bool eval_only = false;
+  bool ablate = false;
   std::string dump_token_losses;
   std::string sample_ids;  // comma-separated token ids
   std::int64_t sample_tokens = 64;

@@ -41,6 +41,7 @@ class LanguageModel {
 
   const ModelConfig& config() const { return config_; }
   // How it is computed, automatic resolved.
+  const Execution& execution() const { return execution_; }
   CouplerPath coupler_path() const { return execution_.coupler_path; }
   ExpertPath expert_path() const { return execution_.expert_path; }
   const ParameterList& parameters() const { return store_.list(); }

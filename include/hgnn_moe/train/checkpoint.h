@@ -2,6 +2,7 @@
 // state.json}. A checkpoint appears whole or not at all, and a damaged one is never loaded.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -59,5 +60,8 @@ CheckpointSearch find_newest_valid(const std::filesystem::path& run_folder);
 // contradict `notes`, see note_differences. Throws Error(checkpoint) with a line a difference.
 void load_weights(const std::filesystem::path& source, const ParameterList& parameters,
                   const WeightNotes& notes);
+
+// The step of the checkpoint that load_weights reads from `source`; none for a file outside of one.
+std::optional<std::int64_t> step_of_weights(const std::filesystem::path& source);
 
 }  // namespace hgnn_moe

@@ -29,6 +29,7 @@ class RunFolder {
   std::filesystem::path log_file() const { return path_ / "train.log"; }
 
   std::filesystem::path profile_folder() const;
+  std::filesystem::path ablation_folder() const;
 
   // Both atomic. Throw Error(disk).
   void write_config(const Json& config) const;
