@@ -1,24 +1,14 @@
 #include "hgnn_moe/train/metrics.h"
 
-#include <cerrno>
-#include <cstring>
+#include <memory>
 #include <utility>
-
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/json.h"
+#include "hgnn_moe/train/tensorboard_file.h"
 
 namespace hgnn_moe {
 namespace {
-
-[[noreturn]] void fail_with_errno(const char* action, const std::filesystem::path& path) {
-  const std::string reason = std::strerror(errno);
-  fail(ExitCode::disk, "cannot {} '{}': {}; free space or check its permissions", action,
-       path.string(), reason);
-}
 
 Json number_or_null(const std::optional<double>& value) {
   return value ? Json(*value) : Json(nullptr);
@@ -26,22 +16,13 @@ Json number_or_null(const std::optional<double>& value) {
 
 }  // namespace
 
-MetricsWriter::MetricsWriter(std::filesystem::path path) : path_(std::move(path)) {
-  descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (descriptor_ < 0) {
-    fail_with_errno("open", path_);
-  }
-  struct stat status{};
-  if (::fstat(descriptor_, &status) != 0) {
-    const int reason = errno;
-    ::close(descriptor_);
-    errno = reason;
-    fail_with_errno("read", path_);
-  }
-  length_ = status.st_size;
-}
+MetricsWriter::MetricsWriter(std::filesystem::path path) : file_(std::move(path)) {}
 
-MetricsWriter::~MetricsWriter() { ::close(descriptor_); }
+MetricsWriter::~MetricsWriter() = default;
+
+void MetricsWriter::mirror_to(const std::filesystem::path& folder) {
+  mirror_ = std::make_unique<TensorBoardFile>(folder, file_.path());
+}
 
 void MetricsWriter::write(const StepEvent& event) {
   Json json;
@@ -58,7 +39,7 @@ void MetricsWriter::write(const StepEvent& event) {
   json["backward_ms"] = event.backward_ms;
   json["optimizer_ms"] = event.optimizer_ms;
   json["memory_bytes"] = event.memory_bytes;
-  append_line(json.dump() + "\n");
+  append(json);
 }
 
 void MetricsWriter::write(const EvalEvent& event) {
@@ -68,7 +49,7 @@ void MetricsWriter::write(const EvalEvent& event) {
   json["loss"] = event.loss;
   json["perplexity"] = event.perplexity;
   json["tokens"] = event.tokens;
-  append_line(json.dump() + "\n");
+  append(json);
 }
 
 void MetricsWriter::write(const CouplerEvent& event) {
@@ -86,7 +67,7 @@ void MetricsWriter::write(const CouplerEvent& event) {
     json["adjacency"] = *event.adjacency;
   }
   json["mixing"] = event.mixing;
-  append_line(json.dump() + "\n");
+  append(json);
 }
 
 void MetricsWriter::write(const LayerEvent& event) {
@@ -100,60 +81,35 @@ void MetricsWriter::write(const LayerEvent& event) {
   json["dirichlet_after"] = number_or_null(event.dirichlet_after);
   json["second_eigenvalue"] = number_or_null(event.second_eigenvalue);
   json["hyperedge_weight_grad_norm"] = number_or_null(event.hyperedge_weight_grad_norm);
-  append_line(json.dump() + "\n");
+  append(json);
 }
 
-void MetricsWriter::sync() {
-  if (::fsync(descriptor_) != 0) {
-    fail_with_errno("write", path_);
-  }
-}
+void MetricsWriter::sync() { file_.sync(); }
 
 void MetricsWriter::check_length(std::int64_t length) const {
-  if (length > length_) {
+  if (length > file_.length()) {
     fail(ExitCode::checkpoint,
          "'{}' has {} bytes, but had {} when the checkpoint was saved: it was changed since, so "
          "resume from an earlier checkpoint or start again with --overwrite",
-         path_.string(), length_, length);
+         file_.path().string(), file_.length(), length);
   }
-  char last = '\n';
-  if (length > 0 && ::pread(descriptor_, &last, 1, length - 1) != 1) {
-    fail_with_errno("read", path_);
-  }
-  if (last != '\n') {
+  if (length > 0 && file_.byte_at(length - 1) != '\n') {
     fail(
         ExitCode::checkpoint,
         "'{}' has no end of line at byte {}, where the checkpoint was saved: it was changed since, "
         "so resume from an earlier checkpoint or start again with --overwrite",
-        path_.string(), length);
+        file_.path().string(), length);
   }
 }
 
 void MetricsWriter::truncate_to(std::int64_t length) {
   check_length(length);
-  if (::ftruncate(descriptor_, length) != 0) {
-    fail_with_errno("truncate", path_);
-  }
-  length_ = length;
+  file_.truncate_to(length);
 }
 
-void MetricsWriter::append_line(const std::string& line) {
-  std::size_t written = 0;
-  while (written < line.size()) {
-    const ssize_t count = ::write(descriptor_, line.data() + written, line.size() - written);
-    if (count < 0 && errno == EINTR) {
-      continue;
-    }
-    if (count < 0) {
-      const int reason = errno;
-      // Best effort: an unfinished line that stays is cut by the resume.
-      (void)!::ftruncate(descriptor_, length_);
-      errno = reason;
-      fail_with_errno("write", path_);
-    }
-    written += static_cast<std::size_t>(count);
-  }
-  length_ += static_cast<std::int64_t>(line.size());
+void MetricsWriter::append(const Json& event) {
+  file_.append(event.dump() + "\n");
+  if (mirror_ != nullptr) mirror_->write(event);
 }
 
 }  // namespace hgnn_moe

@@ -16,12 +16,13 @@ constexpr char kConfigFile[] = "config.json";
 constexpr char kSummaryFile[] = "run_summary.json";
 constexpr char kProfileFolder[] = "profile";
 constexpr char kAblationFolder[] = "ablation";
+constexpr char kTensorBoardFolder[] = "tensorboard";
 
 // What a run writes, in the order in which overwriting removes it. The three that mark a folder
 // as occupied come last: a process killed half-way leaves a folder that is still refused.
 constexpr std::array<const char*, 9> kRunEntries = {
-    "plots",     "tensorboard",   kProfileFolder, kAblationFolder, kSummaryFile,
-    "train.log", "metrics.jsonl", "checkpoints",  kConfigFile};
+    "plots",     kTensorBoardFolder, kProfileFolder, kAblationFolder, kSummaryFile,
+    "train.log", "metrics.jsonl",    "checkpoints",  kConfigFile};
 constexpr std::array<const char*, 3> kOccupiedBy = {kConfigFile, "metrics.jsonl", "checkpoints"};
 
 void refuse_occupied(const fs::path& folder) {
@@ -74,6 +75,8 @@ RunFolder RunFolder::open(const fs::path& checkpoint_dir, const std::string& run
 fs::path RunFolder::profile_folder() const { return path_ / kProfileFolder; }
 
 fs::path RunFolder::ablation_folder() const { return path_ / kAblationFolder; }
+
+fs::path RunFolder::tensorboard_folder() const { return path_ / kTensorBoardFolder; }
 
 void RunFolder::write_config(const Json& config) const {
   write_file_atomically(path_ / kConfigFile, config.dump(2) + "\n");

@@ -291,6 +291,7 @@ int train(Session& session) {
   Trainer trainer({config, session.dataset, session.folder, session.model, optimizer, metrics,
                    *session.log, session.device.device, *steps},
                   begin(session, optimizer, metrics));
+  metrics.mirror_to(session.folder.tensorboard_folder());
   session.folder.write_config(
       config_record(session.parsed, session.dataset, session.device.device));
   const auto summary = [&](RunStatus status) {

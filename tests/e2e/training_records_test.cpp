@@ -212,7 +212,7 @@ TEST_F(TrainingRecordsTest, Summary) {
                        fmt::format("first step after {:.2f} s", startup)));
   EXPECT_EQ(names_in(run_),
             (std::vector<std::string>{".lock", "checkpoints", "config.json", "metrics.jsonl",
-                                      "run_summary.json", "train.log"}));
+                                      "run_summary.json", "tensorboard", "train.log"}));
 }
 
 TEST_F(TrainingRecordsTest, CheckpointsArePrunedButTheBestIsKept) {

@@ -32,6 +32,7 @@ TEST(RunFolder, IsCreatedWithItsParents) {
   EXPECT_EQ(run.metrics_file(), run.path() / "metrics.jsonl");
   EXPECT_EQ(run.log_file(), run.path() / "train.log");
   EXPECT_EQ(run.ablation_folder(), run.path() / "ablation");
+  EXPECT_EQ(run.tensorboard_folder(), run.path() / "tensorboard");
 }
 
 TEST(RunFolder, AnEmptyFolderOrOneWithForeignFilesIsFree) {

@@ -3,9 +3,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
-#include <string>
 #include <vector>
+
+#include "hgnn_moe/base/append_file.h"
+#include "hgnn_moe/base/json.h"
 
 namespace hgnn_moe {
 
@@ -58,6 +61,8 @@ struct LayerEvent {
   std::optional<double> hyperedge_weight_grad_norm;         // in the last step, before clipping
 };
 
+class TensorBoardFile;
+
 // Appends events to a file. Numbers are written in the shortest form that reads back to the same
 // double, non-finite ones as null. Each event is one write, so a killed process leaves at most
 // one unfinished line. Every failure throws Error(disk); a line that did not fit is taken back.
@@ -73,8 +78,12 @@ class MetricsWriter {
   void write(const CouplerEvent& event);
   void write(const LayerEvent& event);
 
+  // From here on events go into a TensorBoard event file in `folder`, too, which begins with the
+  // events that there are; see train/tensorboard_file.h.
+  void mirror_to(const std::filesystem::path& folder);
+
   // Bytes in the file: what a checkpoint notes.
-  std::int64_t length() const { return length_; }
+  std::int64_t length() const { return file_.length(); }
 
   // Makes everything so far durable. Call it before saving a checkpoint that notes length().
   void sync();
@@ -87,11 +96,10 @@ class MetricsWriter {
   void truncate_to(std::int64_t length);
 
  private:
-  void append_line(const std::string& line);
+  void append(const Json& event);
 
-  std::filesystem::path path_;
-  int descriptor_ = -1;
-  std::int64_t length_ = 0;
+  AppendFile file_;
+  std::unique_ptr<TensorBoardFile> mirror_;
 };
 
 }  // namespace hgnn_moe

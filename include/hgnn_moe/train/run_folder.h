@@ -30,6 +30,7 @@ class RunFolder {
 
   std::filesystem::path profile_folder() const;
   std::filesystem::path ablation_folder() const;
+  std::filesystem::path tensorboard_folder() const;
 
   // Both atomic. Throw Error(disk).
   void write_config(const Json& config) const;
