@@ -22,7 +22,8 @@ MAY_INCLUDE = {
     "ops": {"base"},
     "model": {"ops", "config", "base"},
     "train": {"model", "data", "ops", "config", "base"},
-    "cli": {"train", "config", "base"},
+    "sweep": {"train", "config", "base"},
+    "cli": {"sweep", "train", "config", "base"},
 }
 WITHOUT_TORCH = {"base", "config", "data"}
 # Written into the build folder, which is on the include path of its one user.

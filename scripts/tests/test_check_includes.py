@@ -14,7 +14,10 @@ CLEAN = {
         '#pragma once\n\n#include <ATen/core/Tensor.h>\n\n#include "hgnn_moe/ops/mix.h"\n'
     ),
     "src/base/text.cpp": '#include "hgnn_moe/base/text.h"\n\n#include "hgnn_moe_commit.h"\n',
-    "src/cli/main.cpp": '#include "hgnn_moe/train/trainer.h"\n',
+    "src/cli/main.cpp": (
+        '#include "hgnn_moe/sweep/sweep.h"\n#include "hgnn_moe/train/trainer.h"\n'
+    ),
+    "src/sweep/sweep.cpp": '#include "hgnn_moe/train/trainer.h"\n',
     "src/ops/mix.cu": '#include "mix_kernels.h"\n\n#include <cuda_runtime.h>\n',
     "src/ops/mix_kernels.h": "#pragma once\n#ifdef __CUDACC__\n#endif\n",
     "src/ops/mix_cpu.cpp": '#include "cpu/mix_kernel.h"\n\n#include <ATen/ATen.h>\n',
@@ -49,6 +52,20 @@ class CheckIncludesTest(unittest.TestCase):
 
     def test_clean_tree(self) -> None:
         self.assertEqual(self.run_on({}), (0, ["include arrows: no violation"]))
+
+    def test_a_sweep_starts_runs_and_sees_no_model(self) -> None:
+        self.assert_caught(
+            "src/train/trainer.cpp",
+            '#include "hgnn_moe/sweep/sweep.h"\n',
+            1,
+            "train includes hgnn_moe/sweep/sweep.h",
+        )
+        self.assert_caught(
+            "src/sweep/sweep.cpp",
+            '#include "hgnn_moe/model/coupler.h"\n',
+            1,
+            "sweep includes hgnn_moe/model/coupler.h",
+        )
 
     def test_arrow_against_the_layers(self) -> None:
         self.assert_caught(

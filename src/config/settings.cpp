@@ -144,52 +144,9 @@ std::vector<cxxopts::KeyValue> parse_flags(const Flags& flags, std::vector<std::
   return options.parse(static_cast<int>(pointers.size()), pointers.data()).arguments();
 }
 
-// The settings of one configuration file, null for keys that it resets.
-Settings read_config_file(const std::map<std::string, const OptionSpec*>& known,
-                          const std::string& path, ErrorList& errors) {
-  Settings settings;
-  Json content;
-  try {
-    content = read_json_file(path, ExitCode::usage);
-  } catch (const Error& error) {
-    errors.add(error.what());
-    return settings;
-  }
-  if (!content.is_object()) {
-    errors.add(
-        fmt::format("{}: the file holds a JSON {}; write one object of option names and values",
-                    path, content.type_name()));
-    return settings;
-  }
-  for (const auto& [key, value] : content.items()) {
-    const auto found = known.find(key);
-    if (found == known.end()) {
-      errors.add(
-          fmt::format("{}: there is no key \"{}\"; {}", path, key, did_you_mean(key, known, "")));
-      continue;
-    }
-    try {
-      settings[key] = {value_of_json(*found->second, value, path + ": " + key), "file " + path};
-    } catch (const Error& error) {
-      errors.add(error.what(), key);
-    }
-  }
-  return settings;
-}
-
 Setting setting_of_flag(const Flag& flag, const std::string& text) {
   if (flag.spec->is_boolean()) return {!flag.negated, "flag"};
   return {value_of_flag(*flag.spec, text, "--" + flag.spec->name), "flag"};
-}
-
-void lay_over(const Settings& layer, Settings& settings) {
-  for (const auto& [key, setting] : layer) {
-    if (setting.value.is_null()) {
-      settings.erase(key);
-    } else {
-      settings[key] = setting;
-    }
-  }
 }
 
 }  // namespace
@@ -205,6 +162,56 @@ const std::vector<OptionSpec>& program_options() {
       {"version", "General", "print the version, the commit and what it was built with, and stop",
        Switch{}, nullptr, "", false}};
   return options;
+}
+
+Settings settings_of_object(const std::vector<OptionSpec>& specs, const Json& object,
+                            const std::string& where, const std::string& source,
+                            ErrorList& errors) {
+  std::map<std::string, const OptionSpec*> known;
+  for (const OptionSpec& spec : specs) known[spec.name] = &spec;
+  Settings settings;
+  for (const auto& [key, value] : object.items()) {
+    const auto found = known.find(key);
+    if (found == known.end()) {
+      errors.add(
+          fmt::format("{}: there is no key \"{}\"; {}", where, key, did_you_mean(key, known, "")));
+      continue;
+    }
+    try {
+      settings[key] = {value_of_json(*found->second, value, where + ": " + key), source};
+    } catch (const Error& error) {
+      errors.add(error.what(), key);
+    }
+  }
+  return settings;
+}
+
+Settings read_settings_file(const std::vector<OptionSpec>& specs, const std::string& path,
+                            ErrorList& errors) {
+  Json content;
+  try {
+    content = read_json_file(path, ExitCode::usage);
+  } catch (const Error& error) {
+    errors.add(error.what());
+    return {};
+  }
+  if (!content.is_object()) {
+    errors.add(
+        fmt::format("{}: the file holds a JSON {}; write one object of option names and values",
+                    path, content.type_name()));
+    return {};
+  }
+  return settings_of_object(specs, content, path, "file " + path, errors);
+}
+
+void lay_over(const Settings& layer, Settings& settings) {
+  for (const auto& [key, setting] : layer) {
+    if (setting.value.is_null()) {
+      settings.erase(key);
+    } else {
+      settings[key] = setting;
+    }
+  }
 }
 
 UserInput read_user_input(const std::vector<OptionSpec>& specs, int argc, const char* const* argv,
@@ -242,10 +249,8 @@ UserInput read_user_input(const std::vector<OptionSpec>& specs, int argc, const 
     }
   }
 
-  std::map<std::string, const OptionSpec*> keys;
-  for (const OptionSpec& spec : specs) keys[spec.name] = &spec;
   for (const std::string& path : config_files) {
-    lay_over(read_config_file(keys, path, errors), input.settings);
+    lay_over(read_settings_file(specs, path, errors), input.settings);
   }
   lay_over(from_flags, input.settings);
   return input;

@@ -151,4 +151,9 @@ const std::vector<std::string>& names_of(Compat) {
   return names;
 }
 
+const std::vector<std::string>& names_of(SweepExport) {
+  static const std::vector<std::string> names = {"none", "slurm", "commands"};
+  return names;
+}
+
 }  // namespace hgnn_moe

@@ -126,9 +126,67 @@ void check_ablate(const TrainConfig& config, const Settings& settings, ErrorList
                          with_source(settings, "ablate"), with_source(settings, "eval_only")));
 }
 
+// A value other than a boolean's false, which asks for nothing.
+bool is_asked_for(const Settings& settings, const std::string& name) {
+  const auto found = settings.find(name);
+  return found != settings.end() && found->second.value != false;
+}
+
+// Training for hours is not what was meant where the sweep was forgotten.
+void check_without_sweep(const TrainConfig& config, const Settings& settings, ErrorList& errors) {
+  const auto expect_not = [&](bool asked_for, const char* name) {
+    if (!asked_for) return;
+    errors.add(
+        fmt::format("{} is for sweeps; give sweep, or drop it", with_source(settings, name)));
+  };
+  expect_not(config.sweep_dry_run, "sweep_dry_run");
+  expect_not(config.sweep_jobs > 1, "sweep_jobs");
+  expect_not(config.sweep_export != SweepExport::none, "sweep_export");
+  expect_not(config.sweep_retry_failed, "sweep_retry_failed");
+}
+
+void check_with_sweep(const TrainConfig& config, const Settings& settings, ErrorList& errors) {
+  for (const char* name : {"resume_checkpoint", "overwrite", "dry_run", "eval_only",
+                           "dump_token_losses", "sample_ids", "match_parameters"}) {
+    if (!is_asked_for(settings, name)) continue;
+    errors.add(fmt::format("{} means nothing for a sweep, which resumes by itself; drop it",
+                           with_source(settings, name)));
+  }
+  if (config.sweep_dry_run && config.sweep_export != SweepExport::none) {
+    errors.add(fmt::format("{} writes nothing and {} asks for files; keep one of them",
+                           with_source(settings, "sweep_dry_run"),
+                           with_source(settings, "sweep_export")));
+  }
+}
+
 }  // namespace
 
+const std::vector<std::string>& options_outside_sweeps() {
+  static const std::vector<std::string> names = {"sweep",
+                                                 "sweep_dry_run",
+                                                 "sweep_jobs",
+                                                 "sweep_export",
+                                                 "sweep_retry_failed",
+                                                 "match_parameters",
+                                                 "checkpoint_dir",
+                                                 "run_name",
+                                                 "resume_checkpoint",
+                                                 "overwrite",
+                                                 "quiet",
+                                                 "dry_run",
+                                                 "eval_only",
+                                                 "dump_token_losses",
+                                                 "sample_ids"};
+  return names;
+}
+
 void check_contradictions(const TrainConfig& config, const Settings& settings, ErrorList& errors) {
+  if (!config.sweep.empty()) {
+    // The rest is checked run by run: flags alone need not fit together.
+    check_with_sweep(config, settings, errors);
+    return;
+  }
+  check_without_sweep(config, settings, errors);
   check_heads(config, settings, errors);
   check_hyperedges(settings, errors);
   check_compat(config, settings, errors);

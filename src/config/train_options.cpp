@@ -1,6 +1,7 @@
 #include "hgnn_moe/config/train_options.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <limits>
 
 #include <fmt/format.h>
@@ -186,7 +187,8 @@ OptionTable<TrainConfig> build_table() {
   t.group("Runs and checkpoints");
   t.text("checkpoint_dir", &C::checkpoint_dir, folder_rule(), "folder of all runs");
   t.text("run_name", &C::run_name, {"NAME", "a folder name without /, not . or ..", is_plain_name},
-         "the run's folder in checkpoint_dir", "from the configuration and the time");
+         "the run's folder in checkpoint_dir",
+         "from the configuration and the time, of a sweep from its file");
   t.text("resume_checkpoint", &C::resume_checkpoint, file_rule("auto or a checkpoint's path"),
          "continue this run; auto is from its newest valid checkpoint", "none");
   t.text("init_from", &C::init_from,
@@ -200,6 +202,23 @@ OptionTable<TrainConfig> build_table() {
   t.boolean("quiet", &C::quiet, "show only warnings and errors");
   t.boolean("dry_run", &C::dry_run,
             "print configuration, parameters, memory and steps as JSON and stop");
+
+  t.group("Sweeps");
+  t.text("sweep", &C::sweep, file_rule("the path of a sweep file"),
+         "run all runs of a sweep, each in a process of its own; other flags go over all of them",
+         "none");
+  t.boolean("sweep_dry_run", &C::sweep_dry_run,
+            "print every run of the sweep with parameters, memory and estimated time, and stop");
+  t.integer("sweep_jobs", &C::sweep_jobs, {1, 1024},
+            "runs side by side, which share the cores or the GPUs");
+  t.choice("sweep_export", &C::sweep_export,
+           "write an array job or one command line a run instead of running the sweep");
+  t.boolean("sweep_retry_failed", &C::sweep_retry_failed, "run failed rows of the sweep again");
+  t.text("match_parameters", &C::match_parameters,
+         file_rule("the path of a JSON object of options"),
+         "choose embed_dim, else num_layers, else both, for as many parameters as with these "
+         "options over the run's own, to 1 %",
+         "none");
   return t;
 }
 
@@ -222,6 +241,12 @@ std::string source_of(const std::string& key, const TrainConfig& given, const Se
   return "default";
 }
 
+// A sweep is found again under the name of its file, whenever it is started.
+std::string made_up_run_name(const TrainConfig& config) {
+  return config.sweep.empty() ? default_run_name(config, std::time(nullptr))
+                              : std::filesystem::path(config.sweep).stem().string();
+}
+
 }  // namespace
 
 const OptionTable<TrainConfig>& train_option_table() {
@@ -230,7 +255,6 @@ const OptionTable<TrainConfig>& train_option_table() {
 }
 
 ParsedConfig parse_command_line(int argc, const char* const* argv) {
-  const auto& options = train_option_table().options();
   ErrorList errors;
   const UserInput input = read_user_input(train_option_table().specs(), argc, argv, errors);
   ParsedConfig parsed;
@@ -238,24 +262,34 @@ ParsedConfig parse_command_line(int argc, const char* const* argv) {
   parsed.version = input.version;
   if (parsed.help || parsed.version) return parsed;
 
+  return resolve_settings(input.settings, std::move(errors));
+}
+
+TrainConfig given_config(const Settings& settings) {
   TrainConfig given;
-  for (const auto& option : options) {
-    const auto found = input.settings.find(option.spec.name);
-    if (found != input.settings.end()) option.set(given, found->second.value);
+  for (const auto& option : train_option_table().options()) {
+    const auto found = settings.find(option.spec.name);
+    if (found != settings.end()) option.set(given, found->second.value);
   }
-  check_contradictions(given, input.settings, errors);
+  return given;
+}
+
+ParsedConfig resolve_settings(const Settings& settings, ErrorList errors) {
+  const TrainConfig given = given_config(settings);
+  check_contradictions(given, settings, errors);
   errors.throw_if_any();
 
+  ParsedConfig parsed;
   parsed.config = resolve(given);
+  parsed.settings = settings;
   // A path to resume from names its run's folder by itself.
   if (given.run_name.empty() && given.resume_checkpoint.empty()) {
-    parsed.config.run_name = default_run_name(parsed.config, std::time(nullptr));
+    parsed.config.run_name = made_up_run_name(parsed.config);
   }
-  for (const auto& option : options) {
-    parsed.provenance.emplace_back(option.spec.name,
-                                   source_of(option.spec.name, given, input.settings));
+  for (const auto& option : train_option_table().options()) {
+    parsed.provenance.emplace_back(option.spec.name, source_of(option.spec.name, given, settings));
   }
-  parsed.notes = configuration_notes(given, input.settings);
+  parsed.notes = configuration_notes(given, settings);
   return parsed;
 }
 

@@ -47,18 +47,6 @@ std::vector<std::int64_t> read_hyperedge(const Json& members, std::size_t index,
   return {distinct.begin(), distinct.end()};
 }
 
-// Whether the columns of P sum to 1 with the weights that a model can have: with ones where they
-// are fixed, else with weights without any symmetry.
-bool is_doubly_stochastic(const ModelConfig& config) {
-  const at::Tensor incidence_EM = ops::incidence_matrix(config.hypergraph, at::kDouble);
-  const at::Tensor ones_M = at::ones({config.hypergraph.num_hyperedges()}, at::kDouble);
-  const at::Tensor weights_M =
-      config.learnable_weights ? at::arange(2, ones_M.size(0) + 2, at::kDouble).sqrt() : ones_M;
-  const at::Tensor column_sums_E =
-      ops::mixing_matrix(incidence_EM, weights_M, config.weighting).sum(0);
-  return column_sums_E.sub(1.0).abs().max().item<double>() < 1e-9;
-}
-
 }  // namespace
 
 ops::Hypergraph read_hyperedges_file(const std::string& path, std::int64_t num_experts) {
@@ -100,18 +88,6 @@ ModelConfig make_model_config(const TrainConfig& config, std::int64_t vocab_size
             : read_hyperedges_file(config.hyperedges_file, config.num_experts);
   }
   return model;
-}
-
-std::string no_op_reason(const ModelConfig& config) {
-  if (config.coupler_type != CouplerType::hgnn) return "";
-  if (config.num_experts == 1) return "there is one expert";
-  if (config.hypergraph_is_empty()) return "the hypergraph has no hyperedge";
-  // Between non-linear layers even a mean over the experts changes what the next layer sees.
-  if (!config.can_collapse()) return "";
-  if (!is_doubly_stochastic(config)) return "";
-  return fmt::format(
-      "its mixing matrix is doubly stochastic {}, and the mean over experts undoes it",
-      config.learnable_weights ? "whatever the weights are" : "with weights of 1");
 }
 
 std::vector<std::string> hypergraph_notes(const ModelConfig& config) {

@@ -69,6 +69,15 @@ DeviceChoice choose_device(const std::string& request, const ops::CudaStatus& cu
   return choice;
 }
 
+DeviceChoice choose_device(const std::string& request) {
+  return choose_device(request, ops::cuda_status());
+}
+
+int usable_gpus() {
+  const ops::CudaStatus cuda = ops::cuda_status();
+  return cuda_obstacle(cuda).empty() ? cuda.device_count : 0;
+}
+
 void configure_machine(const TrainConfig& config) {
   keep_freed_memory();
   ops::cpu_isa();  // a wrong HGNN_MOE_CPU is said before the run folder is touched

@@ -12,14 +12,18 @@
 
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/files.h"
+#include "hgnn_moe/base/log.h"
 #include "hgnn_moe/config/train_options.h"
 #include "hgnn_moe/train/dry_run.h"
+#include "hgnn_moe/train/match_parameters.h"
 #include "hgnn_moe/train/run_records.h"
 #include "hgnn_moe/train/session.h"
 
 namespace hgnn_moe {
 
 namespace {
+
+using RunSweep = int (*)(const ParsedConfig&);
 
 int report(ExitCode code, const std::string& message) {
   std::cerr << "hgnn_moe_train: " << message << '\n';
@@ -58,17 +62,22 @@ int print(const std::string& text) {
   return 0;
 }
 
-int run(int argc, char** argv, ParsedConfig& parsed) {
+int run(int argc, char** argv, RunSweep run_sweep, ParsedConfig& parsed) {
   parsed = parse_command_line(argc, argv);
   if (parsed.help) return print(help_text());
   if (parsed.version) return print(version_text());
-  if (parsed.config.dry_run) return print(dry_run_record(parsed).dump(2) + "\n");
-  return run_session(parsed);
+  if (!parsed.config.sweep.empty()) return run_sweep(parsed);
+  const bool is_matched = !parsed.config.match_parameters.empty();
+  parsed = with_matched_parameters(parsed);
+  if (!parsed.config.dry_run) return run_session(parsed);
+  // A run says it in its log.
+  if (is_matched) make_logger(parsed.config.quiet, std::nullopt)->info("{}", parsed.notes.back());
+  return print(dry_run_record(parsed).dump(2) + "\n");
 }
 
 }  // namespace
 
-int run_training_program(int argc, char** argv) {
+int run_training_program(int argc, char** argv, RunSweep run_sweep) {
   open_standard_descriptors();
   // A file-size limit then is an error of write(), with its exit code, and does not kill.
   std::signal(SIGXFSZ, SIG_IGN);
@@ -76,7 +85,7 @@ int run_training_program(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   ParsedConfig parsed;  // outlives an exception, whose message names its values
   try {
-    return run(argc, argv, parsed);
+    return run(argc, argv, run_sweep, parsed);
   } catch (const Error& error) {
     return report(error.code(), error.what());
   } catch (const std::filesystem::filesystem_error& error) {

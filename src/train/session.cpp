@@ -15,6 +15,7 @@
 #include "hgnn_moe/base/text.h"
 #include "hgnn_moe/base/version.h"
 #include "hgnn_moe/data/dataset.h"
+#include "hgnn_moe/model/graph_effect.h"
 #include "hgnn_moe/model/language_model.h"
 #include "hgnn_moe/ops/coupling_kernels.h"
 #include "hgnn_moe/ops/cpu_isa.h"
@@ -97,7 +98,7 @@ void verify_resumed(const Session& session) {
 Session open_session(const ParsedConfig& parsed) {
   const TrainConfig& config = parsed.config;
   configure_machine(config);
-  DeviceChoice device = choose_device(config.device, ops::cuda_status());
+  DeviceChoice device = choose_device(config.device);
   set_precision(config.precision, device.device);
   data::Dataset dataset = data::open_dataset(config);
   ModelConfig model_config = make_model_config(config, dataset.vocab_size);

@@ -41,7 +41,10 @@ TEST(TrainOptions, NamesAreFrozen) {
       // steps on a GPU
       "cuda_graphs",
       // what the graph learned
-      "ablate"};
+      "ablate",
+      // sweeps
+      "sweep", "sweep_dry_run", "sweep_jobs", "sweep_export", "sweep_retry_failed",
+      "match_parameters"};
   const std::vector<std::string> names = option_names();
   EXPECT_EQ(std::set<std::string>(names.begin(), names.end()), frozen);
   EXPECT_EQ(names.size(), frozen.size()) << "a name stands in the table twice";
@@ -72,7 +75,9 @@ TEST(TrainOptions, DefaultsAreFrozen) {
       "sample_tokens": 64, "temperature": 0.8, "top_k": 50,
       "checkpoint_dir": "checkpoints", "run_name": null, "resume_checkpoint": null,
       "init_from": null, "keep_checkpoints": 2, "save_every": 0, "overwrite": false,
-      "quiet": false, "dry_run": false})",
+      "quiet": false, "dry_run": false,
+      "sweep": null, "sweep_dry_run": false, "sweep_jobs": 1, "sweep_export": "none",
+      "sweep_retry_failed": false, "match_parameters": null})",
                                    "defaults", ExitCode::internal);
   EXPECT_EQ(defaults.dump(1), expected.dump(1));
 }
@@ -254,6 +259,62 @@ TEST(TrainOptions, Contradictions) {
             "eval_only");
 }
 
+TEST(TrainOptions, OptionsOfASweepNeedOne) {
+  for (const std::vector<std::string>& flags : {std::vector<std::string>{"--sweep_dry_run"},
+                                                {"--sweep_jobs", "2"},
+                                                {"--sweep_export", "slurm"},
+                                                {"--sweep_retry_failed"}}) {
+    EXPECT_EQ(errors_of(flags),
+              flags[0].substr(2) + " (flag) is for sweeps; give sweep, or drop it");
+    std::vector<std::string> with_sweep = flags;
+    with_sweep.insert(with_sweep.end(), {"--sweep", "s.json"});
+    EXPECT_EQ(errors_of(with_sweep), "");
+  }
+  EXPECT_EQ(errors_of({"--sweep_jobs", "1", "--sweep_export", "none", "--no_sweep_dry_run"}), "");
+}
+
+TEST(TrainOptions, WhatTrainsNothingOrStartsAnewIsNotForASweep) {
+  for (const std::vector<std::string>& flags : {std::vector<std::string>{"--overwrite"},
+                                                {"--dry_run"},
+                                                {"--eval_only"},
+                                                {"--resume_checkpoint", "auto"},
+                                                {"--sample_ids", "1"},
+                                                {"--match_parameters", "m.json"},
+                                                {"--dump_token_losses", "l.npy"}}) {
+    std::vector<std::string> with_sweep = flags;
+    with_sweep.insert(with_sweep.end(), {"--sweep", "s.json"});
+    EXPECT_EQ(
+        errors_of(with_sweep),
+        flags[0].substr(2) + " (flag) means nothing for a sweep, which resumes by itself; drop it");
+  }
+  EXPECT_EQ(errors_of({"--sweep", "s.json", "--no_overwrite"}), "");
+  EXPECT_EQ(errors_of({"--sweep", "s.json", "--sweep_dry_run", "--sweep_export", "commands"}),
+            "sweep_dry_run (flag) writes nothing and sweep_export (flag) asks for files; keep one "
+            "of them");
+}
+
+TEST(TrainOptions, FlagsOfASweepAreCheckedRunByRun) {
+  EXPECT_EQ(errors_of({"--sweep", "s.json", "--num_heads", "3"}), "");
+  EXPECT_NE(errors_of({"--num_heads", "3"}), "");
+}
+
+TEST(TrainOptions, ASweepIsNamedAfterItsFile) {
+  EXPECT_EQ(parse({"--sweep", "configs/sweeps/layers.json"}).config.run_name, "layers");
+  EXPECT_EQ(parse({"--sweep", "layers.json", "--run_name", "mine"}).config.run_name, "mine");
+}
+
+TEST(TrainOptions, ResolvedSettingsAreThoseOfTheCommandLine) {
+  const ParsedConfig parsed = parse({"--embed_dim", "96", "--num_heads", "auto", "--no_shuffle"});
+  EXPECT_EQ(parsed.settings.at("embed_dim").value, 96);
+  EXPECT_EQ(parsed.settings.at("shuffle").value, false);
+  EXPECT_EQ(parsed.settings.count("num_heads"), 0u);
+  EXPECT_EQ(given_config(parsed.settings).num_heads, 0) << "nothing is resolved";
+  ParsedConfig again = resolve_settings(parsed.settings);
+  again.config.run_name = parsed.config.run_name;  // has the time in it
+  EXPECT_EQ(to_json(again.config), to_json(parsed.config));
+  EXPECT_EQ(again.provenance, parsed.provenance);
+}
+
 TEST(TrainOptions, WhatIsNoContradiction) {
   EXPECT_EQ(errors_of({"--hyperedges_file", "e.json"}), "");
   EXPECT_EQ(errors_of({"--embed_dim", "100", "--num_heads", "10"}), "");
@@ -356,7 +417,9 @@ TEST(TrainOptions, ValuesShownInTheHelpAreAccepted) {
     if (const auto* choices = std::get_if<Choices>(&spec.domain)) {
       for (const std::string& name : choices->names) {
         // An HGNN, because coupler_path collapsed is of an HGNN alone.
-        if (spec.name == "coupler_type") {
+        if (spec.name == "sweep_export") {
+          EXPECT_EQ(errors_of({"--sweep", "s.json", "--" + spec.name, name}), "");
+        } else if (spec.name == "coupler_type") {
           EXPECT_EQ(errors_of({"--" + spec.name, name}), "");
         } else {
           EXPECT_EQ(errors_of({"--coupler_type", "HGNN", "--" + spec.name, name}), "");
@@ -388,9 +451,9 @@ TEST(TrainOptions, TheUsagePageHoldsTheTable) {
 
 TEST(TrainOptions, TheUsagePageListsEveryExitCode) {
   const std::string page = read_text_file(kUsagePage, ExitCode::internal);
-  for (const ExitCode code :
-       {ExitCode::ok, ExitCode::internal, ExitCode::usage, ExitCode::data, ExitCode::checkpoint,
-        ExitCode::diverged, ExitCode::out_of_memory, ExitCode::disk, ExitCode::self_check}) {
+  for (const ExitCode code : {ExitCode::ok, ExitCode::internal, ExitCode::usage, ExitCode::data,
+                              ExitCode::checkpoint, ExitCode::diverged, ExitCode::out_of_memory,
+                              ExitCode::disk, ExitCode::self_check, ExitCode::rows_failed}) {
     EXPECT_NE(page.find("\n| " + std::to_string(static_cast<int>(code)) + " | "),
               std::string::npos);
   }

@@ -76,53 +76,6 @@ TEST(ModelConfig, AProjectionForWeightsPerTokenIsCounted) {
   EXPECT_EQ(total, shared + 2 * 6 * 16);
 }
 
-TEST(ModelConfig, NoOpGraphsAreRecognised) {
-  TrainConfig config = published(CouplerType::hgnn, 4, 16, 1, 2);
-  const auto reason = [&] { return no_op_reason(make_model_config(config, 40)); };
-  EXPECT_EQ(reason(), "");
-  config.hgnn_learnable_edge_weights = false;
-  EXPECT_NE(reason(), "") << "fixed weights on a complete uniform hypergraph";
-  config.hgnn_learnable_edge_weights = true;
-  config.static_hyperedge_strategy = HyperedgeStrategy::all;
-  EXPECT_EQ(reason(), "") << "pyg: a scalar is left";
-  config.hyperedge_weighting = HyperedgeWeighting::paper;
-  EXPECT_NE(reason(), "");
-  config.hgnn_residual = true;
-  EXPECT_EQ(reason(), "") << "not linear";
-  config.hgnn_residual = false;
-  config.static_hyperedge_strategy = HyperedgeStrategy::all_pairs;
-  EXPECT_EQ(reason(), "");
-  config.num_experts = 1;
-  EXPECT_NE(reason(), "");
-  config.coupler_type = CouplerType::gnn;
-  EXPECT_EQ(reason(), "");
-}
-
-TEST(ModelConfig, NoOpHypergraphsOfFilesAreRecognised) {
-  ModelConfig config;
-  config.coupler_type = CouplerType::hgnn;
-  config.num_experts = 4;
-  const std::vector<std::vector<std::int64_t>> ring{{0, 1}, {1, 2}, {2, 3}, {0, 3}},
-      partition{{0, 2}, {1, 3}}, alone{{0}, {1}, {2}, {3}}, path{{0, 1}, {1, 2}, {2, 3}};
-  const auto is_no_op = [&](const auto& hyperedges, ops::Weighting weighting, bool learnable) {
-    config.hypergraph = {4, hyperedges};
-    config.weighting = weighting;
-    config.learnable_weights = learnable;
-    return !no_op_reason(config).empty();
-  };
-  for (const auto& hyperedges : {ring, partition, alone}) {
-    EXPECT_TRUE(is_no_op(hyperedges, ops::Weighting::pyg, false));
-    EXPECT_FALSE(is_no_op(hyperedges, ops::Weighting::pyg, true));
-  }
-  EXPECT_TRUE(is_no_op(partition, ops::Weighting::paper, true));
-  EXPECT_TRUE(is_no_op(alone, ops::Weighting::paper, true));
-  EXPECT_FALSE(is_no_op(ring, ops::Weighting::paper, true));
-  EXPECT_FALSE(is_no_op(path, ops::Weighting::pyg, false)) << "its ends count less";
-  EXPECT_FALSE(
-      is_no_op(std::vector<std::vector<std::int64_t>>{{0, 1, 2}}, ops::Weighting::pyg, false))
-      << "an isolated expert is lost";
-}
-
 TEST(ModelConfig, OddHypergraphsAreNoted) {
   ModelConfig config;
   config.coupler_type = CouplerType::hgnn;

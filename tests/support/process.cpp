@@ -27,6 +27,14 @@ std::string content_of(std::FILE* file) {
   return content;
 }
 
+// Whether that was possible, or not asked for.
+bool limit_resource(__rlimit_resource resource, const std::optional<long>& bytes) {
+  if (!bytes.has_value()) return true;
+  const auto value = static_cast<rlim_t>(*bytes);
+  const rlimit limit{value, value};
+  return setrlimit(resource, &limit) == 0;
+}
+
 // In the child, after fork: never returns.
 [[noreturn]] void become(const std::vector<std::string>& command, const ProcessOptions& options,
                          int out, int err) {
@@ -39,11 +47,9 @@ std::string content_of(std::FILE* file) {
       setenv(name.c_str(), value.c_str(), 1);
     }
   }
-  if (options.file_size_limit.has_value()) {
-    const auto bytes = static_cast<rlim_t>(*options.file_size_limit);
-    const rlimit limit{bytes, bytes};
-    if (setrlimit(RLIMIT_FSIZE, &limit) != 0) _exit(kCannotStart);
-  }
+  const bool is_limited = limit_resource(RLIMIT_FSIZE, options.file_size_limit) &&
+                          limit_resource(RLIMIT_AS, options.address_space_limit);
+  if (!is_limited) _exit(kCannotStart);
   std::vector<char*> arguments;
   for (const std::string& argument : command) {
     arguments.push_back(const_cast<char*>(argument.c_str()));

@@ -18,6 +18,7 @@ struct ProcessOptions {
   std::filesystem::path folder;                    // working folder; empty: the test's own
   std::map<std::string, std::string> environment;  // added; an empty value removes the variable
   std::optional<long> file_size_limit;             // bytes; writing more fails as on a full disk
+  std::optional<long> address_space_limit;         // bytes, of the process and of its children each
 };
 
 struct ProcessResult {

@@ -21,6 +21,18 @@ using Settings = std::map<std::string, Setting>;
 // Flags that every program has and no configuration file holds: config, help, version.
 const std::vector<OptionSpec>& program_options();
 
+// The settings of a JSON object of option names and values, null for those that it resets. What is
+// wrong with it goes into `errors`, each sentence beginning with `where`.
+Settings settings_of_object(const std::vector<OptionSpec>& specs, const Json& object,
+                            const std::string& where, const std::string& source, ErrorList& errors);
+
+// The same of a configuration file.
+Settings read_settings_file(const std::vector<OptionSpec>& specs, const std::string& path,
+                            ErrorList& errors);
+
+// Puts `layer` over `settings`; null takes a setting back.
+void lay_over(const Settings& layer, Settings& settings);
+
 struct UserInput {
   Settings settings;
   bool help = false;  // either of the two: nothing else was read

@@ -24,6 +24,8 @@ enum class SampleMode { lines, packed };
 enum class Precision { fp32, bf16, tf32 };
 enum class LrSchedule { cosine, linear, constant, wsd };
 enum class Compat { none, original };
+// What a sweep hands to a scheduler instead of running it.
+enum class SweepExport { none, slurm, commands };
 
 // Of coupler_chunk: so that no product has so few rows that it is rounded in another way.
 inline constexpr std::int64_t kSmallestCouplerChunk = 32;
@@ -104,6 +106,13 @@ struct TrainConfig {
   bool overwrite = false;
   bool quiet = false;
   bool dry_run = false;
+  // Sweeps and fair comparisons
+  std::string sweep;
+  bool sweep_dry_run = false;
+  std::int64_t sweep_jobs = 1;
+  SweepExport sweep_export = SweepExport::none;
+  bool sweep_retry_failed = false;
+  std::string match_parameters;
 };
 
 // Where data are looked for when neither data_dir nor $HGNN_MOE_DATA says.
@@ -142,6 +151,7 @@ const std::vector<std::string>& names_of(SampleMode);
 const std::vector<std::string>& names_of(Precision);
 const std::vector<std::string>& names_of(LrSchedule);
 const std::vector<std::string>& names_of(Compat);
+const std::vector<std::string>& names_of(SweepExport);
 
 // The name of one value of an enum above; no candidate for other types.
 template <typename Enum>

@@ -15,6 +15,7 @@ namespace hgnn_moe {
 
 struct ParsedConfig {
   TrainConfig config;  // resolved; run_name is empty only under a resume_checkpoint path
+  Settings settings;   // what the user gave of it
   // Every key in table order with its source: "default", "file PATH", "flag",
   // "environment HGNN_MOE_DATA" or "compat original".
   std::vector<std::pair<std::string, std::string>> provenance;
@@ -26,6 +27,13 @@ struct ParsedConfig {
 // Defaults < --config files in order < flags. Throws Error(usage) with every mistake found, one
 // sentence a line.
 ParsedConfig parse_command_line(int argc, const char* const* argv);
+
+// The configuration that `settings` give over the defaults, with its provenance and notes. Throws
+// Error(usage) with what `errors` holds and all contradictions, one sentence a line.
+ParsedConfig resolve_settings(const Settings& settings, ErrorList errors = {});
+
+// The values of `settings` over the defaults, nothing resolved or checked.
+TrainConfig given_config(const Settings& settings);
 
 // What --help prints.
 std::string help_text();
@@ -42,6 +50,9 @@ Json to_json(const TrainConfig& config);
 
 // The one table.
 const OptionTable<TrainConfig>& train_option_table();
+
+// Options that no run of a sweep can be given: the sweep decides them, or they train nothing.
+const std::vector<std::string>& options_outside_sweeps();
 
 // Contradictions between options into `errors`; `settings` tells which ones the user gave.
 void check_contradictions(const TrainConfig& config, const Settings& settings, ErrorList& errors);

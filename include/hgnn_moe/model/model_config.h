@@ -57,10 +57,6 @@ ModelConfig make_model_config(const TrainConfig& config, std::int64_t vocab_size
 // The hyperedges of a JSON list of lists of distinct expert indices. Throws Error(usage).
 ops::Hypergraph read_hyperedges_file(const std::string& path, std::int64_t num_experts);
 
-// Whether the coupling changes nothing that MEAN would not do (docs/model.md, "When the graph is
-// a no-op"); a sentence that says why, or "".
-std::string no_op_reason(const ModelConfig& config);
-
 // What is odd about a hypergraph read from a file, a sentence each: experts in no hyperedge,
 // hyperedges that hold nobody or stand there twice.
 std::vector<std::string> hypergraph_notes(const ModelConfig& config);

@@ -22,6 +22,12 @@ struct DeviceChoice {
 // CUDA runtime (both versions named), no such device.
 DeviceChoice choose_device(const std::string& request, const ops::CudaStatus& cuda);
 
+// The same against what this machine has.
+DeviceChoice choose_device(const std::string& request);
+
+// GPUs that choose_device can give on this machine.
+int usable_gpus();
+
 // Threads of LibTorch's operations, deterministic algorithms, and reproducible CUDA libraries.
 void configure_machine(const TrainConfig& config);
 

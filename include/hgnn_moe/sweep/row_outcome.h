@@ -1,0 +1,45 @@
+// How a row of a sweep stands, and why.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hgnn_moe/base/json.h"
+#include "hgnn_moe/sweep/child_process.h"
+
+namespace hgnn_moe {
+
+enum class RowStatus { pending, running, done, failed, stopped };
+
+const char* name_of(RowStatus status);
+
+struct RowOutcome {
+  RowStatus status = RowStatus::pending;
+  std::string reason;   // of a failed row: diverged, out_of_memory, bad_options, ...
+  std::string message;  // its error
+  std::optional<ChildEnd> end;
+  Json results = Json::object();   // steps, tokens, best_eval_loss, final_eval_loss: they repeat
+  Json measured = Json::object();  // seconds, train_seconds, tokens_per_s, ...: they do not
+};
+
+// What became of a run whose process ended so, in this folder; `said` is what it wrote.
+RowOutcome outcome_of(const ChildEnd& end, const std::string& said,
+                      const std::filesystem::path& run_folder);
+
+// What the files of a run that has ended say: an outcome that is done where run_summary.json says
+// so, else nothing.
+std::optional<RowOutcome> outcome_of_finished_run(const std::filesystem::path& run_folder);
+
+// "done, best evaluation loss 4.1234, 12 s of training" or "failed: diverged: step 2: ...".
+std::string describe(const RowOutcome& outcome);
+
+Json to_json(const RowOutcome& outcome);
+RowOutcome outcome_from_json(const Json& record);
+
+// Milliseconds of the steps in a run's metrics.jsonl, data, forward, backward and optimizer
+// together; empty where there is no such file.
+std::vector<double> step_milliseconds(const std::filesystem::path& run_folder);
+
+}  // namespace hgnn_moe

@@ -1,0 +1,51 @@
+// What a run will take, before anything is allocated or trained.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "hgnn_moe/config/train_config.h"
+#include "hgnn_moe/data/dataset.h"
+#include "hgnn_moe/model/graph_effect.h"
+#include "hgnn_moe/model/model_config.h"
+#include "hgnn_moe/train/memory_estimate.h"
+
+namespace hgnn_moe {
+
+// Of all steps of a run.
+struct TrainingLength {
+  std::int64_t steps = 0;
+  std::int64_t steps_per_epoch = 0;
+  std::int64_t tokens = 0;  // real inputs
+  double flops = 0.0;       // see needed_flops
+};
+
+struct RunForecast {
+  ParameterCounts parameters;
+  MemoryEstimate memory;
+  GraphFinding graph;
+  std::optional<TrainingLength> length;  // none without training data
+  std::string data_hash;                 // of the data's content; "" without data
+};
+
+// Opens each data set once, however many runs use it.
+class Forecaster {
+ public:
+  // Throws Error(usage) where there are neither data nor vocab_size, or the options do not fit
+  // together; Error(data) where the data are there and cannot be used.
+  RunForecast forecast(const TrainConfig& config);
+
+ private:
+  // Null where there are none.
+  const data::Dataset* dataset_of(const TrainConfig& config);
+
+  std::map<std::string, data::Dataset> datasets_;  // by the options that choose what is read
+};
+
+// vocab_size, else that of the data set's dataset.json, whose tokens stay unread. Throws
+// Error(usage) where neither gives it, Error(data) where the file is wrong.
+std::int64_t known_vocab_size(const TrainConfig& config);
+
+}  // namespace hgnn_moe

@@ -1,0 +1,95 @@
+#include "hgnn_moe/sweep/child_process.h"
+
+#include <cerrno>
+#include <csignal>
+#include <system_error>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "hgnn_moe/base/error.h"
+
+namespace hgnn_moe {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// Not the path: the file there may be another one by now.
+constexpr const char* kThisProgram = "/proc/self/exe";
+constexpr int kCannotStart = 127;  // what a shell returns
+
+std::string reason() { return std::generic_category().message(errno); }
+
+// In the child, after fork: only async-signal-safe calls, because other threads of the parent may
+// have held locks.
+[[noreturn]] void become(char* const* arguments, int output, pid_t parent) {
+  setpgid(0, 0);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  const bool is_orphan = getppid() != parent;  // it died before the line above
+  const int input = open("/dev/null", O_RDONLY);
+  if (!is_orphan && input >= 0 && dup2(input, STDIN_FILENO) >= 0 &&
+      dup2(output, STDOUT_FILENO) >= 0 && dup2(output, STDERR_FILENO) >= 0) {
+    execv(kThisProgram, arguments);
+  }
+  _exit(kCannotStart);
+}
+
+}  // namespace
+
+ChildProcess ChildProcess::start(const std::vector<std::string>& arguments,
+                                 const fs::path& output) {
+  const std::string program = program_path().string();
+  std::vector<char*> argv = {const_cast<char*>(program.c_str())};
+  for (const std::string& argument : arguments) {
+    argv.push_back(const_cast<char*>(argument.c_str()));
+  }
+  argv.push_back(nullptr);
+  const int file = open(output.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  if (file < 0) {
+    fail(ExitCode::disk, "cannot write '{}': {}; free some space or fix the permissions",
+         output.string(), reason());
+  }
+  const pid_t parent = getpid();
+  const pid_t pid = fork();
+  if (pid == 0) become(argv.data(), file, parent);
+  const std::string why = pid < 0 ? reason() : "";
+  close(file);
+  if (pid < 0) {
+    fail(ExitCode::out_of_memory, "cannot start another process: {}; lower sweep_jobs", why);
+  }
+  return ChildProcess(pid);
+}
+
+ChildProcess::~ChildProcess() {
+  if (pid_ < 0) return;
+  kill(pid_, SIGKILL);
+  waitpid(pid_, nullptr, 0);
+}
+
+ChildProcess::ChildProcess(ChildProcess&& other) noexcept : pid_(std::exchange(other.pid_, -1)) {}
+
+ChildProcess& ChildProcess::operator=(ChildProcess&& other) noexcept {
+  std::swap(pid_, other.pid_);
+  return *this;
+}
+
+std::optional<ChildEnd> ChildProcess::poll() {
+  HGNN_MOE_ASSERT(pid_ >= 0, "poll() of a child that has ended");
+  int status = 0;
+  if (waitpid(pid_, &status, WNOHANG) != pid_) return std::nullopt;
+  pid_ = -1;
+  if (WIFSIGNALED(status)) return ChildEnd{0, WTERMSIG(status)};
+  return ChildEnd{WEXITSTATUS(status), 0};
+}
+
+void ChildProcess::send(int signal) {
+  if (pid_ >= 0) kill(pid_, signal);
+}
+
+fs::path program_path() { return fs::read_symlink(kThisProgram); }
+
+}  // namespace hgnn_moe

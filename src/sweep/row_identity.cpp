@@ -1,0 +1,92 @@
+#include "row_identity.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include <fmt/format.h>
+
+#include "hgnn_moe/base/hash.h"
+
+namespace hgnn_moe {
+
+namespace {
+
+// Options that change where and how a run is computed and what it writes beside its results, to
+// rounding at most.
+const std::vector<std::string> kWithoutEffect = {
+    "data_dir",      "num_workers_dataloader", "device",    "threads",       "cuda_graphs",
+    "deterministic", "verify_coupler",         "profile",   "sample_tokens", "temperature",
+    "top_k",         "keep_checkpoints",       "save_every"};
+// Where the content is known, its hash stands for them.
+const std::vector<std::string> kNamesOfData = {"dataset_name", "dataset_config_name"};
+
+constexpr std::size_t kLongestName = 200;  // file systems end at 255 bytes
+constexpr std::size_t kShortHash = 8;
+
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// A value as a part of a folder's name.
+std::string plain(const Json& value) {
+  std::string text = value.is_null()     ? "auto"
+                     : value.is_string() ? value.get<std::string>()
+                                         : value.dump();
+  const auto is_odd = [](unsigned char c) { return std::isalnum(c) == 0 && c != '.' && c != '-'; };
+  std::replace_if(text.begin(), text.end(), is_odd, '-');
+  return text;
+}
+
+}  // namespace
+
+std::vector<std::string> varied_options(const std::vector<SweepRow>& rows) {
+  std::vector<std::string> varied;
+  for (const auto& option : train_option_table().options()) {
+    const std::string& name = option.spec.name;
+    if (name == "seed" || contains(options_outside_sweeps(), name)) continue;
+    const auto value = [&](const SweepRow& row) { return option.get(given_config(row.settings)); };
+    const auto differs = [&](const SweepRow& row) { return value(row) != value(rows.front()); };
+    if (std::any_of(rows.begin(), rows.end(), differs)) varied.push_back(name);
+  }
+  return varied;
+}
+
+Json varied_values(const SweepRow& row, const std::vector<std::string>& varied) {
+  const TrainConfig given = given_config(row.settings);
+  Json values = Json::object();
+  for (const auto& option : train_option_table().options()) {
+    if (contains(varied, option.spec.name)) values[option.spec.name] = option.get(given);
+  }
+  return values;
+}
+
+std::string hash_of(const SweepRow& row, const std::vector<std::string>& varied,
+                    const std::string& time_reference_hash) {
+  Json identity = to_json(row.config);
+  for (const std::string& name : options_outside_sweeps()) identity.erase(name);
+  for (const std::string& name : kWithoutEffect) {
+    if (!contains(varied, name)) identity.erase(name);
+  }
+  const std::string data_hash = row.forecast ? row.forecast->data_hash : "";
+  if (!data_hash.empty()) {
+    for (const std::string& name : kNamesOfData) identity.erase(name);
+    identity["data"] = data_hash;
+  }
+  if (row.forecast && !row.config.hyperedges_file.empty()) {
+    identity["hyperedges_file"] = xxh3_hex_of_file(row.config.hyperedges_file, ExitCode::usage);
+  }
+  if (!time_reference_hash.empty()) identity["match_time"] = time_reference_hash;
+  const std::string text = identity.dump();
+  return xxh3_hex(text.data(), text.size());
+}
+
+std::string id_of(const SweepRow& row) {
+  std::string name;
+  for (const auto& [option, value] : row.varied.items()) {
+    name += fmt::format("{}-{}_", option, plain(value));
+  }
+  if (name.size() > kLongestName) name = name.substr(0, kLongestName) + "_";
+  return fmt::format("{}seed-{}_{}", name, row.seed, row.hash.substr(0, kShortHash));
+}
+
+}  // namespace hgnn_moe

@@ -1,0 +1,200 @@
+#include "hgnn_moe/sweep/row_outcome.h"
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <fstream>
+#include <numeric>
+
+#include <fmt/format.h>
+
+#include "hgnn_moe/base/error.h"
+#include "hgnn_moe/base/files.h"
+#include "hgnn_moe/base/text.h"
+
+namespace hgnn_moe {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array<RowStatus, 5> kStatuses = {
+    RowStatus::pending, RowStatus::running, RowStatus::done, RowStatus::failed, RowStatus::stopped};
+constexpr int kSignalBase = 128;  // exit codes of runs that a signal stopped
+
+std::string reason_of_exit(int code) {
+  switch (static_cast<ExitCode>(code)) {
+    case ExitCode::usage:
+      return "bad_options";
+    case ExitCode::data:
+      return "data";
+    case ExitCode::checkpoint:
+      return "checkpoint";
+    case ExitCode::diverged:
+      return "diverged";
+    case ExitCode::out_of_memory:
+      return "out_of_memory";
+    case ExitCode::disk:
+      return "disk";
+    default:
+      return "internal";
+  }
+}
+
+// Nobody but the kernel, which has run out of memory, kills a child of ours so; an allocation that
+// fails where nobody can catch it ends the process by SIGABRT.
+std::string reason_of_signal(int signal, const std::string& said) {
+  const bool allocation_failed = said.find("std::bad_alloc") != std::string::npos;
+  return signal == SIGKILL || (signal == SIGABRT && allocation_failed) ? "out_of_memory"
+                                                                       : "crashed";
+}
+
+bool is_stop(const ChildEnd& end) {
+  const int number = end.signal != 0 ? end.signal : end.exit_code - kSignalBase;
+  return number == SIGINT || number == SIGTERM || number == SIGHUP;
+}
+
+// The program's own words, the last thing that it says; else its last line.
+std::string message_in(const std::string& said) {
+  const std::string sign = "hgnn_moe_train: ";
+  std::size_t begin = said.rfind("\n" + sign);
+  begin = begin != std::string::npos ? begin + 1 : (said.rfind(sign, 0) == 0 ? 0 : begin);
+  std::string text = said;
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  if (begin != std::string::npos) return text.substr(begin + sign.size());
+  const std::size_t line = text.rfind('\n');
+  return line == std::string::npos ? text : text.substr(line + 1);
+}
+
+Json number_or_null(const Json& object, const char* key) {
+  return object.contains(key) ? object.at(key) : Json(nullptr);
+}
+
+// Results and measurements that a run's files hold; none of a run that never came to its summary.
+void read_results(const fs::path& run_folder, RowOutcome& outcome) {
+  Json summary = Json::object();
+  if (fs::exists(run_folder / "run_summary.json")) {
+    summary = read_json_file(run_folder / "run_summary.json", ExitCode::data);
+  }
+  for (const char* key : {"steps", "tokens", "best_eval_loss", "final_eval_loss"}) {
+    outcome.results[key] = number_or_null(summary, key);
+  }
+  outcome.measured["seconds"] = number_or_null(summary, "seconds");
+  const std::vector<double> steps = step_milliseconds(run_folder);
+  outcome.measured["train_seconds"] =
+      steps.empty() ? Json(nullptr) : Json(1e-3 * std::accumulate(steps.begin(), steps.end(), 0.0));
+  for (const char* key : {"tokens_per_s", "peak_memory_bytes", "needed_flops_per_s"}) {
+    outcome.measured[key] = number_or_null(summary, key);
+  }
+}
+
+}  // namespace
+
+const char* name_of(RowStatus status) {
+  switch (status) {
+    case RowStatus::pending:
+      return "pending";
+    case RowStatus::running:
+      return "running";
+    case RowStatus::done:
+      return "done";
+    case RowStatus::failed:
+      return "failed";
+    case RowStatus::stopped:
+      return "stopped";
+  }
+  return "pending";
+}
+
+RowOutcome outcome_of(const ChildEnd& end, const std::string& said, const fs::path& run_folder) {
+  RowOutcome outcome;
+  outcome.end = end;
+  read_results(run_folder, outcome);
+  if (end.signal == 0 && end.exit_code == 0) {
+    outcome.status = RowStatus::done;
+  } else if (is_stop(end)) {
+    outcome.status = RowStatus::stopped;
+  } else {
+    outcome.status = RowStatus::failed;
+    outcome.reason =
+        end.signal != 0 ? reason_of_signal(end.signal, said) : reason_of_exit(end.exit_code);
+    outcome.message =
+        end.signal != 0 ? fmt::format("ended by signal {}", end.signal) : message_in(said);
+  }
+  return outcome;
+}
+
+std::optional<RowOutcome> outcome_of_finished_run(const fs::path& run_folder) {
+  if (!fs::exists(run_folder / "run_summary.json")) return std::nullopt;
+  const Json summary = read_json_file(run_folder / "run_summary.json", ExitCode::data);
+  if (number_or_null(summary, "status") != "done") return std::nullopt;
+  return outcome_of(ChildEnd{}, "", run_folder);
+}
+
+std::string describe(const RowOutcome& outcome) {
+  std::string text = name_of(outcome.status);
+  if (outcome.status == RowStatus::done) {
+    const Json loss = number_or_null(outcome.results, "best_eval_loss");
+    if (loss.is_number()) text += fmt::format(", best evaluation loss {:.4f}", loss.get<double>());
+    const Json seconds = number_or_null(outcome.measured, "seconds");
+    if (seconds.is_number()) {
+      text += fmt::format(", {} of training", format_duration(seconds.get<double>()));
+    }
+    return text;
+  }
+  if (!outcome.reason.empty()) text += ": " + outcome.reason;
+  if (!outcome.message.empty()) text += ": " + outcome.message;
+  return text;
+}
+
+Json to_json(const RowOutcome& outcome) {
+  const auto text_or_null = [](const std::string& text) {
+    return text.empty() ? Json(nullptr) : Json(text);
+  };
+  Json record = Json::object();
+  record["status"] = name_of(outcome.status);
+  record["reason"] = text_or_null(outcome.reason);
+  record["message"] = text_or_null(outcome.message);
+  const bool returned = outcome.end && outcome.end->signal == 0;
+  const bool was_killed = outcome.end && outcome.end->signal != 0;
+  record["exit_code"] = returned ? Json(outcome.end->exit_code) : Json(nullptr);
+  record["signal"] = was_killed ? Json(outcome.end->signal) : Json(nullptr);
+  record["results"] = outcome.results;
+  record["measured"] = outcome.measured;
+  return record;
+}
+
+RowOutcome outcome_from_json(const Json& record) {
+  RowOutcome outcome;
+  for (const RowStatus status : kStatuses) {
+    if (record.at("status") == name_of(status)) outcome.status = status;
+  }
+  const auto text = [&](const char* key) {
+    return record.at(key).is_null() ? std::string() : record.at(key).get<std::string>();
+  };
+  outcome.reason = text("reason");
+  outcome.message = text("message");
+  if (!record.at("exit_code").is_null()) outcome.end = ChildEnd{record.at("exit_code").get<int>()};
+  if (!record.at("signal").is_null()) outcome.end = ChildEnd{0, record.at("signal").get<int>()};
+  outcome.results = record.at("results");
+  outcome.measured = record.at("measured");
+  return outcome;
+}
+
+std::vector<double> step_milliseconds(const fs::path& run_folder) {
+  std::vector<double> steps;
+  std::ifstream lines(run_folder / "metrics.jsonl");
+  for (std::string line; std::getline(lines, line);) {
+    const Json event = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+    // A killed run may leave a part of a line.
+    if (!event.is_object() || number_or_null(event, "event") != "step") continue;
+    double sum = 0.0;
+    for (const char* part : {"data_ms", "forward_ms", "backward_ms", "optimizer_ms"}) {
+      sum += event.at(part).get<double>();
+    }
+    steps.push_back(sum);
+  }
+  return steps;
+}
+
+}  // namespace hgnn_moe

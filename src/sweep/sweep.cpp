@@ -1,0 +1,102 @@
+#include "hgnn_moe/sweep/sweep.h"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "hgnn_moe/base/error.h"
+#include "hgnn_moe/base/files.h"
+#include "hgnn_moe/base/log.h"
+#include "hgnn_moe/sweep/sweep_export.h"
+#include "hgnn_moe/sweep/sweep_file.h"
+#include "hgnn_moe/sweep/sweep_plan.h"
+#include "hgnn_moe/sweep/sweep_records.h"
+#include "hgnn_moe/sweep/sweep_runner.h"
+#include "hgnn_moe/sweep/sweep_table.h"
+#include "hgnn_moe/train/stop_signal.h"
+
+namespace hgnn_moe {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<double> seen_rates(const SweepRecords& records) {
+  std::vector<double> rates;
+  for (std::size_t row = 0; row < records.rows().size(); ++row) {
+    const Json& measured = records.outcome(row).measured;
+    const bool has_rate = records.outcome(row).status == RowStatus::done &&
+                          measured.contains("needed_flops_per_s") &&
+                          measured.at("needed_flops_per_s").is_number();
+    if (has_rate) rates.push_back(measured.at("needed_flops_per_s").get<double>());
+  }
+  return rates;
+}
+
+int print_plan(const SweepRecords& records, std::int64_t jobs) {
+  TimeEstimator times(seen_rates(records), machine_share(jobs).threads());
+  write_standard_output(plan_table(records, times, jobs));
+  return 0;
+}
+
+int write_export(const SweepRecords& records, SweepExport kind, spdlog::logger& log) {
+  const ExportedSweep exported = export_sweep(records, kind);
+  log.info("{} runs in {}", exported.runs, exported.file.string());
+  log.info("once they have ended, start the sweep again to collect them");
+  if (exported.waiting > 0) {
+    log.warn(
+        "{} rows wait for the training time of another (match_time): export again, or run the "
+        "sweep itself, when that is done",
+        exported.waiting);
+  }
+  return 0;
+}
+
+int run_rows(SweepRecords& records, Forecaster& forecaster, const TrainConfig& config,
+             spdlog::logger& log) {
+  const StopSignal stop;
+  SweepRunner runner(records, forecaster, machine_share(config.sweep_jobs),
+                     config.sweep_retry_failed, log);
+  if (!runner.run(stop)) {
+    log.warn("stopped by signal {} with {} of {} rows done; the same command goes on",
+             stop.received(), records.count(RowStatus::done), records.rows().size());
+    return 128 + stop.received();
+  }
+  const std::size_t missing = records.rows().size() - records.count(RowStatus::done);
+  if (missing > 0) {
+    fail(ExitCode::rows_failed,
+         "{} of {} rows are not done; --sweep_retry_failed runs failed ones "
+         "again:{}",
+         missing, records.rows().size(), table_of_failures(records));
+  }
+  log.info("all {} rows are done; the table is {}", records.rows().size(),
+           (records.folder() / "sweep.json").string());
+  return 0;
+}
+
+}  // namespace
+
+int run_sweep(const ParsedConfig& parsed) {
+  const TrainConfig& config = parsed.config;
+  const SweepFile file = read_sweep_file(config.sweep);
+  Forecaster forecaster;
+  SweepPlan plan = make_sweep_plan(file, parsed, forecaster);
+  const fs::path folder = fs::path(config.checkpoint_dir) / plan.name;
+  if (config.sweep_dry_run) {
+    return print_plan(SweepRecords(folder, file, std::move(plan), forecaster), config.sweep_jobs);
+  }
+  hgnn_moe::create_directories(folder);
+  const FolderLock lock = FolderLock::acquire(folder);
+  // Read under the lock: another sweep may just have written it.
+  SweepRecords records(folder, file, std::move(plan), forecaster);
+  records.write_all();
+  const auto log = make_logger(config.quiet, folder / "sweep.log");
+  if (config.sweep_export != SweepExport::none) {
+    return write_export(records, config.sweep_export, *log);
+  }
+  return run_rows(records, forecaster, config, *log);
+}
+
+}  // namespace hgnn_moe

@@ -1,0 +1,91 @@
+#include "sweep_questions.h"
+
+#include <fmt/format.h>
+
+#include "sweep_json.h"
+
+#include "hgnn_moe/sweep/condition.h"
+
+namespace hgnn_moe {
+
+namespace {
+
+void check_factor(const Json& question, const std::string& where, ErrorList& errors) {
+  if (!question.contains("factor")) {
+    errors.add(where + ": it has no factor; give the option, or the options, that it compares");
+    return;
+  }
+  const Json& factor = question.at("factor");
+  const Json options = factor.is_array() ? factor : Json::array({factor});
+  if (options.empty()) errors.add(where + ".factor: it names no option; give at least one");
+  for (const Json& option : options) {
+    if (expect_text(option, where + ".factor", errors)) {
+      find_option(option.get<std::string>(), where + ".factor", errors);
+    }
+  }
+}
+
+void check_question(const Json& question, const std::string& where, ErrorList& errors) {
+  if (!expect_object(question, where, "an object", errors)) return;
+  check_keys(question, {"title", "factor", "where", "baseline"}, where, errors);
+  if (!question.contains("title")) {
+    errors.add(where + ": it has no title; give the question");
+  } else {
+    expect_text(question.at("title"), where + ".title", errors);
+  }
+  check_factor(question, where, errors);
+  if (question.contains("where")) read_conditions(question.at("where"), where + ".where", errors);
+  if (question.contains("baseline") && !question.at("baseline").is_null()) {
+    read_conditions(question.at("baseline"), where + ".baseline", errors);
+  }
+}
+
+bool is_range(const Json& value) {
+  return value.is_array() && value.size() == 2 && value[0].is_number() && value[1].is_number() &&
+         value[0] <= value[1];
+}
+
+void check_target(const Json& target, const std::string& where, ErrorList& errors) {
+  if (!expect_object(target, where, "an object", errors)) return;
+  check_keys(target, {"where", "eval_loss", "minutes", "source"}, where, errors);
+  if (target.contains("where")) read_conditions(target.at("where"), where + ".where", errors);
+  if (!target.contains("eval_loss")) {
+    errors.add(where + ": it has no eval_loss; give a number or [low, high]");
+  } else if (!target.at("eval_loss").is_number() && !is_range(target.at("eval_loss"))) {
+    errors.add(fmt::format("{}.eval_loss is {}; give a number or [low, high]", where,
+                           target.at("eval_loss").dump()));
+  }
+  if (target.contains("minutes") && !target.at("minutes").is_number()) {
+    errors.add(fmt::format("{}.minutes is {}; give a number", where, target.at("minutes").dump()));
+  }
+  if (!target.contains("source")) {
+    errors.add(where + ": it has no source; say who expects it");
+  } else {
+    expect_text(target.at("source"), where + ".source", errors);
+  }
+}
+
+template <typename Check>
+Json read_list(const Json& file, const char* key, const std::string& path, Check check,
+               ErrorList& errors) {
+  if (!file.contains(key)) return Json::array();
+  const Json& list = file.at(key);
+  const std::string where = path + ": " + key;
+  if (!expect_list(list, where, "a list of objects", errors)) return Json::array();
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    check(list[i], fmt::format("{}[{}]", where, i), errors);
+  }
+  return list;
+}
+
+}  // namespace
+
+Json read_questions(const Json& file, const std::string& path, ErrorList& errors) {
+  return read_list(file, "questions", path, check_question, errors);
+}
+
+Json read_expected(const Json& file, const std::string& path, ErrorList& errors) {
+  return read_list(file, "expected", path, check_target, errors);
+}
+
+}  // namespace hgnn_moe

@@ -1,0 +1,245 @@
+#include "hgnn_moe/sweep/sweep_runner.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "row_options.h"
+
+#include "hgnn_moe/base/error.h"
+#include "hgnn_moe/base/files.h"
+#include "hgnn_moe/base/log.h"
+#include "hgnn_moe/base/text.h"
+#include "hgnn_moe/sweep/match_time.h"
+#include "hgnn_moe/train/device.h"
+
+namespace hgnn_moe {
+
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kPollInterval{10};
+// A child whose parent was killed dies with it, but writes its last block first.
+constexpr std::chrono::seconds kPatience{20};
+
+constexpr char kOutputFile[] = "output.log";
+
+std::uintmax_t size_of(const fs::path& file) {
+  std::error_code missing;
+  const std::uintmax_t size = fs::file_size(file, missing);
+  return missing ? 0 : size;
+}
+
+std::string text_from(const fs::path& file, std::uintmax_t begin) {
+  return read_text_file(file, ExitCode::disk).substr(static_cast<std::size_t>(begin));
+}
+
+}  // namespace
+
+SweepRunner::SweepRunner(SweepRecords& records, Forecaster& forecaster, const MachineShare& share,
+                         bool retry_failed, spdlog::logger& log)
+    : records_(records),
+      forecaster_(forecaster),
+      share_(share),
+      log_(log),
+      slots_(static_cast<std::size_t>(share.jobs)),
+      locked_since_(records.rows().size()) {
+  for (std::size_t row = 0; row < records.rows().size(); ++row) {
+    const RowStatus status = records.outcome(row).status;
+    const bool is_kept =
+        status == RowStatus::failed && (!retry_failed || !records.rows()[row].problem.empty());
+    waiting_.push_back(status != RowStatus::done && !is_kept);
+    if (!waiting_.back()) ++finished_;
+  }
+}
+
+bool SweepRunner::run(const StopSignal& stop) {
+  bool passed_on = false;
+  for (;;) {
+    if (stop.received() == 0) {
+      start_rows();
+    } else if (!passed_on) {
+      passed_on = true;
+      for (auto& job : slots_) {
+        if (job) job->child.send(stop.received());
+      }
+    }
+    const bool is_running = reap();
+    if (!is_running && stop.received() != 0) return false;
+    if (!is_running && std::find(waiting_.begin(), waiting_.end(), true) == waiting_.end()) {
+      return true;
+    }
+    std::this_thread::sleep_for(kPollInterval);
+  }
+}
+
+// Takes the runs that have ended out of their slots. Returns whether there were any runs.
+bool SweepRunner::reap() {
+  bool any = false;
+  for (auto& slot : slots_) {
+    if (!slot) continue;
+    any = true;
+    const auto end = slot->child.poll();
+    if (!end) continue;
+    const Job job = std::move(*slot);
+    slot.reset();
+    finish(job, *end);
+  }
+  return any;
+}
+
+void SweepRunner::start_rows() {
+  for (std::size_t row = 0; row < waiting_.size(); ++row) {
+    const auto slot = std::find(slots_.begin(), slots_.end(), std::nullopt);
+    if (slot == slots_.end()) return;
+    if (!waiting_[row] || is_running(row) || waits_for_reference(row) || is_locked(row)) continue;
+    // One that a scheduler has run has left its summary and nobody to note it.
+    if (const auto outcome = outcome_of_finished_run(records_.run_folder(row))) {
+      end_row(row, *outcome);
+    } else {
+      start(static_cast<std::size_t>(slot - slots_.begin()), row);
+    }
+  }
+}
+
+bool SweepRunner::is_running(std::size_t row) const {
+  return std::any_of(slots_.begin(), slots_.end(),
+                     [&](const auto& job) { return job && job->row == row; });
+}
+
+// Whether the row cannot start yet, or, its reference being no use to it, at all.
+bool SweepRunner::waits_for_reference(std::size_t row) {
+  const auto reference = records_.rows()[row].time_reference;
+  if (!reference || records_.has_length(row)) return false;
+  const RowOutcome& outcome = records_.outcome(*reference);
+  if (outcome.status == RowStatus::done) return false;
+  if (waiting_[*reference]) return true;
+  waiting_[row] = false;  // a reference that was stopped is taken up by the next start
+  if (outcome.status == RowStatus::failed) {
+    RowOutcome failed;
+    failed.status = RowStatus::failed;
+    failed.reason = outcome.reason;
+    failed.message =
+        fmt::format("match_time: its reference {} failed", records_.rows()[*reference].id);
+    end_row(row, failed);
+  }
+  return true;
+}
+
+// Whether another process has the run's folder: a dying one for moments, a scheduler's for longer.
+bool SweepRunner::is_locked(std::size_t row) {
+  const fs::path folder = records_.run_folder(row);
+  hgnn_moe::create_directories(folder);
+  try {
+    FolderLock::acquire(folder);
+    return false;
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::usage) throw;
+    if (!locked_since_[row]) locked_since_[row] = Clock::now();
+    if (Clock::now() - *locked_since_[row] < kPatience) return true;
+    RowOutcome outcome;
+    outcome.status = RowStatus::running;
+    outcome.message = error.what();
+    end_row(row, outcome);
+    return true;
+  }
+}
+
+void SweepRunner::start(std::size_t slot, std::size_t row) {
+  const fs::path folder = records_.run_folder(row);
+  write_row_options(records_.rows()[row], folder);
+  const Stage stage = records_.has_length(row) ? Stage::training : Stage::calibration;
+  std::vector<std::string> arguments = row_arguments(folder);
+  if (stage == Stage::calibration) {
+    arguments = {"--config", row_options_file(folder).string()};
+    const std::vector<std::string> short_run = calibration_arguments(folder);
+    arguments.insert(arguments.end(), short_run.begin(), short_run.end());
+  }
+  const std::vector<std::string> place = placement(slot, records_.rows()[row]);
+  arguments.insert(arguments.end(), place.begin(), place.end());
+  const fs::path output = folder / kOutputFile;
+  const std::uintmax_t begin = size_of(output);
+  RowOutcome outcome;
+  outcome.status = RowStatus::running;
+  records_.set_outcome(row, outcome);
+  slots_[slot] = Job{row, stage, ChildProcess::start(arguments, output), begin};
+  log_to_file(log_, spdlog::level::info,
+              fmt::format("{}: {} {}", records_.rows()[row].id,
+                          stage == Stage::training ? "started" : "its speed is measured",
+                          join(place, " ")));
+}
+
+// Flags that give a run its part of the machine, where its options leave that open.
+std::vector<std::string> SweepRunner::placement(std::size_t slot, const SweepRow& row) const {
+  std::vector<std::string> flags;
+  const bool any_gpu = row.config.device == "auto" || row.config.device == "cuda";
+  if (any_gpu && share_.gpus > 1) {
+    flags = {"--device", fmt::format("cuda:{}", static_cast<int>(slot) % share_.gpus)};
+  }
+  if (row.config.threads == 0 && share_.threads() > 0) {
+    flags.insert(flags.end(), {"--threads", std::to_string(share_.threads())});
+  }
+  return flags;
+}
+
+void SweepRunner::finish(const Job& job, const ChildEnd& end) {
+  const fs::path folder = records_.run_folder(job.row);
+  const std::string said = text_from(folder / kOutputFile, job.output_begin);
+  RowOutcome outcome = outcome_of(end, said, folder);
+  if (job.stage == Stage::calibration && outcome.status == RowStatus::done) {
+    finish_calibration(job.row);
+  } else {
+    end_row(job.row, std::move(outcome));
+  }
+}
+
+// Chooses the row's length; it is still waiting, and starts to train when a slot is free.
+void SweepRunner::finish_calibration(std::size_t row) {
+  const fs::path calibration = records_.run_folder(row) / kCalibrationRun;
+  const std::size_t reference = *records_.rows()[row].time_reference;
+  try {
+    const TimeMatch match = match_time(step_milliseconds(records_.run_folder(reference)),
+                                       step_milliseconds(calibration));
+    records_.set_time_match(row, match, forecaster_);
+    log_.info("{}: {}", records_.rows()[row].id, match.note);
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::usage) throw;
+    RowOutcome outcome;
+    outcome.status = RowStatus::failed;
+    outcome.reason = "bad_options";
+    outcome.message = error.what();
+    end_row(row, outcome);
+  }
+  std::error_code ignored;  // what is left of it is in nobody's way
+  fs::remove_all(calibration, ignored);
+}
+
+// Nothing more is to be done for the row in this process.
+void SweepRunner::end_row(std::size_t row, RowOutcome outcome) {
+  waiting_[row] = false;
+  ++finished_;
+  records_.set_outcome(row, std::move(outcome));
+  const RowOutcome& ended = records_.outcome(row);
+  const std::string line = fmt::format("{} of {} rows: {} {}", finished_, waiting_.size(),
+                                       records_.rows()[row].id, describe(ended));
+  if (ended.status == RowStatus::failed) {
+    log_.warn("{}", line);
+  } else {
+    log_.info("{}", line);
+  }
+}
+
+MachineShare machine_share(std::int64_t jobs) {
+  const std::int64_t cores = std::max(1u, std::thread::hardware_concurrency());
+  return {jobs, cores, usable_gpus()};
+}
+
+std::int64_t MachineShare::threads() const {
+  return jobs == 1 ? 0 : std::max<std::int64_t>(1, cores / jobs);
+}
+
+}  // namespace hgnn_moe

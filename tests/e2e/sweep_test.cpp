@@ -1,0 +1,216 @@
+// Sweeps from their file to their table.
+#include <algorithm>
+#include <sstream>
+#include <thread>
+
+#include "tests/e2e/sweep_fixture.h"
+
+namespace hgnn_moe::e2e {
+namespace {
+
+TEST_F(SweepTest, EveryRowIsARunOfItsOwnAndALineOfTheTable) {
+  write_sweep(R"("grid": {"num_experts": [2, 3]}, "seeds": [1, 2])");
+  const ProcessResult result = run(sweep_flags());
+  expect_success(result);
+  EXPECT_EQ(result.out, "");
+  EXPECT_EQ(count_of(result.err, " of 4 rows: "), 4u) << result.err;
+  EXPECT_EQ(column("status").dump(), R"(["done","done","done","done"])");
+  for (std::size_t row = 0; row < 4; ++row) {
+    const Json line = table().at("rows").at(row);
+    const Json summary = read_json(run_folder(row) / "run_summary.json");
+    EXPECT_EQ(line.at("best_eval_loss"), summary.at("best_eval_loss"));
+    EXPECT_EQ(line.at("tokens"), summary.at("tokens"));
+    EXPECT_EQ(line.at("steps"), 6);
+    EXPECT_EQ(line.at("parameters").at("total"), summary.at("parameters"));
+    EXPECT_EQ(line.at("measured").at("seconds"), summary.at("seconds"));
+    const double rate = summary.at("needed_flops_per_s").get<double>();
+    EXPECT_NEAR(line.at("needed_flops").get<double>() / summary.at("seconds").get<double>() / rate,
+                1.0, 1e-6)
+        << "what was foreseen is what was counted";
+    EXPECT_EQ(read_events(run_folder(row), "step").size(), 6u);
+    EXPECT_EQ(read_json(run_folder(row) / "options.json").at("seed"), line.at("seed"));
+    EXPECT_TRUE(
+        contains(data::testing::read_bytes(run_folder(row) / "output.log"), "done: 6 steps"));
+  }
+  EXPECT_NE(table().at("rows").at(0).at("best_eval_loss"),
+            table().at("rows").at(1).at("best_eval_loss"))
+      << "seeds differ";
+}
+
+TEST_F(SweepTest, ARunOfASweepIsTheRunAlone) {
+  write_sweep(R"("grid": {"num_experts": [3]})");
+  expect_success(run(sweep_flags()));
+  expect_success(run(tiny_synthetic().with({{"num_experts", "3"},
+                                            {"max_steps", "6"},
+                                            {"eval_every", "3"},
+                                            {"checkpoint_dir", "alone"}})));
+  expect_same_metrics(path("alone/run"), run_folder(0));
+}
+
+TEST_F(SweepTest, AFinishedSweepEndsAtOnce) {
+  write_sweep(R"("grid": {"num_experts": [2, 3]})");
+  expect_success(run(sweep_flags()));
+  const Json before = table();
+  const auto config_time = fs::last_write_time(run_folder(0) / "config.json");
+  const ProcessResult again = run(sweep_flags());
+  expect_success(again);
+  EXPECT_EQ(table(), before);
+  EXPECT_EQ(fs::last_write_time(run_folder(0) / "config.json"), config_time);
+  EXPECT_TRUE(contains(again.err, "all 2 rows are done")) << again.err;
+}
+
+TEST_F(SweepTest, ANewValueRunsAlone) {
+  write_sweep(R"("grid": {"num_experts": [2]})");
+  expect_success(run(sweep_flags()));
+  write_sweep(R"("grid": {"num_experts": [2, 3]})");
+  const ProcessResult result = run(sweep_flags());
+  expect_success(result);
+  EXPECT_EQ(count_of(result.err, " of 2 rows: "), 1u) << result.err;
+  EXPECT_EQ(column("status").dump(), R"(["done","done"])");
+}
+
+TEST_F(SweepTest, QuietSaysNothingOfWhatWentWell) {
+  write_sweep(R"("grid": {"num_experts": [2]})");
+  const ProcessResult result = run(sweep_flags().with({{"quiet", ""}}));
+  expect_success(result);
+  EXPECT_EQ(result.err, "");
+}
+
+// Divergence, too little memory, contradictory options, and one beside them that is well.
+TEST_F(SweepTest, WhatGoesWrongIsARowWithItsReason) {
+  write_sweep(R"("points": [
+      {"name": "well", "num_experts": 2},
+      {"name": "diverges", "learning_rate": 1e25, "lr_schedule": "constant", "grad_clip": 0},
+      {"name": "too large", "embed_dim": 65536},
+      {"name": "contradicts", "num_heads": 3}])");
+  ProcessOptions limited;
+  limited.address_space_limit = 32L << 30;  // less than the first matrix of the large one
+  const ProcessResult result = run(sweep_flags(), limited);
+  expect_failure(result, ExitCode::rows_failed, {"3 of 4 rows are not done"});
+  EXPECT_EQ(column("status").dump(), R"(["done","failed","failed","failed"])");
+  EXPECT_EQ(column("reason").dump(), R"([null,"diverged","out_of_memory","bad_options"])");
+  EXPECT_EQ(column("exit_code").dump(), "[0,5,6,2]");
+  EXPECT_EQ(column("name").dump(), R"(["well","diverges","too large","contradicts"])");
+  const Json messages = column("message");
+  EXPECT_TRUE(contains(messages[1], "lower learning_rate")) << messages;
+  EXPECT_TRUE(contains(messages[2], "out of memory: lower batch_size 4")) << messages;
+  EXPECT_TRUE(contains(messages[3], "which 3 attention heads do not divide")) << messages;
+  for (const Json& message : {messages[1], messages[2], messages[3]}) {
+    EXPECT_TRUE(contains(result.err, message.get<std::string>())) << result.err;
+  }
+
+  // Failures are kept, and only run again where that is asked for.
+  const auto log_size = [&] { return fs::file_size(run_folder(1) / "output.log"); };
+  const auto before = log_size();
+  expect_failure(run(sweep_flags(), limited), ExitCode::rows_failed, {"3 of 4 rows"});
+  EXPECT_EQ(log_size(), before);
+  expect_failure(run(sweep_flags().with({{"sweep_retry_failed", ""}}), limited),
+                 ExitCode::rows_failed, {"3 of 4 rows"});
+  EXPECT_GT(log_size(), before);
+}
+
+TEST_F(SweepTest, MissingDataAreARowToo) {
+  data::testing::write_bytes(
+      path("sweep.json"),
+      R"({"base": {"vocab_size": 64, "embed_dim": 16, "num_heads": 2, "data_dir": "nowhere"}})");
+  expect_failure(run(sweep_flags()), ExitCode::rows_failed, {"failed: data: no training data"});
+  EXPECT_EQ(column("reason").dump(), R"(["data"])");
+}
+
+TEST_F(SweepTest, RunsSideBySideShareTheCores) {
+  data::testing::write_bytes(path("sweep.json"), R"({"base": {"synthetic_data": true,
+      "vocab_size": 64, "embed_dim": 16, "num_heads": 2, "num_layers": 1, "max_seq_length": 16,
+      "max_steps": 3, "num_eval_samples": 4}, "grid": {"num_experts": [2, 3, 4, 5]}})");
+  expect_success(run(sweep_flags().with({{"sweep_jobs", "3"}})));
+  EXPECT_EQ(column("status").dump(), R"(["done","done","done","done"])");
+  const auto cores = static_cast<std::int64_t>(std::thread::hardware_concurrency());
+  EXPECT_EQ(read_json(run_folder(0) / "config.json").at("threads"),
+            std::max<std::int64_t>(1, cores / 3));
+}
+
+TEST_F(SweepTest, ASecondSweepInTheFolderIsTurnedAway) {
+  write_sweep(R"("grid": {"max_steps": [1000000]}, "zip": {"epochs": [1000000]})");
+  const auto first = start(sweep_flags());
+  while (first->is_running() && !fs::exists(path("runs/sweep/sweep.json"))) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  expect_failure(run(sweep_flags()), ExitCode::usage, {"is in use by another process"});
+  EXPECT_TRUE(first->is_running());
+}
+
+TEST_F(SweepTest, MistakesOfTheFileStartNothing) {
+  write_sweep(R"("grid": {"num_expert": [2], "embed_dim": ["x"]})");
+  expect_failure(run(sweep_flags()), ExitCode::usage,
+                 {"did you mean num_experts?", "embed_dim is \"x\""});
+  EXPECT_FALSE(fs::exists(path("runs")));
+  write_sweep(R"("grid": {"num_experts": [2, 3]})");
+  expect_failure(run(sweep_flags().with({{"num_experts", "4"}})), ExitCode::usage,
+                 {"num_experts (flag) goes over all runs"});
+  EXPECT_FALSE(fs::exists(path("runs")));
+}
+
+TEST_F(SweepTest, ADryRunPrintsTheTableAndWritesNothing) {
+  write_sweep(R"("grid": {"coupler_type": ["GNN", "HGNN"], "num_experts": [2, 3]},
+      "constraints": [{"if": {"coupler_type": "HGNN"}, "then": {"num_experts": {"min": 3}}}])");
+  const ProcessResult result = run(sweep_flags().with({{"sweep_dry_run", ""}}));
+  expect_success(result);
+  EXPECT_EQ(result.err, "");
+  EXPECT_EQ(count_of(result.out, "_seed-42_"), 3u) << result.out;
+  EXPECT_TRUE(contains(result.out, "left out by constraints: 1")) << result.out;
+  EXPECT_TRUE(contains(result.out, "3 runs: 3 to run, 0 done, 0 failed")) << result.out;
+  EXPECT_TRUE(contains(result.out, "0.6 of the rate")) << result.out;
+  EXPECT_FALSE(fs::exists(path("runs")));
+
+  expect_success(run(sweep_flags()));
+  const ProcessResult after = run(sweep_flags().with({{"sweep_dry_run", ""}}));
+  EXPECT_TRUE(contains(after.out, "3 runs: 0 to run, 3 done, 0 failed")) << after.out;
+  EXPECT_TRUE(contains(after.out, "median rate of the rows that are done")) << after.out;
+}
+
+TEST_F(SweepTest, ExportedCommandsAreCollected) {
+  write_sweep(R"("grid": {"num_experts": [2, 3]})");
+  expect_success(run(sweep_flags().with({{"sweep_export", "commands"}})));
+  EXPECT_EQ(column("status").dump(), R"(["pending","pending"])");
+  std::istringstream lines(data::testing::read_bytes(path("runs/sweep/commands.txt")));
+  std::size_t count = 0;
+  for (std::string line; std::getline(lines, line); ++count) {
+    ProcessOptions elsewhere;
+    elsewhere.folder = "/";
+    expect_success(run_process({"/bin/sh", "-c", line}, elsewhere));
+  }
+  EXPECT_EQ(count, 2u);
+  const ProcessResult collected = run(sweep_flags());
+  expect_success(collected);
+  EXPECT_EQ(column("status").dump(), R"(["done","done"])");
+  EXPECT_FALSE(fs::exists(run_folder(0) / "output.log")) << "nothing had to be run";
+}
+
+TEST_F(SweepTest, SizesAndTimesAreMatched) {
+  write_sweep(R"("groups": [
+      {"name": "reference", "base": {"coupler_type": "HGNN", "num_experts": 4}},
+      {"name": "as large", "base": {"coupler_type": "NONE", "num_experts": 1},
+       "match_parameters": {"coupler_type": "HGNN", "num_experts": 4}},
+      {"name": "as long", "base": {"coupler_type": "NONE", "num_experts": 1},
+       "match_time": {"coupler_type": "HGNN", "num_experts": 4}}])");
+  const Flags flags = sweep_flags().with({{"eval_every", "0"}, {"max_steps", "100"}});
+  expect_success(run(flags));
+  const Json rows = table().at("rows");
+  const double reference = rows[0].at("parameters").at("total").get<double>();
+  EXPECT_NEAR(rows[1].at("parameters").at("total").get<double>() / reference, 1.0, 0.01);
+  EXPECT_TRUE(contains(rows[1].at("notes")[0], "match_parameters: embed_dim"));
+  EXPECT_TRUE(contains(rows[2].at("notes")[0], "match_time: "));
+  const std::int64_t steps = rows[2].at("steps");
+  EXPECT_GT(steps, 100) << "one expert is faster than four and a graph";
+  EXPECT_EQ(read_series(run_folder(2), "step", "learning_rate").size(),
+            static_cast<std::size_t>(steps));
+  EXPECT_LT(read_series(run_folder(2), "step", "learning_rate").back(), 1e-5)
+      << "the schedule spans them";
+  EXPECT_FALSE(fs::exists(run_folder(2) / "calibration"));
+
+  const Json before = table();
+  expect_success(run(flags));
+  EXPECT_EQ(table(), before) << "the length is chosen once";
+}
+
+}  // namespace
+}  // namespace hgnn_moe::e2e

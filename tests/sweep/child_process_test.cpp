@@ -1,0 +1,116 @@
+// The child is this very program of tests, asked for something that ends at once.
+#include "hgnn_moe/sweep/child_process.h"
+
+#include <csignal>
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/base/test_support.h"
+
+#include "hgnn_moe/base/error.h"
+#include "hgnn_moe/base/files.h"
+
+namespace hgnn_moe {
+namespace {
+
+const std::vector<std::string> kSleeper = {"--gtest_also_run_disabled_tests",
+                                           "--gtest_filter=ChildProcess.DISABLED_Sleeps"};
+
+TEST(ChildProcess, DISABLED_Sleeps) { std::this_thread::sleep_for(std::chrono::seconds(60)); }
+TEST(ChildProcess, DISABLED_Fails) { ADD_FAILURE() << "as it should"; }
+
+ChildEnd end_of(ChildProcess& child) {
+  for (;;) {
+    if (const auto end = child.poll()) return *end;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+class ChildProcessTest : public testing::Test {
+ protected:
+  std::string said() { return read_text_file(output_, ExitCode::internal); }
+
+  const TemporaryFolder folder_;
+  const std::filesystem::path output_ = folder_ / "output.log";
+};
+
+TEST_F(ChildProcessTest, ReturnsAndLeavesItsWords) {
+  put_file(output_, "earlier\n");
+  auto child = ChildProcess::start({"--gtest_list_tests"}, output_);
+  const ChildEnd end = end_of(child);
+  EXPECT_EQ(end.exit_code, 0);
+  EXPECT_EQ(end.signal, 0);
+  EXPECT_EQ(said().rfind("earlier\n", 0), 0u) << "what was there stays";
+  EXPECT_TRUE(contains(said(), "ReturnsAndLeavesItsWords"));
+}
+
+TEST_F(ChildProcessTest, AnExitCodeIsToldFromASignal) {
+  auto failing = ChildProcess::start(
+      {"--gtest_also_run_disabled_tests", "--gtest_filter=ChildProcess.DISABLED_Fails"}, output_);
+  EXPECT_EQ(end_of(failing).exit_code, 1);
+  auto child = ChildProcess::start(kSleeper, output_);
+  EXPECT_FALSE(child.poll().has_value());
+  child.send(SIGTERM);
+  EXPECT_EQ(end_of(child).signal, SIGTERM);
+}
+
+TEST_F(ChildProcessTest, HasAGroupOfItsOwn) {
+  auto child = ChildProcess::start(kSleeper, output_);
+  // exec comes after setpgid: wait until the child is in it.
+  for (int i = 0; i < 1000 && getpgid(child.pid()) != child.pid(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_EQ(getpgid(child.pid()), child.pid());
+}
+
+TEST_F(ChildProcessTest, IsKilledWithItsObject) {
+  pid_t pid = 0;
+  {
+    const auto child = ChildProcess::start(kSleeper, output_);
+    pid = child.pid();
+    EXPECT_EQ(kill(pid, 0), 0);
+  }
+  EXPECT_NE(kill(pid, 0), 0) << "there is no such process";
+}
+
+TEST_F(ChildProcessTest, DiesWithItsParent) {
+  int channel[2];
+  ASSERT_EQ(pipe(channel), 0);
+  const pid_t parent = fork();
+  if (parent == 0) {
+    const auto child = ChildProcess::start(kSleeper, output_);
+    const pid_t pid = child.pid();
+    if (write(channel[1], &pid, sizeof(pid)) != sizeof(pid)) _exit(1);
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));  // the child is past its prctl
+    raise(SIGKILL);
+  }
+  pid_t child = 0;
+  ASSERT_EQ(read(channel[0], &child, sizeof(child)), static_cast<ssize_t>(sizeof(child)));
+  waitpid(parent, nullptr, 0);
+  const auto is_gone = [&] {
+    // A zombie that nobody waits for is gone, too.
+    if (kill(child, 0) != 0) return true;
+    const std::string stat =
+        read_text_file("/proc/" + std::to_string(child) + "/stat", ExitCode::internal);
+    return stat[stat.rfind(')') + 2] == 'Z';
+  };
+  for (int i = 0; i < 2000 && !is_gone(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_TRUE(is_gone());
+  close(channel[0]);
+  close(channel[1]);
+}
+
+TEST_F(ChildProcessTest, AnOutputThatCannotBeOpenedIsAnErrorOfTheDisk) {
+  const std::string message = message_of_error(ExitCode::disk, [&] {
+    ChildProcess::start({"--gtest_list_tests"}, folder_ / "missing" / "output.log");
+  });
+  EXPECT_TRUE(contains(message, "missing/output.log")) << message;
+}
+
+}  // namespace
+}  // namespace hgnn_moe

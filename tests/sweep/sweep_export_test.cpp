@@ -1,0 +1,98 @@
+#include "hgnn_moe/sweep/sweep_export.h"
+
+#include <cstdlib>
+
+#include "tests/sweep/sweep_support.h"
+
+namespace hgnn_moe {
+namespace {
+
+TEST(ShellWord, IsReadAsItIs) {
+  EXPECT_EQ(shell_word("plain-1.5/x_y:z=1,2+@"), "plain-1.5/x_y:z=1,2+@");
+  EXPECT_EQ(shell_word(""), "''");
+  EXPECT_EQ(shell_word("a b"), "'a b'");
+  EXPECT_EQ(shell_word("it's $HOME"), "'it'\\''s $HOME'");
+}
+
+class SweepExportTest : public SweepFileTest {
+ protected:
+  SweepRecords open(const std::string& parts) {
+    SweepPlan rows = plan(parts);
+    std::filesystem::create_directories(folder() / "my runs");
+    return SweepRecords(folder() / "my runs", read_sweep_file((folder() / "sweep.json").string()),
+                        std::move(rows), forecaster_);
+  }
+
+  static std::vector<std::string> lines_of(const std::filesystem::path& file) {
+    std::istringstream text(read_text_file(file, ExitCode::internal));
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(text, line);) lines.push_back(line);
+    return lines;
+  }
+
+  Forecaster forecaster_;
+};
+
+TEST_F(SweepExportTest, ALineARunWithItsOptions) {
+  const SweepRecords records = open(R"("grid": {"num_experts": [2, 3]})");
+  const ExportedSweep exported = export_sweep(records, SweepExport::commands);
+  EXPECT_EQ(exported.runs, 2u);
+  EXPECT_EQ(exported.file, folder() / "my runs/commands.txt");
+  const std::vector<std::string> lines = lines_of(exported.file);
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(lines[0].rfind("cd ", 0), 0u) << lines[0];
+  EXPECT_TRUE(contains(lines[1], " && exec " + program_path().string())) << lines[1];
+  EXPECT_TRUE(contains(lines[1], records.rows()[1].id + "/options.json'")) << lines[1];
+  EXPECT_TRUE(contains(lines[1], " --run_name " + records.rows()[1].id)) << lines[1];
+  EXPECT_TRUE(contains(lines[1], " --resume_checkpoint auto")) << lines[1];
+  const Json options = read_json_file(records.run_folder(1) / "options.json", ExitCode::internal);
+  EXPECT_EQ(options.at("num_experts"), 3);
+  EXPECT_EQ(options.at("embed_dim"), 16);
+  EXPECT_EQ(options.at("seed"), 42);
+}
+
+TEST_F(SweepExportTest, RowsThatAreDoneAreLeftOut) {
+  SweepRecords records = open(R"("grid": {"num_experts": [2, 3], "num_heads": [2, 3]})");
+  RowOutcome outcome;
+  outcome.status = RowStatus::done;
+  records.set_outcome(0, outcome);
+  EXPECT_EQ(export_sweep(records, SweepExport::commands).runs, 1u) << "two have bad options";
+}
+
+TEST_F(SweepExportTest, RowsWithoutALengthWait) {
+  const SweepRecords records = open(R"("groups": [
+      {"name": "plain", "base": {"coupler_type": "NONE", "num_experts": 1},
+       "match_time": {"coupler_type": "GNN", "num_experts": 2}},
+      {"name": "reference", "base": {"coupler_type": "GNN"}}])");
+  const ExportedSweep exported = export_sweep(records, SweepExport::commands);
+  EXPECT_EQ(exported.runs, 1u);
+  EXPECT_EQ(exported.waiting, 1u);
+}
+
+TEST_F(SweepExportTest, AnArrayJobGoesThroughTheLines) {
+  const SweepRecords records = open(R"("grid": {"num_experts": [2, 3, 4]})");
+  const ExportedSweep exported = export_sweep(records, SweepExport::slurm);
+  EXPECT_EQ(exported.file, folder() / "my runs/sweep.sbatch");
+  const std::string script = read_text_file(exported.file, ExitCode::internal);
+  EXPECT_EQ(script.rfind("#!/bin/bash\n#SBATCH --job-name=sweep\n#SBATCH --array=1-3\n", 0), 0u)
+      << script;
+  EXPECT_TRUE(contains(script, "#SBATCH --signal=B:TERM@120\n"));
+  EXPECT_EQ(lines_of(folder() / "my runs/commands.txt").size(), 3u);
+}
+
+// With the scheduler's variable, as it would run it.
+TEST_F(SweepExportTest, TheArrayJobRunsItsLineAndPassesTheExitCodeOn) {
+  const ExportedSweep exported =
+      export_sweep(open(R"("grid": {"num_experts": [2, 3]})"), SweepExport::slurm);
+  put_file(folder() / "my runs/commands.txt", "echo first\ncd / && exec sh -c 'exit 7'\n");
+  const auto run = [&](const std::string& task) {
+    const std::string command =
+        "SLURM_ARRAY_TASK_ID=" + task + " bash " + shell_word(exported.file.string());
+    return WEXITSTATUS(std::system(command.c_str()));
+  };
+  EXPECT_EQ(run("1"), 0);
+  EXPECT_EQ(run("2"), 7);
+}
+
+}  // namespace
+}  // namespace hgnn_moe

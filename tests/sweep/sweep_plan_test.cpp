@@ -1,0 +1,265 @@
+#include "hgnn_moe/sweep/sweep_plan.h"
+
+#include <cstdlib>
+#include <set>
+
+#include "tests/sweep/sweep_support.h"
+
+namespace hgnn_moe {
+namespace {
+
+class SweepPlanTest : public SweepFileTest {
+ protected:
+  static std::vector<std::string> settings_of(const SweepPlan& plan) {
+    std::vector<std::string> settings;
+    for (const SweepRow& row : plan.rows) settings.push_back(row.varied.dump());
+    return settings;
+  }
+};
+
+using Texts = std::vector<std::string>;
+
+TEST_F(SweepPlanTest, TheBaseAloneIsOneRun) {
+  const SweepPlan found = plan("");
+  ASSERT_EQ(found.rows.size(), 1u);
+  EXPECT_EQ(found.name, "sweep");
+  EXPECT_TRUE(found.varied.empty());
+  EXPECT_EQ(found.rows[0].seed, 42);
+  EXPECT_EQ(found.rows[0].id, "seed-42_" + found.rows[0].hash.substr(0, 8));
+}
+
+TEST_F(SweepPlanTest, AGridIsAllCombinationsTheFirstOptionSlowest) {
+  EXPECT_EQ(settings_of(plan(R"("grid": {"num_experts": [2, 3], "num_layers": [1, 2]})")),
+            (Texts{R"({"num_layers":1,"num_experts":2})", R"({"num_layers":2,"num_experts":2})",
+                   R"({"num_layers":1,"num_experts":3})", R"({"num_layers":2,"num_experts":3})"}));
+}
+
+TEST_F(SweepPlanTest, AZipGoesSideBySideAndMultipliesWithTheRest) {
+  EXPECT_EQ(settings_of(plan(R"("zip": {"num_experts": [2, 3], "num_layers": [1, 2]})")),
+            (Texts{R"({"num_layers":1,"num_experts":2})", R"({"num_layers":2,"num_experts":3})"}));
+  EXPECT_EQ(plan(R"("grid": {"batch_size": [4, 8, 16]},
+                    "zip": [{"num_experts": [2, 3], "num_layers": [1, 2]},
+                            {"learning_rate": [0.1, 0.2]}])")
+                .rows.size(),
+            12u);
+}
+
+TEST_F(SweepPlanTest, PointsStandBesideTheGrid) {
+  const SweepPlan alone =
+      plan(R"("points": [{"num_experts": 3}, {"name": "five", "num_experts": 5}])");
+  ASSERT_EQ(alone.rows.size(), 2u) << "the base by itself is no run then";
+  EXPECT_FALSE(alone.rows[0].name.has_value());
+  EXPECT_EQ(alone.rows[1].name, "five");
+  EXPECT_EQ(plan(R"("grid": {"num_experts": [2, 4]}, "points": [{"num_experts": 3}])").rows.size(),
+            3u);
+}
+
+TEST_F(SweepPlanTest, EverySeedRunsOnceAndIsNoVariedOption) {
+  const SweepPlan found = plan(R"("grid": {"num_experts": [2, 3]}, "seeds": [5, 6])");
+  ASSERT_EQ(found.rows.size(), 4u);
+  EXPECT_EQ(found.varied, Texts{"num_experts"});
+  EXPECT_EQ(found.rows[0].seed, 5);
+  EXPECT_EQ(found.rows[1].seed, 6);
+  EXPECT_EQ(found.rows[1].config.seed, 6);
+  EXPECT_EQ(found.rows[1].varied, found.rows[0].varied);
+  EXPECT_NE(found.rows[1].hash, found.rows[0].hash);
+  EXPECT_EQ(found.rows[1].id, "num_experts-2_seed-6_" + found.rows[1].hash.substr(0, 8));
+}
+
+TEST_F(SweepPlanTest, ConstraintsLeaveOutWhatMeetsIfAndNotThen) {
+  const SweepPlan found = plan(R"("grid": {"coupler_type": ["GNN", "HGNN"], "num_experts": [2, 3]},
+      "constraints": [{"if": {"coupler_type": "HGNN"}, "then": {"num_experts": {"min": 3}}}])");
+  EXPECT_EQ(found.rows.size(), 3u);
+  ASSERT_EQ(found.left_out.size(), 1u);
+  EXPECT_EQ(found.left_out[0].settings.dump(), R"({"coupler_type":"HGNN","num_experts":2})");
+  EXPECT_EQ(found.left_out[0].constraint, "if coupler_type is HGNN then num_experts is at least 3");
+}
+
+TEST_F(SweepPlanTest, NothingLeftIsAnError) {
+  const std::string message = message_of_error(
+      ExitCode::usage, [&] { plan(R"("constraints": [{"if": {}, "then": {"num_experts": 9}}])"); });
+  EXPECT_TRUE(contains(message, "its constraints leave out all 1 combinations")) << message;
+}
+
+TEST_F(SweepPlanTest, GroupsAreNamedInTheirRows) {
+  const SweepPlan found = plan(R"("groups": [{"name": "a", "base": {"num_experts": 3}},
+                                             {"name": "b", "base": {"num_layers": 2}}])");
+  ASSERT_EQ(found.rows.size(), 2u);
+  EXPECT_EQ(found.rows[0].group, "a");
+  EXPECT_EQ(found.rows[1].group, "b");
+  EXPECT_EQ(found.rows[0].varied.dump(), R"({"num_layers":1,"num_experts":3})")
+      << "both have all values, their own or the base's";
+}
+
+TEST_F(SweepPlanTest, FlagsGoOverAllRows) {
+  const SweepPlan found = plan(R"("grid": {"num_experts": [2, 3]})",
+                               {"--batch_size", "4", "--seed", "9", "--run_name", "mine"});
+  EXPECT_EQ(found.name, "mine");
+  for (const SweepRow& row : found.rows) {
+    EXPECT_EQ(row.config.batch_size, 4);
+    EXPECT_EQ(row.seed, 9);
+    EXPECT_EQ(row.settings.count("run_name") + row.settings.count("sweep"), 0u);
+  }
+}
+
+TEST_F(SweepPlanTest, AFlagThatIsVariedTooIsAnError) {
+  for (const std::string parts :
+       {R"("grid": {"num_experts": [2, 3]})", R"("zip": {"num_experts": [2, 3]})",
+        R"("points": [{"num_experts": 3}])"}) {
+    const std::string message =
+        message_of_error(ExitCode::usage, [&] { plan(parts, {"--num_experts", "4"}); });
+    EXPECT_TRUE(contains(message, "num_experts (flag) goes over all runs, but ")) << message;
+    EXPECT_TRUE(contains(message, " varies it; drop one of them")) << message;
+  }
+  EXPECT_TRUE(contains(
+      message_of_error(ExitCode::usage, [&] { plan(R"("seeds": [1, 2])", {"--seed", "4"}); }),
+      "seed (flag) goes over all runs"));
+}
+
+TEST_F(SweepPlanTest, AContradictionIsARowAndNotTheEnd) {
+  const SweepPlan found = plan(R"("grid": {"num_heads": [2, 3]})");
+  ASSERT_EQ(found.rows.size(), 2u);
+  EXPECT_EQ(found.rows[0].problem, "");
+  EXPECT_TRUE(contains(found.rows[1].problem, "is 16, which 3 attention heads do not divide"));
+  EXPECT_FALSE(found.rows[1].forecast.has_value());
+}
+
+TEST_F(SweepPlanTest, HashesAreOfWhatChangesResults) {
+  const auto hash = [&](const std::vector<std::string>& flags) {
+    return plan("", flags).rows.at(0).hash;
+  };
+  const std::string plain = hash({});
+  EXPECT_EQ(plain.size(), 32u);
+  for (const std::vector<std::string>& flags : {std::vector<std::string>{"--threads", "3"},
+                                                {"--device", "cpu"},
+                                                {"--quiet"},
+                                                {"--checkpoint_dir", "x"},
+                                                {"--run_name", "x"},
+                                                {"--save_every", "7"},
+                                                {"--keep_checkpoints", "9"},
+                                                {"--data_dir", "x"},
+                                                {"--profile", "2"},
+                                                {"--sweep_jobs", "2"},
+                                                {"--num_workers_dataloader", "0"}}) {
+    EXPECT_EQ(hash(flags), plain) << flags[0];
+  }
+  for (const std::vector<std::string>& flags : {std::vector<std::string>{"--embed_dim", "32"},
+                                                {"--seed", "1"},
+                                                {"--eval_every", "7"},
+                                                {"--learning_rate", "0.1"},
+                                                {"--precision", "bf16"},
+                                                {"--max_steps", "4"},
+                                                {"--max_seq_length", "12"},
+                                                {"--num_eval_samples", "3"}}) {
+    EXPECT_NE(hash(flags), plain) << flags[0];
+  }
+}
+
+TEST_F(SweepPlanTest, WhatIsVariedTellsRowsApartWhateverItChanges) {
+  const SweepPlan found = plan(R"("grid": {"threads": [1, 2]})");
+  ASSERT_EQ(found.rows.size(), 2u);
+  EXPECT_NE(found.rows[0].hash, found.rows[1].hash);
+}
+
+TEST_F(SweepPlanTest, HyperedgesCountByTheirContent) {
+  const std::string edges = (folder() / "edges.json").string();
+  const std::string parts =
+      R"("grid": {"coupler_type": ["HGNN"], "hyperedges_file": [")" + edges + R"("]})";
+  put_file(edges, "[[0, 1]]");
+  const std::string hash = plan(parts).rows.at(0).hash;
+  EXPECT_EQ(plan(parts).rows.at(0).hash, hash);
+  put_file(edges, "[[0], [1]]");
+  EXPECT_NE(plan(parts).rows.at(0).hash, hash);
+  put_file(edges, "[[7]]");
+  EXPECT_TRUE(contains(plan(parts).rows.at(0).problem, "hyperedge 0 holds 7"));
+}
+
+TEST_F(SweepPlanTest, EqualRunsAreOne) {
+  const SweepPlan found = plan(
+      R"("grid": {"num_experts": [2, 3]}, "points": [{"num_experts": 3}, {"num_experts": 4}])");
+  EXPECT_EQ(found.rows.size(), 3u);
+  EXPECT_EQ(found.repeated, 1);
+}
+
+TEST_F(SweepPlanTest, NamesOfFoldersArePlainAndBounded) {
+  const std::string long_name(300, 'x');
+  const SweepPlan found = plan(R"("grid": {"init_from": ["a/b c", ")" + long_name + R"("]})");
+  std::set<std::string> ids;
+  for (const SweepRow& row : found.rows) {
+    EXPECT_LT(row.id.size(), 255u);
+    EXPECT_EQ(row.id.find_first_of("/ "), std::string::npos) << row.id;
+    ids.insert(row.id);
+  }
+  EXPECT_EQ(ids.size(), 2u);
+}
+
+TEST_F(SweepPlanTest, SizesAreMatchedAndNoted) {
+  const SweepPlan found = plan(R"("groups": [
+      {"name": "reference", "base": {"coupler_type": "HGNN", "num_experts": 3}},
+      {"name": "plain", "base": {"coupler_type": "NONE", "num_experts": 1},
+       "match_parameters": {"coupler_type": "HGNN", "num_experts": 3}}])");
+  ASSERT_EQ(found.rows.size(), 2u);
+  const double reference = static_cast<double>(found.rows[0].forecast->parameters.total());
+  const double matched = static_cast<double>(found.rows[1].forecast->parameters.total());
+  EXPECT_NEAR(matched / reference, 1.0, 0.01);
+  ASSERT_EQ(found.rows[1].notes.size(), 1u);
+  EXPECT_TRUE(contains(found.rows[1].notes[0], "match_parameters: embed_dim "));
+  EXPECT_EQ(found.rows[1].varied.at("embed_dim"), found.rows[1].config.embed_dim);
+}
+
+TEST_F(SweepPlanTest, AMatchThatIsNotThereIsARow) {
+  const SweepPlan found =
+      plan(R"("grid": {"num_heads": [1000]}, "match_parameters": {"num_heads": 2})");
+  ASSERT_EQ(found.rows.size(), 1u);
+  EXPECT_TRUE(contains(found.rows[0].problem, "match_parameters: no embed_dim and num_layers"))
+      << found.rows[0].problem;
+}
+
+TEST_F(SweepPlanTest, ARowOfEqualTimeKnowsItsReferenceOfTheSameSeed) {
+  const SweepPlan found = plan(R"("seeds": [1, 2], "groups": [
+      {"name": "plain", "base": {"coupler_type": "NONE", "num_experts": 1},
+       "match_time": {"coupler_type": "HGNN", "num_experts": 3}},
+      {"name": "reference", "base": {"coupler_type": "HGNN", "num_experts": 3}}])");
+  ASSERT_EQ(found.rows.size(), 4u);
+  for (const std::size_t row : {0u, 1u}) {
+    ASSERT_TRUE(found.rows[row].time_reference.has_value());
+    const SweepRow& reference = found.rows[*found.rows[row].time_reference];
+    EXPECT_EQ(reference.group, "reference");
+    EXPECT_EQ(reference.seed, found.rows[row].seed);
+  }
+  EXPECT_FALSE(found.rows[2].time_reference.has_value());
+}
+
+TEST_F(SweepPlanTest, ATimeReferenceOutsideTheSweepIsAnError) {
+  const std::string message = message_of_error(ExitCode::usage, [&] {
+    plan(R"("grid": {"num_experts": [2]}, "match_time": {"num_experts": 3})");
+  });
+  EXPECT_TRUE(contains(message, "match_time: no row of the sweep has the settings")) << message;
+  EXPECT_TRUE(contains(message, "with seed 42; add it")) << message;
+}
+
+TEST_F(SweepPlanTest, ChosenStepsNeedEpochsEnough) {
+  Forecaster forecaster;
+  SweepPlan found = plan("", {"--epochs", "1", "--num_train_samples", "80"});
+  SweepRow& row = found.rows.at(0);
+  const double flops = row.forecast->length->flops;
+  set_steps(row, 25, forecaster);
+  EXPECT_EQ(row.config.max_steps, 25);
+  EXPECT_EQ(row.config.epochs, 3) << "of 10 steps each";
+  EXPECT_EQ(row.forecast->length->steps, 25);
+  EXPECT_GT(row.forecast->length->flops, 5 * flops);
+  EXPECT_EQ(row.settings.at("max_steps").value, 25);
+}
+
+TEST_F(SweepPlanTest, MissingDataAreLeftToTheRun) {
+  const std::string path = write(R"({"grid": {"num_experts": [2]}})");
+  Forecaster forecaster;
+  const ParsedConfig flags =
+      parse({"--sweep", path, "--data_dir", "nowhere", "--vocab_size", "64"});
+  const SweepPlan found = make_sweep_plan(read_sweep_file(path), flags, forecaster);
+  EXPECT_EQ(found.rows.at(0).problem, "");
+  EXPECT_FALSE(found.rows.at(0).forecast->length.has_value());
+}
+
+}  // namespace
+}  // namespace hgnn_moe

@@ -1,0 +1,160 @@
+#include "hgnn_moe/sweep/sweep_records.h"
+
+#include "src/sweep/sweep_csv.h"
+#include "tests/sweep/sweep_support.h"
+
+namespace hgnn_moe {
+namespace {
+
+class SweepRecordsTest : public SweepFileTest {
+ protected:
+  SweepRecords open(const std::string& parts) {
+    SweepPlan rows = plan(parts);
+    return SweepRecords(folder() / "runs", read_sweep_file((folder() / "sweep.json").string()),
+                        std::move(rows), forecaster_);
+  }
+
+  Json table() const { return read_json_file(folder() / "runs/sweep.json", ExitCode::internal); }
+
+  static RowOutcome done() {
+    RowOutcome outcome;
+    outcome.status = RowStatus::done;
+    outcome.end = ChildEnd{};
+    outcome.results = {
+        {"steps", 3}, {"tokens", 30}, {"best_eval_loss", 2.5}, {"final_eval_loss", 2.5}};
+    outcome.measured = {{"seconds", 1.5}};
+    return outcome;
+  }
+
+  Forecaster forecaster_;
+};
+
+constexpr const char* kTwo = R"("grid": {"num_experts": [2, 3]}, "description": "words")";
+
+TEST_F(SweepRecordsTest, TheTableHasTheAgreedKeys) {
+  SweepRecords records = open(kTwo);
+  std::filesystem::create_directories(folder() / "runs");
+  records.write_all();
+  const Json found = table();
+  std::vector<std::string> keys;
+  for (const auto& item : found.items()) keys.push_back(item.key());
+  EXPECT_EQ(keys, (std::vector<std::string>{"name", "description", "sweep_file", "commit", "varied",
+                                            "questions", "expected", "left_out", "rows"}));
+  EXPECT_EQ(found.at("description"), "words");
+  EXPECT_EQ(found.at("varied").dump(), R"(["num_experts"])");
+  keys.clear();
+  const Json& row = found.at("rows").at(1);
+  for (const auto& item : row.items()) keys.push_back(item.key());
+  EXPECT_EQ(keys, (std::vector<std::string>{
+                      "id",      "group",  "name",         "hash",           "settings",
+                      "seed",    "status", "reason",       "message",        "exit_code",
+                      "signal",  "graph",  "graph_note",   "notes",          "parameters",
+                      "steps",   "tokens", "needed_flops", "best_eval_loss", "final_eval_loss",
+                      "measured"}));
+  EXPECT_EQ(row.at("settings").dump(), R"({"num_experts":3})");
+  EXPECT_EQ(row.at("status"), "pending");
+  EXPECT_EQ(row.at("graph"), "active");
+  EXPECT_GT(row.at("needed_flops"), 0);
+  EXPECT_EQ(row.at("parameters").at("total"), records.rows()[1].forecast->parameters.total());
+  EXPECT_TRUE(row.at("best_eval_loss").is_null());
+}
+
+TEST_F(SweepRecordsTest, AnOutcomeIsReadAgain) {
+  {
+    SweepRecords records = open(kTwo);
+    records.set_outcome(1, done());
+    EXPECT_EQ(table().at("rows").at(1).at("best_eval_loss"), 2.5);
+    EXPECT_EQ(table().at("rows").at(1).at("measured").at("seconds"), 1.5);
+  }
+  const SweepRecords again = open(kTwo);
+  EXPECT_EQ(again.outcome(0).status, RowStatus::pending);
+  EXPECT_EQ(again.outcome(1).status, RowStatus::done);
+  EXPECT_EQ(again.count(RowStatus::done), 1u);
+  EXPECT_EQ(again.to_json(), table());
+}
+
+TEST_F(SweepRecordsTest, ARowThatWasRunningIsPendingAgain) {
+  RowOutcome running;
+  running.status = RowStatus::running;
+  open(kTwo).set_outcome(0, running);
+  EXPECT_EQ(table().at("rows").at(0).at("status"), "running");
+  EXPECT_EQ(open(kTwo).outcome(0).status, RowStatus::pending);
+}
+
+TEST_F(SweepRecordsTest, ARowIsFoundAgainWhateverIsVaried) {
+  SweepRecords records = open(kTwo);
+  records.set_outcome(1, done());
+  const std::string id = records.rows()[1].id;
+  const SweepRecords wider = open(R"("grid": {"num_experts": [2, 3], "num_layers": [1, 2]})");
+  ASSERT_EQ(wider.rows().size(), 4u);
+  EXPECT_EQ(wider.count(RowStatus::done), 1u);
+  EXPECT_EQ(wider.rows()[2].id, id) << "its folder stays where it is";
+}
+
+TEST_F(SweepRecordsTest, AChangedBaseRunsAnew) {
+  open(kTwo).set_outcome(1, done());
+  EXPECT_EQ(open(R"("grid": {"num_experts": [2, 3], "batch_size": [4]})").count(RowStatus::done),
+            0u);
+}
+
+TEST_F(SweepRecordsTest, ARowWithAProblemHasFailedWithoutAFolder) {
+  SweepRecords records = open(R"("grid": {"num_heads": [2, 3]})");
+  std::filesystem::create_directories(folder() / "runs");
+  records.write_all();
+  const Json row = table().at("rows").at(1);
+  EXPECT_EQ(row.at("status"), "failed");
+  EXPECT_EQ(row.at("reason"), "bad_options");
+  EXPECT_EQ(row.at("exit_code"), 2);
+  EXPECT_TRUE(contains(row.at("message").get<std::string>(), "do not divide"));
+  EXPECT_FALSE(std::filesystem::exists(records.run_folder(1)));
+}
+
+TEST_F(SweepRecordsTest, AChosenLengthIsKept) {
+  const std::string parts = R"("groups": [
+      {"name": "plain", "base": {"coupler_type": "NONE", "num_experts": 1},
+       "match_time": {"coupler_type": "GNN", "num_experts": 2}},
+      {"name": "reference", "base": {"coupler_type": "GNN"}}])";
+  {
+    SweepRecords records = open(parts);
+    EXPECT_FALSE(records.has_length(0));
+    EXPECT_TRUE(records.has_length(1));
+    EXPECT_TRUE(records.to_json().at("rows").at(0).at("needed_flops").is_null());
+    records.set_time_match(0, {17, "why 17"}, forecaster_);
+    EXPECT_TRUE(records.has_length(0));
+  }
+  const SweepRecords again = open(parts);
+  EXPECT_TRUE(again.has_length(0));
+  EXPECT_EQ(again.rows()[0].config.max_steps, 17);
+  const Json row = again.to_json().at("rows").at(0);
+  EXPECT_EQ(row.at("notes").dump(), R"(["why 17"])");
+  EXPECT_GT(row.at("needed_flops"), 0);
+}
+
+TEST_F(SweepRecordsTest, NothingIsWrittenByReading) {
+  open(kTwo);
+  EXPECT_FALSE(std::filesystem::exists(folder() / "runs"));
+}
+
+TEST_F(SweepRecordsTest, TheCsvHasAColumnAVariedOption) {
+  SweepRecords records = open(kTwo);
+  records.set_outcome(1, done());
+  const std::string csv = read_text_file(folder() / "runs/sweep.csv", ExitCode::internal);
+  const std::string header = csv.substr(0, csv.find('\n'));
+  EXPECT_EQ(header,
+            "id,group,name,num_experts,seed,status,reason,graph,parameters,steps,tokens,"
+            "needed_flops,best_eval_loss,final_eval_loss,seconds,train_seconds,tokens_per_s,"
+            "peak_memory_bytes");
+  EXPECT_TRUE(contains(csv, ",,,3,42,done,,active,")) << csv;
+  EXPECT_TRUE(contains(csv, ",3,30,")) << csv;
+  EXPECT_TRUE(contains(csv, ",2.5,2.5,1.5,,,\n")) << csv;
+}
+
+TEST(SweepCsv, QuotesWhatWouldBreakALine) {
+  const Json sweep = parse_json(R"({"varied": [], "rows": [
+      {"id": "a", "group": "with, comma", "name": "and \"quotes\"", "parameters": null}]})",
+                                "test", ExitCode::internal);
+  EXPECT_TRUE(contains(csv_of(sweep), "\na,\"with, comma\",\"and \"\"quotes\"\"\","));
+}
+
+}  // namespace
+}  // namespace hgnn_moe

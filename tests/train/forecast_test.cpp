@@ -1,0 +1,112 @@
+#include "hgnn_moe/train/forecast.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/base/test_support.h"
+
+#include "hgnn_moe/data/dataset.h"
+#include "hgnn_moe/train/needed_flops.h"
+#include "hgnn_moe/train/trainer.h"
+
+namespace hgnn_moe {
+namespace {
+
+TrainConfig small(SampleMode mode) {
+  TrainConfig config;
+  config.synthetic_data = true;
+  config.vocab_size = 64;
+  config.embed_dim = 16;
+  config.num_layers = 2;
+  config.max_seq_length = 24;
+  config.num_train_samples = 50;
+  config.batch_size = 8;
+  config.gradient_accumulation_steps = 3;
+  config.epochs = 3;
+  config.sample_mode = mode;
+  return config;
+}
+
+// As the training loop would make its batches, with their tokens.
+TrainingLength counted(const TrainConfig& config) {
+  const data::Dataset dataset = data::open_dataset(config);
+  const ModelConfig model = make_model_config(config, dataset.vocab_size);
+  const auto rows = training_rows(config, *dataset.train);
+  TrainingLength length;
+  for (std::int64_t epoch = 0; epoch < config.epochs; ++epoch) {
+    const auto order =
+        data::epoch_order(rows, config.shuffle, static_cast<std::uint64_t>(config.seed), epoch);
+    const auto samples = static_cast<std::int64_t>(order.size());
+    std::int64_t batches = 0;
+    for (std::int64_t first = 0; first < samples; first += config.batch_size, ++batches) {
+      const data::Batch batch = data::make_batch(*dataset.train, order, first,
+                                                 std::min(config.batch_size, samples - first));
+      length.tokens += batch.real_tokens;
+      length.flops += needed_flops(model, batch);
+    }
+    length.steps_per_epoch = (batches + 2) / 3;
+    length.steps += length.steps_per_epoch;
+  }
+  return length;
+}
+
+TEST(Forecast, LengthIsThatOfTheBatches) {
+  for (const SampleMode mode : {SampleMode::lines, SampleMode::packed}) {
+    const TrainingLength expected = counted(small(mode));
+    const TrainingLength found = Forecaster().forecast(small(mode)).length.value();
+    EXPECT_EQ(found.steps, expected.steps);
+    EXPECT_EQ(found.steps_per_epoch, expected.steps_per_epoch);
+    EXPECT_EQ(found.tokens, expected.tokens);
+    EXPECT_DOUBLE_EQ(found.flops, expected.flops);
+  }
+}
+
+TEST(Forecast, KnowsSizesGraphAndData) {
+  TrainConfig config = small(SampleMode::lines);
+  config.coupler_type = CouplerType::hgnn;
+  config.hgnn_learnable_edge_weights = false;
+  const RunForecast forecast = Forecaster().forecast(config);
+  EXPECT_EQ(forecast.parameters.total(), count_parameters(make_model_config(config, 64)).total());
+  EXPECT_GT(forecast.memory.total, 0);
+  EXPECT_EQ(forecast.graph.effect, GraphEffect::no_op);
+  EXPECT_EQ(forecast.data_hash, data::open_dataset(config).content_hash);
+}
+
+TEST(Forecast, OneForecasterServesRunsOnDifferentData) {
+  Forecaster forecaster;
+  TrainConfig other = small(SampleMode::lines);
+  other.max_seq_length = 12;
+  const std::string hash = forecaster.forecast(small(SampleMode::lines)).data_hash;
+  EXPECT_NE(forecaster.forecast(other).data_hash, hash);
+  EXPECT_EQ(forecaster.forecast(small(SampleMode::lines)).data_hash, hash);
+}
+
+TEST(Forecast, WithoutDataTheLengthIsNotKnown) {
+  TrainConfig config;
+  config.data_dir = "nowhere";
+  EXPECT_TRUE(contains(message_of_error(ExitCode::usage, [&] { Forecaster().forecast(config); }),
+                       "vocab_size is not known"));
+  config.vocab_size = 100;
+  const RunForecast forecast = Forecaster().forecast(config);
+  EXPECT_FALSE(forecast.length.has_value());
+  EXPECT_EQ(forecast.data_hash, "");
+}
+
+TEST(KnownVocabSize, IsTheOptionsElseTheDatas) {
+  const TemporaryFolder folder;
+  TrainConfig config;
+  config.dataset_name = folder.path().string();
+  put_file(folder / "dataset.json", R"({"vocab_size": 321})");
+  EXPECT_EQ(known_vocab_size(config), 321);
+  config.vocab_size = 99;
+  EXPECT_EQ(known_vocab_size(config), 99);
+  config.vocab_size = 0;
+  config.synthetic_data = true;
+  EXPECT_EQ(known_vocab_size(config), 256);
+  config.synthetic_data = false;
+  put_file(folder / "dataset.json", "{}");
+  EXPECT_TRUE(contains(message_of_error(ExitCode::usage, [&] { known_vocab_size(config); }),
+                       "vocab_size is not known"));
+}
+
+}  // namespace
+}  // namespace hgnn_moe
