@@ -18,7 +18,7 @@ namespace {
 // The bounds of the two options.
 constexpr std::int64_t kMaxEmbedDim = 65536;
 constexpr std::int64_t kMaxLayers = 1024;
-// Rows of matrices then begin where vector registers want them.
+// Rows of matrices then begin where vector registers want them, and auto heads divide the width.
 constexpr std::int64_t kWidthUnit = 8;
 
 class MatchSearch {
@@ -27,17 +27,19 @@ class MatchSearch {
       : run_(run),
         model_(make_model_config(run, vocab_size)),
         target_(count_parameters(make_model_config(reference, vocab_size)).total()),
-        unit_(run.num_heads > 0 ? std::lcm(kWidthUnit, run.num_heads) : kWidthUnit) {}
+        heads_(run.num_heads > 0 ? run.num_heads : kWidthUnit) {}
 
+  // The nearest width, in units of 8 where they come near enough.
   ParameterMatch width(std::int64_t layers) {
-    return nearest(kMaxEmbedDim / unit_, [&](std::int64_t k) { return at(k * unit_, layers); });
+    const ParameterMatch match = width_of(std::lcm(kWidthUnit, heads_), layers);
+    return is_near(match) ? match : width_of(heads_, layers);
   }
 
   ParameterMatch depth() {
     return nearest(kMaxLayers, [&](std::int64_t k) { return at(run_.embed_dim, k); });
   }
 
-  // The nearest of all widths, with a number of layers as near to the run's own as it can be.
+  // The nearest width, with a number of layers as near to the run's own as it can be.
   std::optional<ParameterMatch> both() {
     for (std::int64_t distance = 1; distance < kMaxLayers; ++distance) {
       std::optional<ParameterMatch> best;
@@ -58,6 +60,10 @@ class MatchSearch {
  private:
   static bool is_nearer(const ParameterMatch& a, const ParameterMatch& b) {
     return std::abs(a.difference()) < std::abs(b.difference());
+  }
+
+  ParameterMatch width_of(std::int64_t unit, std::int64_t layers) {
+    return nearest(kMaxEmbedDim / unit, [&](std::int64_t k) { return at(k * unit, layers); });
   }
 
   ParameterMatch at(std::int64_t embed_dim, std::int64_t layers) {
@@ -87,7 +93,7 @@ class MatchSearch {
   const TrainConfig& run_;
   ModelConfig model_;
   std::int64_t target_;
-  std::int64_t unit_;
+  std::int64_t heads_;  // divide the width; 8 divide what auto heads are for
 };
 
 }  // namespace

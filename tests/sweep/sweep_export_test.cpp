@@ -4,6 +4,8 @@
 
 #include "tests/sweep/sweep_support.h"
 
+#include "hgnn_moe/base/files.h"
+
 namespace hgnn_moe {
 namespace {
 

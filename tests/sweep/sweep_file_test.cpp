@@ -120,8 +120,7 @@ TEST_F(SweepFileTest, EachMistakeHasItsSentence) {
       {R"({"constraints": [{"if": {}}]})",
        "FILE: constraints[0]: it has no \"then\"; give both sides"},
       {R"({"constraints": [{"if": {"coupler_type": "gnn"}, "then": {}}]})",
-       "FILE: constraints[0].if.coupler_type is \"gnn\"; give one of GNN, HGNN, MEAN, NONE (did "
-       "you mean GNN?)"},
+       "FILE: constraints[0].if.coupler_type is \"gnn\"; give one of GNN, HGNN, MEAN, NONE"},
       {R"({"groups": []})", "FILE: groups: it holds an empty list; write a list of groups"},
       {R"({"groups": [{}]})", "FILE: groups[0]: it has no name; give name"},
       {R"({"groups": [{"name": "a"}, {"name": "a"}]})",

@@ -22,8 +22,8 @@ struct ParameterMatch {
 };
 
 // Chooses the run's embed_dim; where no width comes near enough its num_layers; else both, with as
-// few changed layers as possible. Widths are multiples of 8 that the attention heads divide. Throws
-// Error(usage) where nothing comes within kLargestParameterDifference.
+// few changed layers as possible. Widths are what the attention heads divide, multiples of 8 where
+// they will do. Throws Error(usage) where nothing comes within kLargestParameterDifference.
 ParameterMatch match_parameters(const TrainConfig& run, const TrainConfig& reference,
                                 std::int64_t vocab_size);
 
