@@ -32,7 +32,11 @@ std::string plain(const Json& value) {
   std::string text = value.is_null()     ? "auto"
                      : value.is_string() ? value.get<std::string>()
                                          : value.dump();
-  const auto is_odd = [](unsigned char c) { return std::isalnum(c) == 0 && c != '.' && c != '-'; };
+  const std::string also_plain = ".+-";
+  const auto is_odd = [&](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) == 0 &&
+           also_plain.find(c) == std::string::npos;
+  };
   std::replace_if(text.begin(), text.end(), is_odd, '-');
   return text;
 }

@@ -34,7 +34,8 @@ class SweepTest : public ProgramTest {
   // The rows' values of one key.
   Json column(const std::string& key) const {
     Json values = Json::array();
-    for (const Json& row : table().at("rows")) values.push_back(row.at(key));
+    const Json sweep = table();
+    for (const Json& row : sweep.at("rows")) values.push_back(row.at(key));
     return values;
   }
 

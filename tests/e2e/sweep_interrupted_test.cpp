@@ -22,7 +22,8 @@ class InterruptedSweepTest : public SweepTest {
     const fs::path file = path("runs/" + name + "/sweep.json");
     if (!fs::exists(file)) return 0;
     std::size_t count = 0;
-    for (const Json& row : read_json(file).at("rows")) count += row.at("status") == status;
+    const Json sweep = read_json(file);
+    for (const Json& row : sweep.at("rows")) count += row.at("status") == status;
     return count;
   }
 

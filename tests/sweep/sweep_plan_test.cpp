@@ -181,6 +181,12 @@ TEST_F(SweepPlanTest, EqualRunsAreOne) {
   EXPECT_EQ(found.repeated, 1);
 }
 
+TEST_F(SweepPlanTest, NamesOfFoldersTellWhatVaries) {
+  const SweepPlan found = plan(R"("grid": {"learning_rate": [1e25, 1e-4], "shuffle": [true]})");
+  EXPECT_EQ(found.rows[0].id.rfind("learning_rate-1e+25_seed-42_", 0), 0u) << found.rows[0].id;
+  EXPECT_EQ(found.rows[1].id.rfind("learning_rate-0.0001_seed-42_", 0), 0u) << found.rows[1].id;
+}
+
 TEST_F(SweepPlanTest, NamesOfFoldersArePlainAndBounded) {
   const std::string long_name(300, 'x');
   const SweepPlan found = plan(R"("grid": {"init_from": ["a/b c", ")" + long_name + R"("]})");
