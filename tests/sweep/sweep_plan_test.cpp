@@ -214,8 +214,7 @@ TEST_F(SweepPlanTest, SizesAreMatchedAndNoted) {
 }
 
 TEST_F(SweepPlanTest, AMatchThatIsNotThereIsARow) {
-  const SweepPlan found =
-      plan(R"("grid": {"num_heads": [1000], "embed_dim": [1000]},
+  const SweepPlan found = plan(R"("grid": {"num_heads": [1000], "embed_dim": [1000]},
                                   "match_parameters": {"num_heads": 2, "embed_dim": 16})");
   ASSERT_EQ(found.rows.size(), 1u);
   EXPECT_TRUE(contains(found.rows[0].problem, "match_parameters: no embed_dim and num_layers"))

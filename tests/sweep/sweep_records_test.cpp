@@ -1,9 +1,9 @@
 #include "hgnn_moe/sweep/sweep_records.h"
 
 #include "src/sweep/sweep_csv.h"
+#include "tests/sweep/sweep_support.h"
 
 #include "hgnn_moe/base/files.h"
-#include "tests/sweep/sweep_support.h"
 
 namespace hgnn_moe {
 namespace {
