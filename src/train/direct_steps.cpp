@@ -47,7 +47,7 @@ void DirectSteps::accumulate_gradients(const std::vector<data::Batch>& batches,
     first_index += batch.size;
     if (batch.real_targets == 0) continue;
     double mark = seconds_now();
-    const DeviceBatch tensors = to_device(batch, index, at::kCPU);
+    const DeviceBatch tensors = to_device(batch, index, at::kCPU, padding_);
     // Of the mean over the targets of all micro-batches of the step.
     const at::Tensor share =
         target_loss(model_, tensors, context, 1.0 / static_cast<double>(report.plan.targets));

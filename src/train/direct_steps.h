@@ -1,8 +1,10 @@
-// Steps that are computed at once, each exactly of its batch's shape: what a CPU does.
+// Steps that are computed at once, each of its batch's shape but for a little padding: what a CPU
+// does.
 #pragma once
 
 #include "weight_gradients.h"
 
+#include "hgnn_moe/train/device_batch.h"
 #include "hgnn_moe/train/step_runner.h"
 
 namespace hgnn_moe {
@@ -11,7 +13,11 @@ class DirectSteps : public StepRunner {
  public:
   // All outlive it.
   DirectSteps(LanguageModel& model, AdamW& optimizer, const TrainConfig& config)
-      : model_(model), optimizer_(optimizer), config_(config), weight_gradients_(model) {}
+      : model_(model),
+        optimizer_(optimizer),
+        config_(config),
+        weight_gradients_(model),
+        padding_(few_sizes(config.batch_size, model.config().max_seq_length)) {}
 
   std::optional<StepReport> start(const StepPlan& plan,
                                   const std::vector<data::Batch>& batches) override;
@@ -25,6 +31,7 @@ class DirectSteps : public StepRunner {
   AdamW& optimizer_;
   const TrainConfig& config_;
   HyperedgeWeightGradients weight_gradients_;
+  Padding padding_;
 };
 
 }  // namespace hgnn_moe

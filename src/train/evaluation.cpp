@@ -46,13 +46,14 @@ EvaluationResult evaluate(const LanguageModel& model, const data::SampleSet& set
     return data::make_batch(set, rows, i * batch_size,
                             std::min(batch_size, count - i * batch_size));
   });
+  const Padding padding = few_sizes(batch_size, model.config().max_seq_length);
   EvaluationResult result;
   // On the device: asking for a value at every batch would wait for it.
   at::Tensor sum = at::zeros({}, at::dtype(at::kDouble).device(device));
   std::int64_t first_row = 0;
   while (const auto batch = batches.next()) {
     if (batch->real_targets > 0) {
-      const DeviceBatch tensors = to_device(*batch, 0, device);
+      const DeviceBatch tensors = to_device(*batch, 0, device, padding);
       const at::Tensor losses_K = target_losses(model, tensors, ForwardContext{});
       sum.add_(losses_K.sum(at::kDouble));
       if (token_losses != nullptr) {

@@ -101,5 +101,20 @@ TEST_F(MemorySlowTest, PlainTransformer) {
                                     {"dropout_rate", "0"}});
 }
 
+// Lines make batches of many sizes. The heap and what libraries keep of a size would double.
+TEST_F(MemorySlowTest, LinesTakeNoMoreWithEverySize) {
+  const Flags flags{
+      {"synthetic_data", ""},        {"sample_mode", "lines"},   {"max_seq_length", "128"},
+      {"batch_size", "16"},          {"coupler_type", "HGNN"},   {"num_experts", "4"},
+      {"embed_dim", "128"},          {"num_layers", "4"},        {"vocab_size", "8192"},
+      {"precision", "bf16"},         {"threads", "1"},           {"device", "cpu"},
+      {"num_train_samples", "2000"}, {"num_eval_samples", "8"},  {"max_steps", "120"},
+      {"eval_every", "0"},           {"checkpoint_dir", "runs"}, {"run_name", "run"}};
+  expect_success(run(flags));
+  const std::vector<double> bytes = read_series(path("runs/run"), "step", "memory_bytes");
+  ASSERT_EQ(bytes.size(), 120u);
+  EXPECT_LT(bytes.back(), 1.4 * bytes[19]);
+}
+
 }  // namespace
 }  // namespace hgnn_moe::e2e
