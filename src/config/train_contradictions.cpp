@@ -146,7 +146,7 @@ void check_without_sweep(const TrainConfig& config, const Settings& settings, Er
 }
 
 void check_with_sweep(const TrainConfig& config, const Settings& settings, ErrorList& errors) {
-  for (const char* name : {"resume_checkpoint", "overwrite", "dry_run", "eval_only",
+  for (const char* name : {"resume_checkpoint", "overwrite", "dry_run", "eval_only", "ablate",
                            "dump_token_losses", "sample_ids", "match_parameters"}) {
     if (!is_asked_for(settings, name)) continue;
     errors.add(fmt::format("{} means nothing for a sweep, which resumes by itself; drop it",
@@ -175,6 +175,7 @@ const std::vector<std::string>& options_outside_sweeps() {
                                                  "quiet",
                                                  "dry_run",
                                                  "eval_only",
+                                                 "ablate",
                                                  "dump_token_losses",
                                                  "sample_ids"};
   return names;
