@@ -5,6 +5,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from hgnn_tools.command_line import add_run_folder, argument_parser, print_notes
 from hgnn_tools.errors import run_script
 
 DESCRIPTION = """\
@@ -30,25 +31,20 @@ exit codes: 0 done, 2 usage, 3 unreadable run files, 7 disk
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=DESCRIPTION,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("run", type=Path, metavar="RUN_FOLDER", help="checkpoint_dir/run_name")
+    parser = argument_parser(DESCRIPTION, EXAMPLE)
+    add_run_folder(parser)
     return parser
 
 
 def analyze(folder: Path) -> None:
     # Imported here so that --help needs no package.
-    from hgnn_tools.analysis.run_analysis import draw_records, write_ablation
+    from hgnn_tools.analysis.run_analysis import PICTURES, write_ablation
     from hgnn_tools.run_folder import read_run
+    from hgnn_tools.run_pictures import draw_pictures
 
     run = read_run(folder)
-    for note in run.notes:
-        print(f"note: {note}", file=sys.stderr)
-    for line in (*draw_records(run), *write_ablation(run)):
+    print_notes(run.notes)
+    for line in (*draw_pictures(run, PICTURES), *write_ablation(run)):
         print(line)
 
 

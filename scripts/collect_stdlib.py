@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from hgnn_tools.command_line import argument_parser
 from hgnn_tools.errors import EXIT_DATA, EXIT_USAGE, UserError, run_script
 
 DESCRIPTION = """\
@@ -106,12 +107,7 @@ def write_rows(path: Path, files: list[SourceFile]) -> None:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=DESCRIPTION,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = argument_parser(DESCRIPTION, EXAMPLE)
     parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="output folder")
     parser.add_argument(
         "--max_megabytes",

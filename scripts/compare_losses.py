@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from hgnn_tools.command_line import add_run_folder, argument_parser
 from hgnn_tools.errors import EXIT_DATA, UserError, run_script
 from hgnn_tools.run_folder import config_of, read_json_object
 
@@ -26,13 +27,8 @@ exit codes: 0 done, 1 a target is missed, 2 usage, 3 unreadable files, 7 disk
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=DESCRIPTION,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("run", type=Path, metavar="RUN_FOLDER", help="checkpoint_dir/run_name")
+    parser = argument_parser(DESCRIPTION, EXAMPLE)
+    add_run_folder(parser)
     parser.add_argument(
         "--baselines",
         required=True,

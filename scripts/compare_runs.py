@@ -5,6 +5,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from hgnn_tools.command_line import add_loss_choice, argument_parser, print_notes
 from hgnn_tools.errors import run_script
 
 DESCRIPTION = """\
@@ -27,12 +28,7 @@ exit codes: 0 done, 2 usage, 3 unreadable run or sweep files, 7 disk
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=DESCRIPTION,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = argument_parser(DESCRIPTION, EXAMPLE)
     add = parser.add_argument
     add("runs", nargs="+", metavar="RUNS", help="a run folder, a sweep folder or a pattern")
     add("--noise", type=Path, metavar="SWEEP_DIR", help="a sweep that tells the noise of seeds")
@@ -43,12 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="the picture (default: comparison.png)",
     )
-    add(
-        "--loss",
-        choices=("best", "final"),
-        default="best",
-        help="the lowest evaluation loss of a run, or that at its end (default: best)",
-    )
+    add_loss_choice(parser)
     return parser
 
 
@@ -63,8 +54,7 @@ def compare(args: argparse.Namespace) -> None:
     key = LOSSES[args.loss]
     noise = noise_of(read_sweep(args.noise), key) if args.noise else None
     groups = read_groups(args.runs, key)
-    for doubt in doubts(groups):
-        print(f"note: {doubt}", file=sys.stderr)
+    print_notes(doubts(groups))
     print(to_markdown(comparison_table(groups, noise)))
     if draw_comparison(groups, args.out):
         print(args.out)

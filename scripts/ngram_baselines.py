@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from hgnn_tools.command_line import argument_parser
 from hgnn_tools.errors import EXIT_USAGE, UserError, run_script
 
 DESCRIPTION = """\
@@ -28,12 +29,7 @@ exit codes: 0 done, 2 usage, 3 data
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=DESCRIPTION,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = argument_parser(DESCRIPTION, EXAMPLE)
     parser.add_argument("data", type=Path, metavar="DATA_FOLDER", help="has a dataset.json")
     parser.add_argument(
         "--sample_mode",

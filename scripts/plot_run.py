@@ -5,6 +5,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from hgnn_tools.command_line import add_run_folder, argument_parser, print_notes
 from hgnn_tools.errors import run_script
 
 DESCRIPTION = """\
@@ -27,13 +28,8 @@ exit codes: 0 done, 2 usage, 3 unreadable run files, 7 disk
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=DESCRIPTION,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("run", type=Path, metavar="RUN_FOLDER", help="checkpoint_dir/run_name")
+    parser = argument_parser(DESCRIPTION, EXAMPLE)
+    add_run_folder(parser)
     return parser
 
 
@@ -42,23 +38,16 @@ def draw(folder: Path) -> None:
     from hgnn_tools.plot_experts import draw_experts, reason_for_no_picture
     from hgnn_tools.plot_training import draw_training
     from hgnn_tools.run_folder import read_run
+    from hgnn_tools.run_pictures import draw_pictures
 
     run = read_run(folder)
-    for note in run.notes:
-        print(f"note: {note}", file=sys.stderr)
-    training, experts = (
-        folder / "plots" / name for name in ("training_results.png", "expert_connectivity.png")
-    )
-    draw_training(run, training)
-    print(training)
-    reason = reason_for_no_picture(run)
-    if reason is None:
-        draw_experts(run, experts)
-        print(experts)
-    else:
-        # One of an earlier run in this folder would mislead.
-        experts.unlink(missing_ok=True)
-        print(f"no {experts.name}: {reason}")
+    print_notes(run.notes)
+    pictures = {
+        "training_results.png": (lambda run: None, draw_training),
+        "expert_connectivity.png": (reason_for_no_picture, draw_experts),
+    }
+    for line in draw_pictures(run, pictures):
+        print(line)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from hgnn_tools.command_line import argument_parser
 from hgnn_tools.errors import EXIT_USAGE, UserError, run_script
 from hgnn_tools.text_sources import DocumentRules, FileSource, HuggingFaceSource, Source
 
@@ -33,12 +34,7 @@ DEFAULT_MIN_CHARACTERS = {"lines": 30, "documents": 0}
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=DESCRIPTION,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = argument_parser(DESCRIPTION, EXAMPLES)
     parser.add_argument("--train", nargs="+", type=Path, metavar="FILE", help="training text")
     parser.add_argument("--eval", nargs="+", type=Path, metavar="FILE", help="evaluation text")
     parser.add_argument(

@@ -5,6 +5,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from hgnn_tools.command_line import add_loss_choice, argument_parser, print_notes
 from hgnn_tools.errors import run_script
 
 DESCRIPTION = """\
@@ -29,22 +30,12 @@ exit codes: 0 done, 2 usage, 3 unreadable sweep or run files, 7 disk
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=DESCRIPTION,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = argument_parser(DESCRIPTION, EXAMPLE)
     parser.add_argument("sweep", type=Path, metavar="SWEEP_DIR", help="checkpoint_dir/NAME")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="where to write (default: SWEEP_DIR/report)"
     )
-    parser.add_argument(
-        "--loss",
-        choices=("best", "final"),
-        default="best",
-        help="the lowest evaluation loss of a run, or that at its end (default: best)",
-    )
+    add_loss_choice(parser)
     return parser
 
 
@@ -57,8 +48,7 @@ def report(folder: Path, out: Path, loss: str) -> None:
 
     sweep = read_sweep(folder)
     document = build_report(sweep, LOSSES[loss])
-    for warning in document.warnings:
-        print(f"note: {warning}", file=sys.stderr)
+    print_notes(document.warnings)
     print(write_report(document, out))
 
 

@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from hgnn_tools.command_line import add_run_folder, argument_parser
 from hgnn_tools.errors import EXIT_USAGE, UserError, run_script
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -27,14 +28,9 @@ exit codes: 0 done, 2 usage, 3 data, 4 checkpoint, else that of hgnn_moe_train
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=DESCRIPTION,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = argument_parser(DESCRIPTION, EXAMPLE)
     add = parser.add_argument
-    add("run", type=Path, metavar="RUN_FOLDER", help="checkpoint_dir/run_name")
+    add_run_folder(parser)
     add("--prompt", required=True, help="text to continue; empty: start after an end of text")
     add("--tokens", type=positive, default=64, metavar="N", help="tokens to add (default: 64)")
     add(

@@ -35,6 +35,11 @@ class EveryScriptTest(unittest.TestCase):
                 self.assertEqual(result.returncode, 0, result.stderr)
                 self.assertIn("usage:", result.stdout)
 
+    def test_options_are_not_abbreviated(self) -> None:
+        command = [sys.executable, str(SCRIPTS / "report.py"), "--hel"]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        self.assertEqual(result.returncode, 2, result.stdout)
+
     def test_a_missing_package_is_said(self) -> None:
         command = [sys.executable, "-S", str(SCRIPTS / "ngram_baselines.py"), "data"]
         result = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,7 +1,6 @@
 """What analyze_run.py draws and writes, one line of text for each thing that is or is not there."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 from hgnn_tools.analysis.ablation import read_ablation, reason_for_no_ablation
 from hgnn_tools.analysis.ablation_table import ablation_table, overall
@@ -11,31 +10,15 @@ from hgnn_tools.analysis.plot_layers import draw_layers, reason_for_no_layers
 from hgnn_tools.analysis.plot_similarity import draw_similarity, reason_for_no_similarity
 from hgnn_tools.analysis.token_classes import classes_of
 from hgnn_tools.run_folder import Run
+from hgnn_tools.run_pictures import Pictures, said
 from hgnn_tools.tables import to_csv, to_markdown
 
-PICTURES: dict[str, tuple[Callable[[Run], str | None], Callable[[Run, Path], None]]] = {
+# What the run recorded while it trained.
+PICTURES: Pictures = {
     "layer_evolution.png": (reason_for_no_layers, draw_layers),
     "expert_similarity.png": (reason_for_no_similarity, draw_similarity),
     "hypergraph.png": (reason_for_no_hypergraph, draw_hypergraph),
 }
-
-
-def draw_records(run: Run) -> Iterator[str]:
-    """What the run recorded while it trained."""
-    for name, (reason_for_none, draw) in PICTURES.items():
-        path = run.folder / "plots" / name
-        reason = reason_for_none(run)
-        if reason is None:
-            draw(run, path)
-        yield said(path, reason)
-
-
-def said(path: Path, reason: str | None) -> str:
-    """The picture, or why there is none. One of an earlier run in this folder would mislead."""
-    if reason is None:
-        return str(path)
-    path.unlink(missing_ok=True)
-    return f"no {path.name}: {reason}"
 
 
 def write_ablation(run: Run) -> Iterator[str]:
