@@ -1,26 +1,32 @@
 """Writes the tables of docs/performance.md from bench/results/*.json; the other text stays.
 
+The files' own verdicts (targets, slow peers) are written again from their samples too, so that both
+follow what bench promises and how it takes ratios today.
+
 python bench/render_performance.py [--check] [--results FOLDER] [--page FILE]
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
-import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 import sys
 from typing import Any
 
+from common import tables as common_tables
+from common.ratios import Group
+from common.result_files import load, save
+from common.tools import EXIT_DATA, UserError, run_script
+from coupler import tables as coupler_tables
+from coupler import verdicts as coupler_verdicts
+from precision import curves
+from precision import tables as precision_tables
+from step import tables as step_tables
+from step import verdicts as step_verdicts
+
 REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(REPOSITORY / "scripts"))
-
-from common import tables as common_tables  # noqa: E402
-from coupler import tables as coupler_tables  # noqa: E402
-from hgnn_tools.errors import EXIT_DATA, UserError, run_script  # noqa: E402
-from precision import tables as precision_tables  # noqa: E402
-from step import tables as step_tables  # noqa: E402
-
 Results = Mapping[str, Any]
 
 
@@ -34,6 +40,7 @@ def coupler_section(results: Results) -> list[str]:
     tables = coupler_tables
     lines = common_tables.heading(results)
     lines += ["#### Whole couplers", "", *tables.coupler_tables(of_kind("coupler"))]
+    lines += tables.product_tables(of_kind("coupler"))
     lines += tables.precision_table(of_kind("precision"))
     lines += ["#### Bare operations", "", *tables.operation_tables(of_kind("operations"))]
     lines += ["#### Targets", "", *tables.target_tables(results["targets"])]
@@ -59,13 +66,21 @@ def precision_section(results: Results) -> list[str]:
     return [*lines, "#### Targets", "", *common_tables.target_list(results["targets"])]
 
 
-# By the name that the page's markers, the files and `scripts/bench.sh` have in common; the command
-# is what to run where there are no results.
-SECTIONS: dict[str, tuple[Callable[[Results], list[str]], str]] = {
-    "step": (step_section, "scripts/bench.sh step"),
-    "step_scale": (step_section, "scripts/bench.sh step --scale"),
-    "precision": (precision_section, "scripts/bench.sh precision"),
-    "coupler": (coupler_section, "scripts/bench.sh coupler"),
+@dataclass(frozen=True)
+class Section:
+    """One benchmark: its part of the page, what its samples say, and how to measure it."""
+
+    render: Callable[[Results], list[str]]
+    verdicts: Callable[[Results, Sequence[Group]], dict[str, Any]]
+    command: str
+
+
+# By the name that the page's markers, the files and `scripts/bench.sh` have in common.
+SECTIONS = {
+    "step": Section(step_section, step_verdicts.verdicts, "scripts/bench.sh step"),
+    "step_scale": Section(step_section, step_verdicts.verdicts, "scripts/bench.sh step --scale"),
+    "precision": Section(precision_section, curves.verdicts, "scripts/bench.sh precision"),
+    "coupler": Section(coupler_section, coupler_verdicts.verdicts, "scripts/bench.sh coupler"),
 }
 
 
@@ -75,11 +90,11 @@ def markers(name: str) -> tuple[str, str]:
 
 def render(name: str, all_results: list[Results]) -> str:
     """What stands between the markers."""
-    section, command = SECTIONS[name]
+    section = SECTIONS[name]
     if not all_results:
-        return f"No results yet: run `{command}`.\n"
+        return f"No results yet: run `{section.command}`.\n"
     ordered = sorted(all_results, key=lambda r: (r["machine"]["kind"], r["machine"]["device"]))
-    lines = [line for results in ordered for line in section(results)]
+    lines = [line for results in ordered for line in section.render(results)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -92,16 +107,13 @@ def replace_between_markers(page: str, name: str, content: str) -> str:
     return f"{before}{begin}\n\n{content}\n{end}{after}"
 
 
-def read_results(folder: Path, name: str) -> list[Results]:
-    results = []
-    for path in sorted(folder.glob(f"{name}-*.json")):
-        try:
-            results.append(json.loads(path.read_text(encoding="utf-8")))
-        except ValueError as error:
-            raise UserError(
-                f"{path} is no JSON ({error}): measure again or remove it", EXIT_DATA
-            ) from error
-    return results
+def read_results(folder: Path, name: str) -> dict[Path, Results]:
+    """Of that benchmark, as they are."""
+    return {path: load(path) for path in sorted(folder.glob(f"{name}-*.json"))}
+
+
+def judged_again(name: str, results: Results) -> Results:
+    return {**results, **SECTIONS[name].verdicts(results, results["groups"])}
 
 
 def main() -> None:
@@ -114,16 +126,22 @@ def main() -> None:
         page = arguments.page.read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"{arguments.page} cannot be read: {error.strerror}", EXIT_DATA) from error
-    new = page
+    new, changed = page, {}
     for name in SECTIONS:
-        results = read_results(arguments.results, name)
-        new = replace_between_markers(new, name, render(name, results))
-    if arguments.check and new != page:
+        files = read_results(arguments.results, name)
+        judged = {path: judged_again(name, results) for path, results in files.items()}
+        changed |= {path: judged[path] for path in files if judged[path] != files[path]}
+        new = replace_between_markers(new, name, render(name, list(judged.values())))
+    if arguments.check and (new != page or changed):
+        stale = [arguments.page] * (new != page) + list(changed)
         raise UserError(
-            f"{arguments.page} does not hold the results: run bench/render_performance.py",
+            f"{', '.join(map(str, stale))} does not follow from the samples: run"
+            " bench/render_performance.py",
             EXIT_DATA,
         )
     if not arguments.check:
+        for path, results in changed.items():
+            save(results, path)
         arguments.page.write_text(new, encoding="utf-8")
 
 

@@ -4,7 +4,7 @@ set -euo pipefail
 
 usage() {
   cat <<'END'
-Usage: scripts/bench.sh coupler|step|precision [--scale] [--only CASE] [--quick] [--gpu]
+Usage: scripts/bench.sh coupler|step|precision [--scale [--compile]] [--only CASE] [--quick] [--gpu]
                                                [--threads N] [--rounds N] [--out FILE] [--no-build]
 
 coupler  builds the library of operations and times the couplers: one HypergraphConv call a token,
@@ -13,9 +13,12 @@ coupler  builds the library of operations and times the couplers: one Hypergraph
          16 GB of memory.
 step     builds the program and times its whole training step against the same peers, on the same
          weights and batches in turn, with the rate of bare matrix products of the same minutes.
-         About an hour and a half, with 20 GB.
+         About two hours and a half, with 20 GB: 50 minutes of them are steps on 50 batches of
+         different lengths, of every peer, for peak memory.
 step --scale
-         ours and eager PyTorch over sizes of E, D and T. About two hours.
+         ours and eager PyTorch over sizes of E, D and T. About two hours. With --compile
+         torch.compile too where E is 2, 8 or 16: it compiles for minutes in each precision, an hour
+         in all.
 
 precision
          trains one model in fp32 and in bf16 with three seeds and compares their losses. About five
@@ -46,6 +49,7 @@ preset=release
 build=true
 render=true
 scale=false
+compile=false
 only=false
 arguments=()
 shown=(scripts/bench.sh) # the command without paths of this machine
@@ -56,6 +60,7 @@ while (($# > 0)); do
       what=$1
       ;;
     --scale) scale=true arguments+=("$1") ;;
+    --compile) compile=true arguments+=("$1") ;;
     --quick) render=false arguments+=("$1") ;;
     --gpu) preset=cuda arguments+=("$1") ;;
     --threads | --rounds)
@@ -97,6 +102,9 @@ done
   die 2 "nothing was named to measure: give 'coupler', 'step' or 'precision', see scripts/bench.sh --help."
 if [[ $what != step ]] && { $scale || $only; }; then
   die 2 "--scale and --only are about 'step': give that or leave them out."
+fi
+if $compile && ! $scale; then
+  die 2 "--compile is about 'step --scale': give that or leave it out."
 fi
 if [[ $what == precision && $preset == cuda ]]; then
   die 2 "--gpu is about 'coupler' and 'step': leave it out."

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from datetime import datetime, timezone
-import json
 import os
 from pathlib import Path
 import re
@@ -14,9 +13,9 @@ from typing import Any
 import torch
 
 from common import machine
+from common.result_files import SCHEMA, save
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SCHEMA = 1
 # What changes the speed of a process without standing in its command.
 SPEED_VARIABLES = re.compile(r"(GOMP|OMP|KMP|MKL|MALLOC|GLIBC)_\w+|HGNN_MOE_CPU|LD_PRELOAD")
 
@@ -69,18 +68,6 @@ def default_out(results: Mapping[str, Any]) -> Path:
     return REPOSITORY / ("build/bench" if results["quick"] else "bench/results") / name
 
 
-def compact_json(results: Mapping[str, Any]) -> str:
-    """Indented, but a list of numbers, such as all samples of a call, on one line."""
-    text = json.dumps(results, indent=1)
-    numbers = re.compile(r"\[[\s\d.,eE+-]+\]")
-    return numbers.sub(lambda found: re.sub(r"\s+", " ", found[0]), text) + "\n"
-
-
-def save(results: Mapping[str, Any], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(compact_json(results), encoding="utf-8")
-
-
 def write(results: Mapping[str, Any], out: Path | None) -> None:
     """Writes the file, and prints where it is below every verdict."""
     path = out or default_out(results)
@@ -99,4 +86,4 @@ def print_verdicts(results: Mapping[str, Any]) -> None:
     for check in results["peer_checks"]:
         if check["slow"]:
             print(f"DEFECT: {check['peer']} of {check['group']} takes {check['measured_ms']} ms,"
-                  f" it may take {check['limit_ms']}")
+                  f" {check['of_limit']:.2f} times what it may take")

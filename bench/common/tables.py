@@ -32,8 +32,9 @@ def heading(results: Mapping[str, Any]) -> list[str]:
     lines = [
         f"### {machine['device']}{threads}",
         "",
-        f"{', '.join(_runs(results))}; torch {versions['torch']}, torch_geometric {versions['torch_geometric']}, Python"
-        f" {versions['python']}; instruction sets: {', '.join(machine['instruction_sets'])}.",
+        f"{', '.join(_runs(results))}; torch {versions['torch']}, torch_geometric"
+        f" {versions['torch_geometric']}, Python {versions['python']}; instruction sets:"
+        f" {', '.join(machine['instruction_sets'])}.",
         "",
     ]
     if results["ours"] != "measured":
@@ -61,10 +62,15 @@ def _target_line(target: Mapping[str, Any]) -> str:
 
 def _runs(results: Mapping[str, Any]) -> list[str]:
     """The runs that measured its groups: one, or several where each says its own."""
-    runs = [group.get("run", results) for group in results["groups"]] or [results]
-    return unique(
-        f"`{run['command']}` on {run['started'][:10]} at commit `{run['commit']}`" for run in runs
-    )
+    return unique(_run(group.get("run", results)) for group in results["groups"])
+
+
+def _run(run: Mapping[str, Any]) -> str:
+    words = [f"`{run['command']}` on {run['started'][:10]} at commit `{run['commit']}`"]
+    if "method" in run:
+        words.append(f"{run['method']['rounds']} rounds")
+    words += [f"{name}={value}" for name, value in run["environment"].items()]
+    return f"{words[0]} ({', '.join(words[1:])})" if len(words) > 1 else words[0]
 
 
 def slow_peers(checks: list[Mapping[str, Any]]) -> list[str]:
@@ -74,7 +80,8 @@ def slow_peers(checks: list[Mapping[str, Any]]) -> list[str]:
     if not slow:
         return [f"All {len(checks)} peers that have a figure are as fast as it allows.", ""]
     items = [
-        f"- `{c['peer']}` of `{c['group']}`: {c['measured_ms']} ms, allowed {c['limit_ms']} ms"
+        f"- `{c['peer']}` of `{c['group']}`: {c['measured_ms']} ms, {c['of_limit']:.2f} times"
+        " what it may take"
         for c in slow
     ]
     first = "Slower than 1.2 times their scaled figures, which is a defect of this benchmark:"

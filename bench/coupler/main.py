@@ -14,9 +14,10 @@ import torch
 
 from common import results
 from common.progress import progress
-from coupler import coupler_groups, kernel_groups, memory, ours, peer_checks, targets
+from coupler import coupler_groups, kernel_groups, memory, ours
 from coupler import plan as plans
 from coupler.problem import Case
+from coupler.verdicts import verdicts
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -84,8 +85,7 @@ def main() -> int:
                     "device": "PyTorch's on the GPU, which keeps blocks too",
                 },
             },
-            "targets": targets.evaluate(groups, header["machine"]),
-            "peer_checks": peer_checks.check(groups, header["machine"]),
+            **verdicts(header, groups),
             "groups": groups,
         },
         arguments.out,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from common.ratios import Group, median_of
+from common.ratios import Group, fastest, median_of, ratio_of
 from common.tables import SIGNS, table, three_digits, unique
-from coupler.targets import bandwidth_share
+from coupler.targets import LAYERED, bandwidth_share
 
 MEMORY = {
     "system": "memory from malloc",
@@ -90,19 +90,61 @@ def coupler_tables(groups: list[Group]) -> list[str]:
     return lines
 
 
+def product_tables(groups: list[Group]) -> list[str]:
+    """A table a precision and memory: how far forms that compute layer by layer are from their bare
+    products, by round; cells are forward / forward+backward."""
+    lines: list[str] = []
+    for precision, memory in unique((g["precision"], g["memory"]) for g in groups):
+        some = [g for g in groups if (g["precision"], g["memory"]) == (precision, memory)]
+        sizes = unique((g["experts"], g["tokens"]) for g in some)
+        rows = []
+        for coupler, forms in LAYERED.items():
+            own = {
+                (g["experts"], g["tokens"], g["direction"]): g
+                for g in some
+                if g["coupler"] == coupler
+            }
+            for form in forms if own else ():
+                for name, calls in (("ours", (form.ours,)), ("best PyTorch", form.torch_forms)):
+                    cells = [_over_products(own, size, calls, form.products) for size in sizes]
+                    rows.append([f"{form.name}: {name}", *cells])
+        lines += [
+            f"{precision}, {MEMORY[memory]}; times over those of the bare products, forward /"
+            " forward+backward:",
+            "",
+            *table(["", *(f"E={e}, N={n:,}" for e, n in sizes)], rows),
+        ]
+    return lines
+
+
+def _over_products(
+    groups: Mapping[tuple[int, int, str], Group],
+    size: tuple[int, int],
+    calls: tuple[str, ...],
+    products: str,
+) -> str:
+    """Of the fastest of these calls."""
+    ratios = []
+    for direction in ("forward", "forward_backward"):
+        group = groups.get((*size, direction))
+        ratios.append(group and ratio_of(group, fastest(group, calls), products))
+    return " / ".join("–" if ratio is None else f"{ratio:.2f}" for ratio in ratios)
+
+
 def precision_table(groups: list[Group]) -> list[str]:
     """bf16 beside fp32, in turn within one group."""
     rows = []
     for group in groups:
         for name in unique(call.partition("@")[0] for call in group["calls"]):
-            fp32, bf16 = (median_of(group, f"{name}@{p}") for p in ("fp32", "bf16"))
-            if fp32 is None or bf16 is None:
+            fp32, bf16 = (f"{name}@{precision}" for precision in ("fp32", "bf16"))
+            faster = ratio_of(group, fp32, bf16)
+            if faster is None:
                 continue
             title = ROWS[group["coupler"]].get(name, name)
             size = f"{group['coupler']}, E={group['experts']}, N={group['tokens']:,}"
             direction = group["direction"].replace("_", "+")
-            times = [three_digits(fp32), three_digits(bf16), f"{fp32 / bf16:.2f}"]
-            rows.append([size, direction, title, *times])
+            times = [three_digits(median_of(group, call)) for call in (fp32, bf16)]
+            rows.append([size, direction, title, *times, f"{faster:.2f}"])
     if not rows:
         return []
     header = ["", "direction", "form", "fp32, ms", "bf16, ms", "times faster"]

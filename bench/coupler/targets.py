@@ -6,13 +6,36 @@ The promises are ratios within one interleaved group, so that they mean the same
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from common.ratios import Group, fastest
-from common.ratios import target_of_medians as _target
+from common.ratios import Group, fastest, ratio_of
+from common.ratios import target_of_ratio as _target
 
 TORCH_FORMS = ("dense", "dense_matmul", "compiled")
 TORCH_READOUT_FORMS = ("dense_readout", "compiled_readout")
+
+
+@dataclass(frozen=True)
+class Layered:
+    """A coupler whose layers are computed one by one: ours, PyTorch's forms and bare products."""
+
+    name: str
+    ours: str
+    torch_forms: tuple[str, ...]
+    products: str
+    limit: float  # of ours over the bare products
+
+
+LAYERED = {
+    "HGNN": (
+        Layered("batched", "ours_batched", TORCH_FORMS, "gemm_batched", 1.2),
+        Layered(
+            "batched, mean read out", "ours_readout", TORCH_READOUT_FORMS, "gemm_readout", 1.3
+        ),
+    ),
+    "GNN": (Layered("GNN", "ours", TORCH_FORMS, "gemm_gnn", 1.2),),
+}
 OWN_OPERATIONS = (
     "expert_mix",
     "hypergraph_conv",
@@ -28,7 +51,7 @@ def _faster_than_torch(group: Group, needed: float, forms: tuple[str, ...], own:
     return _target(group, what, "at_least", needed, fastest(group, forms), own)
 
 
-def _hgnn_on_cpu(group: Group) -> list[dict[str, Any]]:
+def _default_on_cpu(group: Group) -> list[dict[str, Any]]:
     targets = []
     if group["direction"] == "forward_backward":
         pyg, torch_form = {4: (10, 3), 8: (60, 6)}[group["experts"]]
@@ -57,23 +80,20 @@ def _hgnn_on_cpu(group: Group) -> list[dict[str, Any]]:
                 "default path against the best PyTorch form",
             ),
         ]
-    for own, forms, gemm, limit, name in (
-        ("ours_batched", TORCH_FORMS, "gemm_batched", 1.2, "batched"),
-        ("ours_readout", TORCH_READOUT_FORMS, "gemm_readout", 1.3, "batched, mean read out"),
-    ):
-        targets += [
-            _faster_than_torch(group, 1.1, forms, own, f"{name}, against the best PyTorch form"),
-            _target(group, f"{name}, against its bare products", "at_most", limit, own, gemm),
-        ]
     return targets
 
 
-def _gnn_on_cpu(group: Group) -> list[dict[str, Any]]:
-    best = "against the best PyTorch form"
-    return [
-        _faster_than_torch(group, 1.1, TORCH_FORMS, "ours", f"GNN, {best}"),
-        _target(group, "GNN, against its bare products", "at_most", 1.2, "ours", "gemm_gnn"),
-    ]
+def _layered_on_cpu(group: Group) -> list[dict[str, Any]]:
+    targets = []
+    for form in LAYERED[group["coupler"]]:
+        best, bare = "against the best PyTorch form", "against its bare products"
+        targets += [
+            _faster_than_torch(group, 1.1, form.torch_forms, form.ours, f"{form.name}, {best}"),
+            _target(
+                group, f"{form.name}, {bare}", "at_most", form.limit, form.ours, form.products
+            ),
+        ]
+    return targets
 
 
 def _on_gpu(group: Group) -> list[dict[str, Any]]:
@@ -89,11 +109,10 @@ def _on_gpu(group: Group) -> list[dict[str, Any]]:
 
 
 def bandwidth_share(group: Group, call: str) -> float | None:
-    """Bytes that a call must move over its time, as a share of memcpy's."""
-    own, copy = group["calls"].get(call), group["calls"].get("memcpy")
-    if own is None or copy is None:
-        return None
-    return (own["bytes"] / own["median_ms"]) / (copy["bytes"] / copy["median_ms"])
+    """Bytes that a call must move over its time, as a share of memcpy's, by round."""
+    ratio = ratio_of(group, "memcpy", call)
+    calls = group["calls"]
+    return ratio and calls[call]["bytes"] / calls["memcpy"]["bytes"] * ratio
 
 
 def _operations(group: Group, needed: float) -> list[dict[str, Any]]:
@@ -138,7 +157,8 @@ def _of_group(group: Group, gpu: bool, has_amx: bool) -> list[dict[str, Any]]:
         return _on_gpu(group)
     if group["precision"] != "fp32":
         return []
-    return _hgnn_on_cpu(group) if group["coupler"] == "HGNN" else _gnn_on_cpu(group)
+    default = _default_on_cpu(group) if group["coupler"] == "HGNN" else []
+    return default + _layered_on_cpu(group)
 
 
 def evaluate(groups: Iterable[Group], machine: Mapping[str, Any]) -> list[dict[str, Any]]:

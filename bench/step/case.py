@@ -8,7 +8,10 @@ from typing import Any
 PRECISIONS = ("fp32", "bf16")
 DROPOUT = 0.1
 LEARNING_RATE = 5e-4
-BATCHES = 2  # different ones, taken in turn
+BATCHES = 2  # different ones, taken in turn, of what is timed
+# Of lines, for peak memory: batches with as many different numbers of tokens, since a process that
+# keeps something for each number it meets grows with them.
+DISTINCT_BATCHES = 50
 
 
 @dataclass(frozen=True)

@@ -6,18 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 import json
 from pathlib import Path
-import sys
 
 import numpy
 import torch
 from torch import Tensor
 
 from common.oracle import make_batch, read_documents
-from step.case import BATCHES, Case
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
-
-from hgnn_tools.indexed_dataset import IndexedWriter  # noqa: E402
+from common.tools import IndexedWriter
+from step.case import Case
 
 # What cross entropy leaves out: padding, and the last token of a sample.
 NO_TARGET = -100
@@ -46,9 +42,10 @@ def write_folder(folder: Path, case: Case, lengths: Sequence[Sequence[int]]) -> 
 
 
 def read_batches(folder: Path, case: Case, device: torch.device) -> list[Batch]:
+    """All of the folder."""
     documents = read_documents(folder / "train")
     batches = []
-    for first in range(0, BATCHES * case.batch, case.batch):
+    for first in range(0, len(documents), case.batch):
         padded = make_batch(documents, range(first, first + case.batch), case.length)
         labels_BT = torch.full_like(padded.tokens, NO_TARGET)
         for row, length in enumerate(padded.lengths):

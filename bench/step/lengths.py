@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from statistics import mean
 
 from step.case import BATCHES
@@ -30,5 +31,24 @@ def batches_of_lengths(rows: str, batch: int, length: int) -> list[list[int]]:
         share = WIKITEXT2_LINES[first : max(first + 1, end)]
         turn, place = divmod(rank, BATCHES)
         receiver = place if turn % 2 == 0 else BATCHES - 1 - place
-        batches[receiver].append(max(2, round(mean(share) * length / LONGEST)))
+        batches[receiver].append(_scaled(mean(share), length))
     return batches
+
+
+def distinct_batches_of_lines(batch: int, length: int, count: int) -> list[list[int]]:
+    """Lengths of the samples of `count` batches, no two with as many tokens: a sample of full
+    length, the others drawn from the same quantiles. ValueError where there are not so many."""
+    random = Random(13)
+    by_tokens: dict[int, list[int]] = {}
+    for _ in range(20 * count):
+        drawn = (_scaled(line, length) for line in random.choices(WIKITEXT2_LINES, k=batch - 1))
+        samples = [length, *drawn]
+        by_tokens.setdefault(sum(samples), samples)
+    if len(by_tokens) < count:
+        raise ValueError(f"only {len(by_tokens)} of {count} batches of {batch} differ in length")
+    return list(by_tokens.values())[:count]
+
+
+def _scaled(line: float, length: int) -> int:
+    """A line of LONGEST at most as a sample of `length` at most, with a target at least."""
+    return max(2, round(line * length / LONGEST))

@@ -16,27 +16,40 @@ import torch
 from common import results
 from common.progress import progress
 from common.ratios import Group
-from step import collection, peer_checks, step_groups, targets
+from common.result_files import save
+from common.tools import EXIT_USAGE, UserError, run_script
+from step import collection, step_groups
 from step import plan as plans
 from step.program import Program
+from step.verdicts import verdicts
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = results.argument_parser(__doc__.splitlines()[0])
     parser.add_argument("--scale", action="store_true", help="sizes of E, D and T instead of peers")
     parser.add_argument(
+        "--compile",
+        action="store_true",
+        help="with --scale: torch.compile beside eager PyTorch where E is 2, 8 or 16; compiling"
+        " takes minutes for each",
+    )
+    parser.add_argument(
         "--only", metavar="CASE", help="cases whose names begin so; the file keeps its others"
     )
     parser.add_argument("--program", type=Path, metavar="FILE", help="hgnn_moe_train")
-    return results.parse(parser)
+    arguments = results.parse(parser)
+    if arguments.compile and not arguments.scale:
+        parser.error("--compile is about --scale: give both, the other cases have torch.compile")
+    return arguments
 
 
 def make_plan(arguments: argparse.Namespace, device: torch.device) -> plans.Plan:
-    if arguments.quick:
-        quick = plans.quick_scale if arguments.scale else plans.quick
-        return quick(device, arguments.threads)
-    full = plans.scale if arguments.scale else plans.full
-    return full(device, arguments.threads, arguments.rounds)
+    threads, rounds = arguments.threads, arguments.rounds
+    if arguments.scale:
+        if arguments.quick:
+            return plans.quick_scale(device, threads, arguments.compile)
+        return plans.scale(device, threads, rounds, arguments.compile)
+    return plans.quick(device, threads) if arguments.quick else plans.full(device, threads, rounds)
 
 
 def find_program(arguments: argparse.Namespace) -> Program | None:
@@ -48,30 +61,25 @@ def find_program(arguments: argparse.Namespace) -> Program | None:
     return None
 
 
-def results_of(
-    header: dict[str, Any], plan: plans.Plan, groups: list[Group], scale: bool
-) -> dict[str, Any]:
-    machine = header["machine"]
-    verdicts = targets.evaluate(groups, machine, scale=scale, quick=header["quick"])
+def method(plan: plans.Plan) -> dict[str, Any]:
+    """How a plan is carried out, for the results."""
     return {
-        **header,
-        "method": {
-            "order": "round robin: each round runs every peer and one process of ours",
-            "rounds": plan.rounds,
-            "steps_a_round": {
-                "peers": plan.peer_steps,
-                "ours": plan.program_steps,
-                "ours_left_out_first": plan.warm_up_steps,
-            },
-            "dropout": "0.1, in ours_no_dropout 0",
+        "order": "round robin: each round runs every peer and one process of ours",
+        "rounds": plan.rounds,
+        "steps_a_round": {
+            "peers": plan.peer_steps,
+            "ours": plan.program_steps,
+            "ours_left_out_first": plan.warm_up_steps,
         },
-        "targets": verdicts,
-        "peer_checks": peer_checks.check(groups, machine),
-        "groups": groups,
+        "dropout": "0.1, in ours_no_dropout 0",
     }
 
 
-def main() -> int:
+def results_of(header: dict[str, Any], groups: list[Group]) -> dict[str, Any]:
+    return {**collection.shared(header), **verdicts(header, groups), "groups": groups}
+
+
+def main() -> None:
     arguments = parse_arguments()
     torch.set_num_threads(arguments.threads)
     device = torch.device("cuda" if arguments.gpu else "cpu")
@@ -81,20 +89,24 @@ def main() -> int:
     plan = everything.only(arguments.only or "")
     if not plan.entries:
         names = ", ".join(entry.case.name for entry in everything.entries)
-        raise SystemExit(f"--only is '{arguments.only}': no case begins so; there are {names}")
+        raise UserError(
+            f"--only is '{arguments.only}' and no case begins so: there are {names}", EXIT_USAGE
+        )
     header = results.header("step_scale" if arguments.scale else "step", arguments, device)
-    header["ours"] = "measured" if program else "hgnn_moe_train is missing: build the preset"
+    header |= {
+        "ours": "measured" if program else "hgnn_moe_train is missing: build the preset",
+        "method": method(plan),
+    }
     out = arguments.out or results.default_out(header)
     groups = collection.groups_of_file(out, header) if arguments.only else []
     for entry in plan.entries:
         measured = collection.with_run(step_groups.measure_entry(entry, plan, program), header)
         groups = collection.merged(groups, measured, everything.group_ids())
         # After every case: who ends a run of an hour keeps what it has measured.
-        results.save(results_of(header, plan, groups, arguments.scale), out)
-    results.print_verdicts(results_of(header, plan, groups, arguments.scale))
+        save(results_of(header, groups), out)
+    results.print_verdicts(results_of(header, groups))
     print(out)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_script(main))

@@ -28,6 +28,7 @@ class PeerRequest:
     data: str
     device: str
     threads: int
+    steps: int
 
 
 def measure(request: PeerRequest) -> dict[str, float]:
@@ -60,7 +61,7 @@ def answer(request: PeerRequest) -> dict[str, Any]:
     batches = read_batches(Path(request.data), case, device)
     training = Training(case, Path(request.weights), device)
     loss_of = training.loss_function(request.peer, DROPOUT)
-    for step in range(STEPS):
+    for step in range(request.steps):
         training.step(loss_of, batches[step % len(batches)], request.precision)
         if step == 0:
             first_step_end = time.time()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from common.timing import Clock, CudaClock, WallClock
-from step.case import EFFICIENCY, GPU_CASE, MAIN, PRECISIONS, Case
+from step.case import DISTINCT_BATCHES, EFFICIENCY, GPU_CASE, MAIN, PRECISIONS, Case
 
 PEERS = {
     "HGNN": ("sequential", "pyg_original", "pyg_correct", "dense", "compiled"),
@@ -18,6 +18,8 @@ PEERS = {
 FP32_ALONE = ("sequential", "pyg_original")
 # A step of the loop over tokens takes as long as all other peers together.
 ROUNDS_OF_SEQUENTIAL = 2
+# Beside those of the main cases, which have all peers.
+COMPILED_EXPERTS = (2, 8, 16)
 SMALL = {"dim": 64, "layers": 1, "batch": 2, "length": 16, "vocab": 512}
 
 
@@ -53,6 +55,7 @@ class Plan:
     peer_steps: int  # of a peer, in a round
     program_steps: int  # of the program, in a round, after those that warm it up: all batches
     warm_up_steps: int
+    distinct_batches: int = DISTINCT_BATCHES  # of lines, a step each before their peak is read
 
     @property
     def clock(self) -> Clock:
@@ -98,8 +101,14 @@ def scale_cases() -> list[Case]:
     return cases
 
 
-def scale(device: torch.device, threads: int, rounds: int) -> Plan:
-    entries = tuple(Entry(case, ("dense",), rows=("full",)) for case in scale_cases())
+def scale_entry(case: Case, compiled: bool) -> Entry:
+    """`compiled` asks for torch.compile too, where the experts are COMPILED_EXPERTS."""
+    also = compiled and case.experts in COMPILED_EXPERTS
+    return Entry(case, ("dense", "compiled") if also else ("dense",), rows=("full",))
+
+
+def scale(device: torch.device, threads: int, rounds: int, compiled: bool) -> Plan:
+    entries = tuple(scale_entry(case, compiled) for case in scale_cases())
     steps = steps_of_program(device, warm_up=1)
     return Plan(device, threads, rounds, entries, peer_steps=1, **steps)
 
@@ -117,10 +126,12 @@ def quick(device: torch.device, threads: int) -> Plan:
             without_dropout=True,
         ),
     )
-    return Plan(device, threads, 2, entries, peer_steps=2, **steps_of_program(device))
+    return Plan(
+        device, threads, 2, entries, peer_steps=2, distinct_batches=6, **steps_of_program(device)
+    )
 
 
-def quick_scale(device: torch.device, threads: int) -> Plan:
-    cases = (Case("HGNN", experts=experts, **SMALL) for experts in (2, 8))
-    entries = tuple(Entry(case, ("dense",), rows=("full",)) for case in cases)
+def quick_scale(device: torch.device, threads: int, compiled: bool) -> Plan:
+    cases = (Case("HGNN", experts=experts, **SMALL) for experts in (2, 4))
+    entries = tuple(scale_entry(case, compiled) for case in cases)
     return Plan(device, threads, 2, entries, peer_steps=2, **steps_of_program(device))

@@ -1,8 +1,13 @@
-"""What follows from a group's medians: tokens a second, rates, shares. Plain data."""
+"""What follows from a group's samples: tokens a second, rates, shares. Plain data."""
 
 from __future__ import annotations
 
-from common.ratios import Group, median_of
+from common.ratios import Group, median_of, ratio_of
+
+
+def gemm_call(call: str) -> str:
+    """The step's bare products in the precision of a call named PEER@PRECISION."""
+    return f"gemm@{call.partition('@')[2]}"
 
 
 def gemm_rate(group: Group, precision: str) -> float | None:
@@ -19,9 +24,18 @@ def needed_rate(group: Group, call: str) -> float | None:
 
 
 def share_of_gemm_rate(group: Group, call: str) -> float | None:
-    """Of a call named PEER@PRECISION, in its own precision."""
-    needed, bare = needed_rate(group, call), gemm_rate(group, call.partition("@")[2])
-    return needed / bare if needed and bare else None
+    """Needed FLOPs a second of a call over those of the bare products in its precision, by round.
+    More than 1 is noise: in the middle round the products ran slower by themselves than within the
+    step, whose FLOPs are nearly all theirs."""
+    gemm = gemm_call(call)
+    ratio = ratio_of(group, gemm, call)
+    return ratio and group["needed_flops"] / group["calls"][gemm]["flops"] * ratio
+
+
+def milliseconds_at(group: Group, call: str, gflops: float) -> float | None:
+    """What the call would take where bare products run at `gflops` GFLOP/s, by round."""
+    ratio = ratio_of(group, call, gemm_call(call))
+    return ratio and ratio * group["calls"][gemm_call(call)]["flops"] / gflops / 1e6
 
 
 def tokens_per_s(group: Group, call: str) -> float | None:

@@ -21,7 +21,7 @@ from step.case import DROPOUT
 from step.data import read_batches, write_folder
 from step.flops import forward_products, needed_flops, real_tokens
 from step.gemm_rate import GemmRate, Memcpy
-from step.lengths import batches_of_lengths
+from step.lengths import batches_of_lengths, distinct_batches_of_lines
 from step.models import write_initial_weights
 from step.plan import Entry, Plan
 from step.program import Program, ProgramSteps
@@ -29,6 +29,7 @@ from step.training import StepRecord, Training
 
 OURS = "ours"
 OURS_WITHOUT_DROPOUT = "ours_no_dropout"
+DISTINCT = "distinct"  # the folder of batches that all differ in length
 
 
 class ToldClock:
@@ -50,6 +51,9 @@ class Bench:
         for rows in {*entry.rows, "lines"}:  # lines for the agreement: it covers padding
             self.lengths[rows] = batches_of_lengths(rows, self.case.batch, self.case.length)
             write_folder(folder / rows, self.case, self.lengths[rows])
+        if "lines" in entry.rows:
+            sizes = self.case.batch, self.case.length, plan.distinct_batches
+            write_folder(folder / DISTINCT, self.case, distinct_batches_of_lines(*sizes))
 
     def measure(self) -> list[dict[str, Any]]:
         """A group for each kind of rows."""
@@ -57,6 +61,12 @@ class Bench:
         # behind serves this one.
         starts = self.peer_starts()
         starts_of_rows = {rows: starts | self.program_starts(rows) for rows in self.entry.rows}
+        if "lines" in starts_of_rows:
+            peaks = self.peaks_of_lines()
+            starts_of_rows["lines"] = {
+                call: start | {"peak_bytes": peaks[call]}
+                for call, start in starts_of_rows["lines"].items()
+            }
         training = Training(self.case, self.init, self.plan.device)
         differences = self.check_agreement(training)
         return [
@@ -70,17 +80,22 @@ class Bench:
         found = {}
         for peer, precision in self.entry.peer_calls():
             progress(f"{self.case}: first steps of {peer} in {precision}")
-            request = peer_process.PeerRequest(
-                case=self.case.as_dict(),
-                peer=peer,
-                precision=precision,
-                weights=str(self.init),
-                data=str(self.folder / self.entry.rows[0]),
-                device=self.plan.device.type,
-                threads=self.plan.threads,
-            )
-            found[f"{peer}@{precision}"] = peer_process.measure(request)
+            data, steps = self.entry.rows[0], peer_process.STEPS
+            found[f"{peer}@{precision}"] = self.peer_process(peer, precision, data, steps)
         return found
+
+    def peer_process(self, peer: str, precision: str, data: str, steps: int) -> dict[str, float]:
+        request = peer_process.PeerRequest(
+            case=self.case.as_dict(),
+            peer=peer,
+            precision=precision,
+            weights=str(self.init),
+            data=str(self.folder / data),
+            device=self.plan.device.type,
+            threads=self.plan.threads,
+            steps=steps,
+        )
+        return peer_process.measure(request)
 
     def program_starts(self, rows: str) -> dict[str, dict[str, float]]:
         found = {}
@@ -93,6 +108,20 @@ class Bench:
                 "peak_bytes": steps.peak_bytes,
             }
         return found
+
+    def peaks_of_lines(self) -> dict[str, float]:
+        """Peak memory of each call in a process that takes a step on each of many batches of
+        different lengths: what it keeps for a length, it has then kept for all of them."""
+        steps, peaks = self.plan.distinct_batches, {}
+        for peer, precision in self.entry.peer_calls():
+            progress(f"{self.case}: {steps} different batches of lines, {peer} in {precision}")
+            found = self.peer_process(peer, precision, DISTINCT, steps)
+            peaks[f"{peer}@{precision}"] = found["peak_bytes"]
+        for precision in self.entry.precisions if self.program else ():
+            progress(f"{self.case}: {steps} different batches of lines, ours in {precision}")
+            ours = self.program_steps(DISTINCT, precision, DROPOUT, steps)
+            peaks[f"{OURS}@{precision}"] = ours.peak_bytes
+        return peaks
 
     def program_steps(
         self, rows: str, precision: str, dropout: float, count: int
@@ -154,6 +183,7 @@ class Bench:
             "rows": rows,
             "tokens": tokens,
             "fill": round(tokens / (self.case.batch * self.case.length), 3),
+            "peak_steps": self.plan.distinct_batches if rows == "lines" else peer_process.STEPS,
             "needed_flops": mean(needed_flops(self.case, batch) for batch in self.lengths[rows]),
             "largest_relative_differences": differences,
             "calls": entries,

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from common.ratios import Group, Target, fastest, median_of, target, target_of_medians
-from step.case import EFFICIENCY, GPU_CASE, MAIN, PRECISIONS, Case
-from step.rates import gemm_rate, needed_rate, share_of_gemm_rate, start_of
+from common.ratios import Group, Target, fastest, median_of, target, target_of_ratio
+from step.case import DISTINCT_BATCHES, EFFICIENCY, GPU_CASE, MAIN, PRECISIONS, Case
+from step.rates import milliseconds_at, needed_rate, share_of_gemm_rate, start_of
 
 # GFLOP/s of the products on the machine that the issue's figures were measured on.
 GEMM_RATE = {"fp32": 285.0, "bf16": 1525.0}
@@ -27,6 +27,10 @@ GPU_SHARE, GPU_MS = 0.3, 11.0
 TORCH_FORMS = ("pair_loop", "dense", "compiled")
 
 NO_AMX = "factors in bf16 are promised of CPUs with AMX"
+ABOVE_ONE = "above 1 is noise: see how it is measured"
+TOO_FEW_LENGTHS = (
+    f"that of lines counts after {DISTINCT_BATCHES} batches of different lengths: measure again"
+)
 NOT_MEASURED = "not measured: a call is missing, or the GPU's peak is not known here"
 TOO_SMALL = "the sizes of --quick mean nothing"
 
@@ -54,7 +58,7 @@ class Row:
     def factor(self, what: str, needed: float, above: str | None) -> Target:
         """How many times faster ours is than `above`."""
         what = f"{self.precision}, {what}"
-        return target_of_medians(self.group, what, "at_least", needed, above, self.ours)
+        return target_of_ratio(self.group, what, "at_least", needed, above, self.ours)
 
     def value(self, what: str, kind: str, needed: float, how: str, value: float | None) -> Target:
         return target(self.group, f"{self.precision}, {what}", kind, needed, how, value)
@@ -83,14 +87,17 @@ class Row:
     def of_full_rows(self) -> list[Target]:
         """Of the same cases: how near to the limits, dropout and start-up."""
         without = f"ours_no_dropout@{self.precision}"
+        share = self.value(
+            "needed FLOPs a second over the GEMM rate",
+            "at_least",
+            SHARE[self.precision],
+            "needed FLOPs / time of ours / GEMM rate",
+            share_of_gemm_rate(self.group, self.ours),
+        )
+        if (share["measured"] or 0) > 1:
+            share["why"] = ABOVE_ONE
         return [
-            self.value(
-                "needed FLOPs a second over the GEMM rate",
-                "at_least",
-                SHARE[self.precision],
-                "needed FLOPs / time of ours / GEMM rate",
-                share_of_gemm_rate(self.group, self.ours),
-            ),
+            share,
             self.factor("throughput with dropout over that without", WITH_DROPOUT, without),
             self.value(
                 "seconds from the start of the process to its first step",
@@ -103,9 +110,9 @@ class Row:
 
     def efficiency(self) -> Target:
         """Seconds that a machine with the GEMM rate of the figures would take."""
-        milliseconds, rate = median_of(self.group, self.ours), gemm_rate(self.group, self.precision)
         theirs = GEMM_RATE[self.precision]
-        seconds = milliseconds / 1e3 * rate / theirs if milliseconds and rate else None
+        milliseconds = milliseconds_at(self.group, self.ours, theirs)
+        seconds = milliseconds and milliseconds / 1e3
         what = f"seconds a step at {theirs:,.0f} GFLOP/s of products"
         how = "seconds of ours * GEMM rate / that of the figures"
         return self.with_amx(
@@ -113,18 +120,24 @@ class Row:
         )
 
     def everywhere(self) -> list[Target]:
+        """Where torch.compile was not timed, the first one is about eager PyTorch alone."""
+        compiled = f"compiled@{self.precision}" in self.group["calls"]
+        peer = "the best PyTorch form" if compiled else "eager PyTorch"
+        return [self.factor(f"not slower than {peer}", 1, self.best_torch), self.peak_memory()]
+
+    def peak_memory(self) -> Target:
         own = start_of(self.group, self.ours, "peak_bytes")
         theirs = start_of(self.group, f"dense@{self.precision}", "peak_bytes")
-        return [
-            self.factor("not slower than the best PyTorch form", 1, self.best_torch),
-            self.value(
-                "peak memory over that of eager PyTorch",
-                "at_most",
-                1,
-                "peak_bytes of ours / those of dense",
-                own / theirs if own and theirs else None,
-            ),
-        ]
+        found = self.value(
+            "peak memory over that of eager PyTorch",
+            "at_most",
+            1,
+            "peak_bytes of ours / those of dense",
+            own / theirs if own and theirs else None,
+        )
+        if self.group["rows"] == "lines" and self.group["peak_steps"] < DISTINCT_BATCHES:
+            found |= {"reached": None, "why": TOO_FEW_LENGTHS}
+        return found
 
     def on_gpu(self, device: str) -> list[Target]:
         rate, peak = needed_rate(self.group, self.ours), GPU_PEAK.get(device)
@@ -138,7 +151,8 @@ class Row:
 
 
 def in_proportion(groups: Sequence[Group]) -> list[Target]:
-    """What a needed FLOP costs with 16 experts over what it costs with 4, of each coupler."""
+    """What a needed FLOP costs with 16 experts over what it costs with 4, of each coupler: the two
+    share no rounds, so it is a ratio of medians."""
     cases = {case_of(group): group for group in groups}
     targets = []
     for coupler in MAIN:
@@ -176,7 +190,7 @@ def evaluate(
     groups: Sequence[Group], machine: Mapping[str, Any], *, scale: bool, quick: bool
 ) -> list[Target]:
     """Every target that these groups are about. `reached` is None, with `why`, where a call is
-    missing, or the machine or the sizes are not those that the target is about."""
+    missing, or the machine, the sizes or the steps are not those that the target is about."""
     has_amx = "amx_bf16" in machine["instruction_sets"]
     targets = []
     for group in groups:

@@ -1,6 +1,7 @@
 """What the tests of the benchmarks share: their folder on the path, and made-up groups."""
 
 from pathlib import Path
+from statistics import median
 import sys
 from typing import Any
 
@@ -16,8 +17,8 @@ CPU = {
 GPU = CPU | {"kind": "gpu", "device": "Some GPU"}
 
 
-def call(median_ms: float, **more: Any) -> dict[str, Any]:
-    return {"median_ms": median_ms, "samples_ms": [median_ms], **more}
+def call(*samples_ms: float, **more: Any) -> dict[str, Any]:
+    return {"median_ms": median(samples_ms), "samples_ms": list(samples_ms), **more}
 
 
 def coupler_group(coupler: str, medians: dict[str, float], **changes: Any) -> dict[str, Any]:
@@ -75,6 +76,7 @@ def step_group(coupler: str, medians: dict[str, float], **changes: Any) -> dict[
         "rows": "full",
         "tokens": 1024,
         "fill": 1.0,
+        "peak_steps": 50,
         "needed_flops": 300e9,
     } | changes
     sizes = "e{experts}/d{dim}/l{layers}/g{gnn_layers}/{batch}x{length}/{rows}".format(**group)

@@ -133,14 +133,18 @@ class PeerChecksTest(unittest.TestCase):
 
     def test_twenty_percent_are_allowed(self) -> None:
         (fine,) = peer_checks.check([self.group(dense=95.9)], CPU)
-        self.assertEqual((fine["slow"], fine["scale"], fine["limit_ms"]), (False, 1.0, 96.0))
+        self.assertEqual((fine["slow"], fine["of_limit"]), (False, 0.999))
         (slow,) = peer_checks.check([self.group(dense=96.1)], CPU)
         self.assertIs(slow["slow"], True)
 
     def test_the_slower_of_products_and_memcpy_scales(self) -> None:
-        by_products = self.group(gemm_batched=3 * 21.8 * 2)
-        self.assertAlmostEqual(peer_checks.scale_of(by_products), 2.0)
-        self.assertAlmostEqual(peer_checks.scale_of(self.group(memcpy_x=1.5)), 3.0)
+        for changes, scale in (({"gemm_batched": 3 * 21.8 * 2}, 2.0), ({"memcpy_x": 1.5}, 3.0)):
+            group = self.group(dense=96.0, **changes)
+            ((milliseconds, found),) = peer_checks.times_and_scales(group, "dense")
+            self.assertEqual(milliseconds, 96.0)
+            self.assertAlmostEqual(found, scale)
+            (check,) = peer_checks.check([group], CPU)
+            self.assertAlmostEqual(check["of_limit"], 1 / scale, 3)
 
     def test_only_where_the_figures_belong(self) -> None:
         for machine in (GPU, CPU | {"threads": 1}):

@@ -8,14 +8,17 @@ import sys
 import tempfile
 import unittest
 
-from support import CPU, REPOSITORY, coupler_group, operations_group, step_group
-from coupler import peer_checks, targets
+from support import CPU, REPOSITORY, call, coupler_group, operations_group, step_group
+from common.result_files import SCHEMA
+from coupler.verdicts import verdicts
 import render_performance
-from step import peer_checks as step_peer_checks
-from step import targets as step_targets
+from step.verdicts import verdicts as step_verdicts
 
 SCRIPT = REPOSITORY / "bench" / "render_performance.py"
 HEADER = {
+    "schema": SCHEMA,
+    "quick": False,
+    "environment": {},
     "started": "2031-02-03T04:05:06+00:00",
     "commit": "abcdef0",
     "machine": CPU,
@@ -31,25 +34,18 @@ def coupler_results() -> dict:
         operations_group({"memcpy": 50.0, "expert_mix": 100.0}),
     ]
     for group in groups[:2]:
-        group["calls"]["memcpy_x"] = {"median_ms": 0.5}
-        group["calls"].setdefault("gemm_batched", {"median_ms": 3.0})["flops"] = 10**9
-    return HEADER | {
-        "benchmark": "coupler",
-        "command": "scripts/bench.sh coupler",
-        "groups": groups,
-        "targets": targets.evaluate(groups, CPU),
-        "peer_checks": peer_checks.check(groups, CPU),
-    }
+        group["calls"]["memcpy_x"] = call(0.5)
+        group["calls"].setdefault("gemm_batched", call(3.0))["flops"] = 10**9
+    header = HEADER | {"benchmark": "coupler", "command": "scripts/bench.sh coupler"}
+    return header | verdicts(header, groups) | {"groups": groups}
 
 
 def step_results(*groups: dict, scale: bool = False) -> dict:
-    return HEADER | {
+    header = HEADER | {
         "benchmark": "step_scale" if scale else "step",
         "command": "scripts/bench.sh step",
-        "groups": list(groups),
-        "targets": step_targets.evaluate(groups, CPU, scale=scale, quick=False),
-        "peer_checks": step_peer_checks.check(groups, CPU),
     }
+    return header | step_verdicts(header, groups) | {"groups": list(groups)}
 
 
 class RenderTest(unittest.TestCase):
@@ -60,6 +56,8 @@ class RenderTest(unittest.TestCase):
             "|  | E=4, N=2,048 |",
             "| ATen bmm with P | 45.7 / 123 |",
             "| **ours, default path** (collapsed) | 4 / 10 |",
+            "| batched: best PyTorch | 15.22 / 12.49 |",
+            "| batched: ours | – / – |",
             "|  | E=4, X of 400 MB |",
             "| memcpy of X | 50, 16 GB/s |",
             "| **expert_mix**, K shared | 100, 50 % |",
@@ -78,7 +76,8 @@ class RenderTest(unittest.TestCase):
         (check,) = [c for c in slow["peer_checks"] if c["group"].endswith("forward/system")]
         self.assertIs(check["slow"], True)  # 45.67 ms where the machine allows 27 times 1.2
         text = render_performance.render("coupler", [slow])
-        self.assertIn("- `dense` of `hgnn/fp32/e4/n2048/forward/system`: 45.67 ms", text)
+        line = "- `dense` of `hgnn/fp32/e4/n2048/forward/system`: 45.67 ms, 1.41 times what it may take"
+        self.assertIn(line, text)
         for entry in slow["peer_checks"]:
             entry["slow"] = False
         self.assertIn("All 2 peers", render_performance.render("coupler", [slow]))
@@ -100,19 +99,29 @@ class RenderTest(unittest.TestCase):
 
 class RenderStepTest(unittest.TestCase):
     def test_rows_of_a_step(self) -> None:
-        medians = {"dense@fp32": 4000.0, "ours@fp32": 2000.0, "ours_no_dropout@fp32": 1900.0}
+        medians = {"dense@fp32": 4000.0, "ours@fp32": 2000.0, "ours_no_dropout@fp32": 990.0}
         group = step_group("HGNN", medians, tokens=1024, needed_flops=300e9)
+        # Ours as fast as theirs in one round, at half of the products' rate in the two others.
+        group["calls"]["dense@fp32"] = call(4000.0, 500.0, 9000.0)
+        group["calls"]["ours@fp32"] = call(2000.0, 500.0, 6000.0)
+        group["calls"]["gemm@fp32"] |= call(1000.0, 240.0, 3000.0)
         group["calls"]["ours@fp32"] |= {"first_step_s": 3.21, "peak_bytes": 3 << 30}
         text = render_performance.render("step", [step_results(group)])
         title = "HGNN, E = 4, D = 384, L = 4, G = 2, 8 × 128 tokens, full rows; products fp32 at"
         for line in (
             f"{title} 300 GFLOP/s, memcpy at 10 GB/s:\n",
-            "| eager PyTorch, dense coupler | fp32 | 4000 | 256 | 25 % | – | – |\n",
-            "| **ours** | fp32 | 2000 | 512 | 50 % | 3.21 | 3.00 |\n",
-            "| ours without dropout | fp32 | 1900 | 539 | 53 % | – | – |\n",
+            "first step, s | peak of 50 steps, GiB |\n",
+            "| eager PyTorch, dense coupler | fp32 | 4000 | 256 | 1.50 | 3.00 | 33 % | – | – |\n",
+            "| **ours** | fp32 | 2000 | 512 | – | 2.00 | 50 % | 3.21 | 3.00 |\n",
+            "| limit: bare products of the step | fp32 | 1000 | 1024 | 0.50 | – | – | – | – |\n",
         ):
             self.assertIn(line, text)
         self.assertNotIn("torch.compile of that", text)
+
+    def test_a_share_above_one_is_marked(self) -> None:
+        for milliseconds, cell in ((990.0, "101 % (noise)"), (1010.0, "99 %")):
+            group = step_group("GNN", {"ours@fp32": milliseconds})
+            self.assertIn(f" | {cell} | – ", render_performance.render("step", [step_results(group)]))
 
     def test_how_full_the_rows_are(self) -> None:
         group = step_group("GNN", {"ours@fp32": 1.0}, rows="lines", fill=0.719)
@@ -151,10 +160,30 @@ class RenderStepTest(unittest.TestCase):
         text = render_performance.render("step_scale", [step_results(few, many, scale=True)])
         self.assertIn("HGNN, fp32, L = 4, G = 2:\n", text)
         self.assertNotIn("HGNN, bf16", text)
-        line = "| E=16, D=384, 8 × 128 | 1000 | 3000 | 12000 | 333 | 83.3 | 300 | – | 8.00 |\n"
+        line = "| E=16, D=384, 8 × 128 | 1000 | 3000 | 12000 | 4.00 | 333 | 83.3 | 300 | – | 8.00 |\n"
         self.assertIn(line, text)
+        self.assertNotIn("torch.compile", text)
         self.assertIn("with E = 16 over that with E = 4: 0.90, needed ≤ 1.2\n", text)
         self.assertNotIn("figures for peers", text)
+
+    def test_growth_has_columns_of_torch_compile_where_one_size_was_timed(self) -> None:
+        medians = {"ours@fp32": 1000.0, "dense@fp32": 4000.0}
+        with_it = step_group("GNN", medians | {"compiled@fp32": 3000.0}, experts=8, tokens=1000)
+        text = render_performance.render(
+            "step_scale", [step_results(with_it, step_group("GNN", medians), scale=True)]
+        )
+        self.assertIn("| eager over ours | torch.compile over ours |", text)
+        line = "| E=8, D=384, 8 × 128 | 300 | 1000 | 4000 | 3000 | 4.00 | 3.00 | 300 | 75 | 100 |"
+        self.assertIn(line, text)
+        self.assertIn("| 4.00 | – | 300 | 75 | – | 300 |", text)
+
+    def test_the_page_names_rounds_and_variables_of_a_run(self) -> None:
+        run = {"command": "bench", "started": "2031-02-03", "commit": "abc"}
+        run |= {"environment": {"MALLOC_ARENA_MAX": "1"}, "method": {"rounds": 5}}
+        group = step_group("GNN", {"ours@fp32": 1000.0}) | {"run": run}
+        text = render_performance.render("step", [step_results(group)])
+        expected = "`bench` on 2031-02-03 at commit `abc` (5 rounds, MALLOC_ARENA_MAX=1); torch 2.11"
+        self.assertIn(expected, text)
 
 
 class ScriptTest(unittest.TestCase):
@@ -188,6 +217,17 @@ class ScriptTest(unittest.TestCase):
             self.assertEqual(page.read_text(encoding="utf-8"), markers)
             self.assertEqual(self.run_script(*options).returncode, 0)
             self.assertEqual(self.run_script("--check", *options).returncode, 0)
+            stale = step_results(step_group("HGNN", {"ours@fp32": 1.0}))
+            judged = json.dumps(stale["targets"])
+            stale["targets"][2]["reached"] = "no"
+            path = folder / "step-some-cpu.json"
+            path.write_text(json.dumps(stale), encoding="utf-8")
+            result = self.run_script("--check", *options)
+            self.assertEqual(result.returncode, 3)
+            self.assertIn("step-some-cpu.json", result.stderr)
+            self.assertEqual(self.run_script(*options).returncode, 0)
+            found = json.loads(path.read_text(encoding="utf-8"))["targets"]
+            self.assertEqual(json.dumps(found), judged)
             text = page.read_text(encoding="utf-8")
             self.assertEqual(text.count("### Some CPU"), 2)
             self.assertIn("run `scripts/bench.sh step --scale`", text)
@@ -195,6 +235,11 @@ class ScriptTest(unittest.TestCase):
             result = self.run_script(*options)
             self.assertEqual(result.returncode, 3)
             self.assertIn("coupler-broken.json", result.stderr)
+            old = json.dumps(coupler_results() | {"schema": 1})
+            (folder / "coupler-broken.json").write_text(old, encoding="utf-8")
+            result = self.run_script(*options)
+            self.assertEqual(result.returncode, 3)
+            self.assertIn("has schema 1", result.stderr)
 
 
 if __name__ == "__main__":

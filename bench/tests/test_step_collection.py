@@ -6,15 +6,21 @@ import tempfile
 import unittest
 
 from support import CPU
+from common.result_files import SCHEMA
 from common.tables import heading
+from common.tools import UserError
 from step import collection
 
 HEADER = {
+    "benchmark": "step",
+    "schema": SCHEMA,
     "command": "bench new",
     "started": "2031-02-03T04:05:06+00:00",
     "commit": "new",
     "machine": CPU | {"cores": 2, "load_average": [0.1]},
     "versions": {"torch": "2.11.0", "torch_geometric": "2.8.1", "python": "3.11.7"},
+    "environment": {"GOMP_SPINCOUNT": "20000"},
+    "method": {"rounds": 7},
     "ours": "measured",
 }
 
@@ -23,30 +29,55 @@ def group(name: str, value: int) -> dict:
     return {"id": name, "value": value}
 
 
+def changed(part: str, **changes: object) -> dict:
+    return HEADER | {part: HEADER[part] | changes}
+
+
 class CollectionTest(unittest.TestCase):
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.path = Path(folder.name) / "results.json"
 
+    def write(self, header: dict, *groups: dict) -> list[dict]:
+        measured = collection.with_run(groups, header)
+        results = collection.shared(header) | {"groups": measured}
+        self.path.write_text(json.dumps(results), encoding="utf-8")
+        return measured
+
     def test_without_a_file_there_are_no_groups(self) -> None:
         self.assertEqual(collection.groups_of_file(self.path, HEADER), [])
 
-    def test_groups_of_the_same_machine_stay_whatever_its_load(self) -> None:
-        machine = HEADER["machine"] | {"load_average": [2.0]}
-        old = HEADER | {"machine": machine, "groups": [group("a", 1)]}
-        self.path.write_text(json.dumps(old), encoding="utf-8")
-        self.assertEqual(collection.groups_of_file(self.path, HEADER), [group("a", 1)])
+    def test_groups_of_the_same_machine_stay_whatever_its_load_and_rounds(self) -> None:
+        old = changed("machine", load_average=[2.0]) | {"method": {"rounds": 5}}
+        measured = self.write(old, group("a", 1))
+        self.assertEqual(collection.groups_of_file(self.path, HEADER), measured)
 
-    def test_those_of_another_machine_or_torch_are_refused(self) -> None:
-        for change in (
-            {"machine": HEADER["machine"] | {"device": "Another CPU"}},
-            {"machine": HEADER["machine"] | {"threads": 4}},
-            {"versions": HEADER["versions"] | {"torch": "2.12.0"}},
+    def test_those_of_another_machine_torch_or_environment_are_refused_in_a_sentence(self) -> None:
+        for old, what in (
+            (changed("machine", device="Another CPU"), "device Another CPU"),
+            (changed("machine", threads=4), "threads 4"),
+            (changed("versions", torch="2.12.0"), "torch 2.12.0"),
+            (changed("environment", MALLOC_ARENA_MAX="1"), "MALLOC_ARENA_MAX"),
+            (HEADER | {"environment": {}}, "environment {}"),
         ):
-            self.path.write_text(json.dumps(HEADER | change | {"groups": []}), encoding="utf-8")
-            with self.subTest(change), self.assertRaisesRegex(collection.OtherMachine, "--only"):
+            self.write(old, group("a", 1))
+            with self.subTest(what), self.assertRaises(UserError) as raised:
                 collection.groups_of_file(self.path, HEADER)
+            self.assertIn(what, str(raised.exception))
+            self.assertIn("--only", str(raised.exception))
+            self.assertEqual(raised.exception.exit_code, 3)
+
+    def test_every_group_says_how_it_was_measured_and_the_file_what_they_share(self) -> None:
+        (old,) = collection.with_run([group("a", 1)], HEADER | {"method": {"rounds": 5}})
+        (new,) = collection.with_run([group("b", 2)], HEADER)
+        self.assertEqual((old["run"]["method"], new["run"]["method"]), ({"rounds": 5}, {"rounds": 7}))
+        for name in ("command", "started", "commit", "environment"):
+            self.assertEqual(new["run"][name], HEADER[name])
+        self.assertEqual(new["run"]["load_average"], [0.1])
+        shared = collection.shared(HEADER)
+        self.assertEqual(set(shared), {"benchmark", "schema", "machine", "versions", "ours"})
+        self.assertNotIn("load_average", shared["machine"])
 
     def test_new_groups_take_the_place_of_old_ones_in_the_order_of_the_plan(self) -> None:
         old, new = [group("a", 1), group("b", 2)], [group("c", 3), group("a", 4)]
@@ -56,7 +87,7 @@ class CollectionTest(unittest.TestCase):
     def test_the_page_names_every_run_once(self) -> None:
         (old,) = collection.with_run([group("a", 1)], HEADER | {"commit": "old"})
         new = collection.with_run([group("b", 2), group("c", 3)], HEADER)
-        text = "\n".join(heading(HEADER | {"groups": [old, *new]}))
+        text = "\n".join(heading(collection.shared(HEADER) | {"groups": [old, *new]}))
         self.assertEqual(text.count("at commit `old`"), 1)
         self.assertEqual(text.count("at commit `new`"), 1)
 

@@ -5,7 +5,7 @@ import unittest
 
 from support import REPOSITORY
 from step import flops, lengths
-from step.case import BATCHES, EFFICIENCY, MAIN, Case
+from step.case import BATCHES, DISTINCT_BATCHES, EFFICIENCY, MAIN, Case
 
 WIKITEXT = REPOSITORY.parent / "shared" / "data" / "wikitext-2"
 GPT2 = REPOSITORY.parent / "shared" / "data" / "gpt2"
@@ -92,6 +92,21 @@ class LengthsTest(unittest.TestCase):
             for one in lengths.batches_of_lengths("lines", batch, length):
                 self.assertEqual(max(one), length)
                 self.assertGreaterEqual(min(one), 2, "a sample without a target")
+
+    def test_distinct_batches_of_lines_share_no_number_of_tokens(self) -> None:
+        for batch, length in ((8, 128), (32, 128), (8, 512)):
+            batches = lengths.distinct_batches_of_lines(batch, length, DISTINCT_BATCHES)
+            self.assertEqual([len(one) for one in batches], [batch] * DISTINCT_BATCHES)
+            self.assertEqual(len({sum(one) for one in batches}), DISTINCT_BATCHES)
+            for one in batches:
+                self.assertEqual(max(one), length, "compiled steps have fixed sizes")
+                self.assertGreaterEqual(min(one), 2, "a sample without a target")
+            fill = sum(map(sum, batches)) / (DISTINCT_BATCHES * batch * length)
+            self.assertTrue(0.6 < fill < 0.85, fill)
+
+    def test_more_batches_than_differ_are_refused(self) -> None:
+        with self.assertRaisesRegex(ValueError, "of 50 batches of 2"):
+            lengths.distinct_batches_of_lines(2, 8, 50)
 
     @unittest.skipUnless(WIKITEXT.is_dir() and GPT2.is_dir(), f"no {WIKITEXT.parent}")
     def test_the_list_holds_the_quantiles_of_the_real_lines(self) -> None:

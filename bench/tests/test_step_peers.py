@@ -10,15 +10,19 @@ except (ImportError, OSError) as error:
     raise unittest.SkipTest(f"needs the full environment ({error})") from error
 
 from dataclasses import replace
+import json
 from pathlib import Path
+import subprocess
+import sys
 import tempfile
 from unittest import mock
 
 from safetensors import safe_open
 from torch.utils.flop_counter import FlopCounterMode
 
-import support  # noqa: F401  (the path)
+import support
 from common.memcpy import SMALLEST_SHARED, copy_of
+from common.result_files import SCHEMA
 from common.timing import WallClock
 from step import agreement, models
 from step.case import BATCHES, Case
@@ -27,7 +31,7 @@ from step.flops import Product, forward_products
 from step.gemm_rate import GemmRate, Operands, tilings_of
 from step.lengths import batches_of_lengths
 from step.plan import PEERS, Entry, full, quick, scale
-from step.training import Training
+from step.training import Training, clip_by_exact_norm
 
 CPU = torch.device("cpu")
 CASE = Case("HGNN", dim=16, layers=2, batch=2, length=12, vocab=50)
@@ -40,11 +44,53 @@ def setUpModule() -> None:
 class PlanTest(unittest.TestCase):
     def test_on_a_gpu_only_captured_steps_are_timed(self) -> None:
         gpu = torch.device("cuda")
-        for plan in (full(gpu, 1, 5), scale(gpu, 1, 5), quick(gpu, 1)):
+        for plan in (full(gpu, 1, 5), scale(gpu, 1, 5, compiled=False), quick(gpu, 1)):
             self.assertGreater(plan.warm_up_steps, 4)
             self.assertGreaterEqual(plan.program_steps, 10)
             self.assertEqual(plan.program_steps % BATCHES, 0, "all batches as often")
         self.assertEqual(full(CPU, 1, 5).warm_up_steps, 2)
+
+    def test_growth_has_torch_compile_where_it_is_asked_for(self) -> None:
+        for compiled, expected in ((False, set()), (True, {2, 8, 16})):
+            entries = scale(CPU, 1, 5, compiled).entries
+            found = {e.case for e in entries if "compiled" in e.peers}
+            self.assertEqual({case.experts for case in found}, expected)
+            self.assertEqual({case.coupler for case in found} or {"HGNN", "GNN"}, {"HGNN", "GNN"})
+            self.assertTrue(all("dense" in e.peers for e in entries))
+
+    def test_peaks_of_lines_come_from_fifty_lengths(self) -> None:
+        self.assertEqual(full(CPU, 1, 5).distinct_batches, 50)
+
+
+class MainTest(unittest.TestCase):
+    def fail(self, *arguments: str) -> tuple[int, str]:
+        """Exit code and the last line of a run that ends before it measures anything."""
+        command = [sys.executable, "-m", "step.main", "--quick", "--program", "/none", *arguments]
+        folder = support.REPOSITORY / "bench"
+        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        self.assertNotIn("Traceback", result.stderr)
+        return result.returncode, result.stderr.splitlines()[-1]
+
+    def test_results_of_another_machine_are_refused_in_a_sentence(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            path = Path(name) / "results.json"
+            machine = {"device": "Another CPU", "cores": 1, "threads": 2, "instruction_sets": []}
+            versions = {"torch": torch.__version__, "torch_geometric": "2"}
+            results = {"schema": SCHEMA, "machine": machine, "versions": versions, "groups": []}
+            path.write_text(json.dumps(results), encoding="utf-8")
+            code, line = self.fail("--only", "gnn", "--out", str(path))
+        self.assertEqual(code, 3)
+        self.assertIn("results.json holds results of device Another CPU, this is", line)
+        self.assertTrue(line.endswith("leave out --only, or give another --out"), line)
+
+    def test_options_that_mean_nothing(self) -> None:
+        for arguments, said in (
+            (("--only", "rnn"), "no case begins so"),
+            (("--compile",), "--compile is about --scale"),
+        ):
+            code, line = self.fail(*arguments)
+            self.assertEqual(code, 2)
+            self.assertIn(said, line)
 
 
 class PeersTest(unittest.TestCase):
@@ -78,6 +124,45 @@ class PeersTest(unittest.TestCase):
                 wrong = frozenset({"pyg_original@fp32"})
                 differences = agreement.check(records, expected, wrong)
                 self.assertEqual(len(differences), {"HGNN": 6, "GNN": 4}[coupler])
+
+    def test_a_gradient_that_is_off_by_one_in_ten_thousand_is_found(self) -> None:
+        training = self.training(CASE)
+        batches = read_batches(self.folder / CASE.coupler, CASE, CPU)
+        loss_of = training.loss_function("dense", dropout=0.0)
+
+        def same_loss_other_gradient(*arguments):
+            loss = loss_of(*arguments)
+            return loss + 1e-4 * (loss - loss.detach())
+
+        expected = training.first_steps(loss_of, batches, "fp32", agreement.STEPS)
+        off = training.first_steps(same_loss_other_gradient, batches, "fp32", agreement.STEPS)
+        with self.assertRaisesRegex(agreement.Disagreement, "grad_norm of dense@fp32"):
+            agreement.check({"dense@fp32": off}, expected)
+
+    def test_a_weight_that_is_off_by_one_in_ten_thousand_is_found(self) -> None:
+        training = self.training(CASE)
+        batches = read_batches(self.folder / CASE.coupler, CASE, CPU)
+        loss_of = training.loss_function("dense", dropout=0.0)
+        expected = training.first_steps(loss_of, batches, "fp32", 1)
+
+        def with_a_larger_weight(*arguments):
+            with torch.no_grad():
+                training.parameters["output_norm.weight"].mul_(1 + 1e-4)
+            return loss_of(*arguments)
+
+        off = training.first_steps(with_a_larger_weight, batches, "fp32", 1)
+        with self.assertRaisesRegex(agreement.Disagreement, "grad_norm"):
+            agreement.check({"dense@fp32": off}, expected)
+
+    def test_norms_to_compare_have_no_rounding_of_their_own(self) -> None:
+        """In float32 this one is off by more than 1e-5."""
+        parameter = torch.nn.Parameter(torch.empty(1 << 24))
+        parameter.grad = torch.full_like(parameter, 0.1)
+        without_gradient = torch.nn.Parameter(torch.ones(1))
+        expected = 0.1 * 2**12
+        norm = clip_by_exact_norm([parameter, without_gradient]).item()
+        self.assertAlmostEqual(norm / expected, 1, 7)
+        self.assertAlmostEqual((parameter.grad[0] * 2**12).item(), 1, 4)  # clipped to norm 1
 
     def test_steps_learn_and_start_again(self) -> None:
         training = self.training(CASE)
