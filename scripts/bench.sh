@@ -29,7 +29,7 @@ docs/performance.md.
 
   --only CASE  of step: cases whose names begin so, such as gnn/e4 or hgnn/e16; the results of others
                stay as they are
-  --quick      small sizes, in a minute or two, to see that everything runs; the figures mean
+  --quick      small sizes, in a few minutes, to see that everything runs; the figures mean
                nothing and go to build/bench
   --gpu        on the NVIDIA GPU, with the cuda preset
   --threads N  threads on the CPU (default: 2, as in the published figures)

@@ -59,20 +59,24 @@ class Bench:
         """A group for each kind of rows."""
         # Processes of their own first, while this one is small; compiled code that they leave
         # behind serves this one.
-        starts = self.peer_starts()
-        starts_of_rows = {rows: starts | self.program_starts(rows) for rows in self.entry.rows}
-        if "lines" in starts_of_rows:
-            peaks = self.peaks_of_lines()
-            starts_of_rows["lines"] = {
-                call: start | {"peak_bytes": peaks[call]}
-                for call, start in starts_of_rows["lines"].items()
-            }
+        starts_of_rows = self.starts_of_rows()
         training = Training(self.case, self.init, self.plan.device)
         differences = self.check_agreement(training)
         return [
             self.time(training, rows, starts_of_rows[rows], differences)
             for rows in self.entry.rows
         ]
+
+    def starts_of_rows(self) -> dict[str, dict[str, dict[str, float]]]:
+        """By rows and call: first step, of ours start-up, and peak memory."""
+        starts = self.peer_starts()
+        found = {rows: starts | self.program_starts(rows) for rows in self.entry.rows}
+        if "lines" in found:
+            peaks = self.peaks_of_lines()
+            found["lines"] = {
+                call: start | {"peak_bytes": peaks[call]} for call, start in found["lines"].items()
+            }
+        return found
 
     def peer_starts(self) -> dict[str, dict[str, float]]:
         """First step and peak memory of each peer. Peers pad: their tensors have the same shapes

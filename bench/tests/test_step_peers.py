@@ -24,13 +24,14 @@ import support
 from common.memcpy import SMALLEST_SHARED, copy_of
 from common.result_files import SCHEMA
 from common.timing import WallClock
-from step import agreement, models
+from step import agreement, models, peer_process, step_groups
 from step.case import BATCHES, Case
 from step.data import NO_TARGET, read_batches, write_folder
 from step.flops import Product, forward_products
 from step.gemm_rate import GemmRate, Operands, tilings_of
 from step.lengths import batches_of_lengths
 from step.plan import PEERS, Entry, full, quick, scale
+from step.program import ProgramSteps
 from step.training import Training, clip_by_exact_norm
 
 CPU = torch.device("cpu")
@@ -93,6 +94,60 @@ class MainTest(unittest.TestCase):
             self.assertIn(said, line)
 
 
+class StartsTest(unittest.TestCase):
+    """Which process says what: processes of peers and of the program are made up."""
+
+    def starts(self) -> tuple[dict, list[list[int]]]:
+        """Made-up starts, whose peak is their steps, and the lengths of the many batches."""
+
+        class FakeProgram:
+            def steps(self, case, precision, dropout, init, data, count) -> ProgramSteps:
+                return ProgramSteps([], 3.0, 2.0, count)
+
+        def of_peer(request) -> dict[str, float]:
+            return {"first_step_s": 9.0, "peak_bytes": request.steps}
+
+        entry = Entry(CASE, ("dense",), precisions=("fp32",))
+        plan = replace(quick(CPU, 1), distinct_batches=7)
+        with (
+            tempfile.TemporaryDirectory() as name,
+            mock.patch.object(step_groups.peer_process, "measure", of_peer),
+            mock.patch.object(step_groups, "progress"),
+        ):
+            bench = step_groups.Bench(entry, plan, FakeProgram(), Path(name))
+            batches = read_batches(Path(name) / step_groups.DISTINCT, CASE, CPU)
+            targets = [(batch.labels_BT != NO_TARGET).sum().item() for batch in batches]
+            return bench.starts_of_rows(), targets
+
+    def test_the_peak_of_lines_is_that_of_many_different_batches(self) -> None:
+        starts, targets = self.starts()
+        self.assertEqual(len(set(targets)), 7)
+        ours, dense = "ours@fp32", "dense@fp32"
+        self.assertEqual({call: start["peak_bytes"] for call, start in starts["lines"].items()},
+                         {ours: 7, dense: 7})
+        self.assertEqual({call: start["peak_bytes"] for call, start in starts["full"].items()},
+                         {ours: 2, dense: 2})
+        for rows in ("full", "lines"):
+            self.assertEqual(starts[rows][dense]["first_step_s"], 9.0)
+            self.assertEqual(starts[rows][ours]["startup_s"], 2.0)
+
+    def test_a_peer_takes_as_many_steps_as_asked_for_on_all_batches(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            write_folder(folder / "data", CASE, [[12, 5], [12, 6], [12, 7]])
+            models.write_initial_weights(folder / "init.safetensors", CASE)
+            request = peer_process.PeerRequest(
+                CASE.as_dict(), "dense", "fp32", f"{folder}/init.safetensors", f"{folder}/data",
+                "cpu", threads=1, steps=4,
+            )  # fmt: skip
+            with mock.patch.object(Training, "step") as step:
+                found = peer_process.answer(request)
+        batches = [call.args[1] for call in step.call_args_list]
+        targets = [(batch.labels_BT != NO_TARGET).sum().item() for batch in batches]
+        self.assertEqual(targets, [15, 16, 17, 15])
+        self.assertGreater(found["peak_bytes"], 50e6)
+
+
 class PeersTest(unittest.TestCase):
     def setUp(self) -> None:
         temporary = tempfile.TemporaryDirectory()
@@ -153,6 +208,17 @@ class PeersTest(unittest.TestCase):
         off = training.first_steps(with_a_larger_weight, batches, "fp32", 1)
         with self.assertRaisesRegex(agreement.Disagreement, "grad_norm"):
             agreement.check({"dense@fp32": off}, expected)
+
+    def test_steps_to_compare_have_exact_norms_and_those_to_time_have_not(self) -> None:
+        trainer = self.training(CASE)
+        batches = read_batches(self.folder / CASE.coupler, CASE, CPU)
+        loss_of = trainer.loss_function("dense", dropout=0.0)
+        name = "step.training.clip_by_exact_norm"
+        with mock.patch(name, side_effect=clip_by_exact_norm) as exact:
+            trainer.first_steps(loss_of, batches, "fp32", 3)
+            self.assertEqual(exact.call_count, 3)
+            trainer.milliseconds(loss_of, batches, "fp32")
+            self.assertEqual(exact.call_count, 3)
 
     def test_norms_to_compare_have_no_rounding_of_their_own(self) -> None:
         """In float32 this one is off by more than 1e-5."""
