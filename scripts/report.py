@@ -22,8 +22,10 @@ on unfinished sweeps and says what is open.
 """
 
 EXAMPLE = """\
-example:
+examples:
   scripts/report.py checkpoints/my_sweep
+  scripts/report.py checkpoints/my_sweep --keep results/my_sweep
+  scripts/report.py results/my_sweep --into results.md
 
 exit codes: 0 done, 2 usage, 3 unreadable sweep or run files, 7 disk
 """
@@ -32,29 +34,50 @@ exit codes: 0 done, 2 usage, 3 unreadable sweep or run files, 7 disk
 def build_parser() -> argparse.ArgumentParser:
     parser = argument_parser(DESCRIPTION, EXAMPLE)
     parser.add_argument("sweep", type=Path, metavar="SWEEP_DIR", help="checkpoint_dir/NAME")
-    parser.add_argument(
+    target = parser.add_mutually_exclusive_group()
+    target.add_argument(
         "--out", type=Path, metavar="DIR", help="where to write (default: SWEEP_DIR/report)"
+    )
+    target.add_argument(
+        "--into",
+        type=Path,
+        metavar="PAGE",
+        help="put the Markdown into this page instead, between the lines '<!-- report of NAME:"
+        " begin -->' and '<!-- report of NAME: end -->', NAME being the sweep's; pictures go into"
+        " a folder named like the page",
+    )
+    target.add_argument(
+        "--keep",
+        type=Path,
+        metavar="DIR",
+        help="write no report but what is needed to make it without the folders of the runs: DIR"
+        " is then a SWEEP_DIR of a few hundred kilobytes",
     )
     add_loss_choice(parser)
     return parser
 
 
-def report(folder: Path, out: Path, loss: str) -> None:
+def report(args: argparse.Namespace) -> Path:
     # Imported here so that --help needs no package.
     from hgnn_tools.reporting.configurations import LOSSES
+    from hgnn_tools.reporting.kept_sweep import keep_sweep
     from hgnn_tools.reporting.sweep_folder import read_sweep
     from hgnn_tools.reporting.sweep_report import build_report
-    from hgnn_tools.reporting.write_report import write_report
+    from hgnn_tools.reporting.write_report import write_into_page, write_report
+    from hgnn_tools.tables import to_csv
 
-    sweep = read_sweep(folder)
-    document = build_report(sweep, LOSSES[loss])
+    sweep = read_sweep(args.sweep)
+    document = build_report(sweep, LOSSES[args.loss])
     print_notes(document.warnings)
-    print(write_report(document, out))
+    if args.keep:
+        return keep_sweep(sweep, to_csv(document.table("runs")), args.keep)
+    if args.into:
+        return write_into_page(document, sweep.name, args.into)
+    return write_report(document, args.out or args.sweep / "report")
 
 
 def main() -> None:
-    args = build_parser().parse_args()
-    report(args.sweep, args.out or args.sweep / "report", args.loss)
+    print(report(build_parser().parse_args()))
 
 
 if __name__ == "__main__":

@@ -66,7 +66,13 @@ class ReportTestCase(ScriptTestCase):
         """Its folder. Pictures are composed but, unless the test `draws`, not drawn; every warning
         is an error."""
         sweep = fake.write(self.folder / "sweep")
+        self.run_report(sweep, "--loss", loss, draws=draws)
         out = sweep / "report"
+        self.page = (out / "report.html").read_text(encoding="utf-8")
+        self.markdown = (out / "report.md").read_text(encoding="utf-8")
+        return out
+
+    def run_report(self, *arguments: Any, draws: bool = False) -> None:
         svg = plot_style.svg_bytes if draws else lambda figure: b"<svg/>"
         with (
             warnings.catch_warnings(),
@@ -74,10 +80,7 @@ class ReportTestCase(ScriptTestCase):
             mock.patch.object(plot_style, "svg_bytes", svg),
         ):
             warnings.simplefilter("error")
-            report.report(sweep, out, loss)
-        self.page = (out / "report.html").read_text(encoding="utf-8")
-        self.markdown = (out / "report.md").read_text(encoding="utf-8")
-        return out
+            report.report(report.build_parser().parse_args(list(map(str, arguments))))
 
     def rows(self, name: str) -> list[dict[str, str]]:
         path = self.folder / "sweep" / "report" / "csv" / f"{name}.csv"

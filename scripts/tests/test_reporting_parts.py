@@ -14,7 +14,8 @@ from hgnn_tools.reporting.equal_loss import cost_at
 from hgnn_tools.reporting.pareto import pareto_front
 from hgnn_tools.reporting.picture import spread_labels, tag
 from hgnn_tools.reporting.questions import Question, question_table, questions_of
-from hgnn_tools.reporting.sweep_folder import Curve, read_sweep
+from hgnn_tools.reporting.curve import Curve
+from hgnn_tools.reporting.sweep_folder import read_sweep
 from hgnn_tools.tables import Column, Table, cells, significant, to_csv, to_markdown
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hgnn_tools.reporting.sweep_folder import Curve
+from hgnn_tools.reporting.curve import Curve
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from hgnn_tools.reporting.configurations import Configuration, naming_columns
 from hgnn_tools.reporting.questions import Question
-from hgnn_tools.reporting.sweep_folder import Curve
+from hgnn_tools.reporting.curve import Curve
 from hgnn_tools.seed_statistics import Summary, summarise
 from hgnn_tools.tables import Column, Table
 

@@ -9,25 +9,30 @@ PICTURES = "pictures"
 
 
 def to_markdown(document: Document) -> str:
-    parts = [f"# {document.title}", document.lead]
+    return f"# {document.title}\n\n" + body_markdown(document, PICTURES)
+
+
+def body_markdown(document: Document, pictures: str) -> str:
+    """All below the title. `pictures` is the way to their folder from the page."""
+    parts = [document.lead]
     parts += [f"**{warning}**" for warning in document.warnings]
     parts += document.facts
     for number, section in enumerate(document.sections, start=1):
         parts.append(f"## {number}. {section.title}")
-        parts += map(block_markdown, section.blocks)
+        parts += [block_markdown(block, pictures) for block in section.blocks]
     return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
 
 
-def block_markdown(block: Block) -> str:
+def block_markdown(block: Block, pictures: str) -> str:
     if isinstance(block, Table):
         return tables.to_markdown(block)
     if isinstance(block, Gallery):
-        return "\n\n".join(map(picture_markdown, block.pictures))
+        return "\n\n".join(picture_markdown(one, pictures) for one in block.pictures)
     if isinstance(block, Points):
         return "\n".join(f"- {text}" for text in block.texts)
     return block
 
 
-def picture_markdown(picture: Picture) -> str:
+def picture_markdown(picture: Picture, pictures: str) -> str:
     alternative = picture.alternative.replace("[", "(").replace("]", ")")
-    return f"![{alternative}]({PICTURES}/{picture.name}.svg)\n\n*{picture.caption}*"
+    return f"![{alternative}]({pictures}/{picture.name}.svg)\n\n*{picture.caption}*"

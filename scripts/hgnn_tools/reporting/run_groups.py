@@ -9,7 +9,8 @@ from pathlib import Path
 
 from hgnn_tools.errors import EXIT_USAGE, UserError
 from hgnn_tools.reporting.configurations import Configuration, configurations_of, telling_options
-from hgnn_tools.reporting.sweep_folder import Curve, Row, is_sweep_folder, read_sweep
+from hgnn_tools.reporting.curve import Curve
+from hgnn_tools.reporting.sweep_folder import Row, is_sweep_folder, read_sweep
 from hgnn_tools.run_folder import Run, read_run
 
 # Options that change no result, only where, how and how often something is computed or written.

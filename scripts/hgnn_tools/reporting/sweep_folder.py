@@ -1,15 +1,15 @@
 """What a sweep left in its folder: sweep.json, and the run folder of each row."""
 
-import bisect
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from hgnn_tools.errors import EXIT_DATA, EXIT_USAGE, UserError
-from hgnn_tools.run_folder import Run, numbers, read_json_object, read_run
+from hgnn_tools.reporting.curve import Curve
+from hgnn_tools.reporting.kept_sweep import read_kept_curves, read_shared_options
+from hgnn_tools.run_folder import Run, read_json_object, read_run
 
 STATUSES = ("done", "failed", "running", "stopped", "pending")
 # What a question may ask of a row beside its options.
@@ -42,6 +42,7 @@ class Row:
     final_eval_loss: float | None = None
     measured: dict[str, float] | None = None
     run: Run | None = None  # None where it left no folder
+    kept_curve: Curve = Curve()  # where the sweep was kept without folders
     shared: dict[str, Any] = field(default_factory=dict)  # options that no row varies
 
     @property
@@ -52,8 +53,8 @@ class Row:
     def data_mode(self) -> str:
         """real, synthetic, or unknown where the run's folder is missing."""
         if self.run is None:
-            synthetic = self.settings.get("synthetic_data")
-            return "synthetic" if synthetic else "unknown"
+            synthetic = self.value_of("synthetic_data")
+            return "unknown" if synthetic is None else "synthetic" if synthetic else "real"
         return "synthetic" if self.run.is_synthetic else "real"
 
     def measurement(self, key: str) -> float | None:
@@ -68,64 +69,8 @@ class Row:
         return (self.run.config if self.run else self.shared).get(option)
 
     @cached_property
-    def curve(self) -> "Curve":
-        return Curve.of(self.run)
-
-
-@dataclass(frozen=True)
-class Curve:
-    """Evaluation losses that are finite, with what training had cost until each."""
-
-    steps: tuple[int, ...] = ()
-    losses: tuple[float, ...] = ()
-    tokens: tuple[float, ...] = ()
-    minutes: tuple[float, ...] = ()
-
-    @staticmethod
-    def of(run: Run | None) -> "Curve":
-        if run is None:
-            return Curve()
-        tokens, milliseconds = cumulative_costs(run)
-        points = [
-            (step, loss, tokens(step), milliseconds(step) / 60_000)
-            for step, loss in zip(steps_of(run), numbers(run.of_kind("eval"), "loss"), strict=True)
-            if math.isfinite(loss)
-        ]
-        return Curve(*zip(*points, strict=True)) if points else Curve()
-
-
-def steps_of(run: Run) -> list[int]:
-    return [event["step"] for event in run.of_kind("eval")]
-
-
-STEP_PARTS = ("data_ms", "forward_ms", "backward_ms", "optimizer_ms")
-
-
-def cumulative_costs(run: Run) -> tuple[Callable[[int], float], Callable[[int], float]]:
-    """Two functions of a step: tokens and milliseconds of all updates until then."""
-    events = sorted(run.of_kind("step"), key=lambda event: event["step"])
-    steps = [event["step"] for event in events]
-    tokens = running_sums([event.get("tokens") or 0 for event in events])
-    parts = [sum(event.get(part) or 0.0 for part in STEP_PARTS) for event in events]
-    return lookup(steps, tokens), lookup(steps, running_sums(parts))
-
-
-def running_sums(values: list[float]) -> list[float]:
-    total, sums = 0.0, []
-    for value in values:
-        total += value
-        sums.append(total)
-    return sums
-
-
-def lookup(steps: list[int], sums: list[float]) -> Callable[[int], float]:
-    """The sum at the last of `steps` that is not after the one asked for."""
-
-    def at(step: int) -> float:
-        place = bisect.bisect_right(steps, step)
-        return sums[place - 1] if place else 0.0
-
-    return at
+    def curve(self) -> Curve:
+        return Curve.of(self.run) if self.run else self.kept_curve
 
 
 @dataclass(frozen=True)
@@ -139,6 +84,7 @@ class Sweep:
     expected: tuple[dict[str, Any], ...]
     left_out: tuple[dict[str, Any], ...]
     rows: tuple[Row, ...]
+    shared: dict[str, Any]  # options of one of its runs
     notes: tuple[str, ...]  # what the reader should know about the files
 
     def count(self, status: str) -> int:
@@ -175,8 +121,11 @@ def read_sweep(folder: Path) -> Sweep:
     if not rows:
         raise UserError(f"{path} has no rows; run the sweep first", EXIT_DATA)
     # A row that has not begun has no configuration of its own yet.
-    shared = next((row.run.config for row in rows if row.run), {})
-    rows = tuple(replace(row, shared=shared) for row in rows)
+    shared = next((row.run.config for row in rows if row.run), None) or read_shared_options(folder)
+    kept = read_kept_curves(folder)
+    rows = tuple(
+        replace(row, shared=shared, kept_curve=kept.get(row.id, Curve())) for row in rows
+    )
     return Sweep(
         folder=folder,
         name=str(stored.get("name") or folder.resolve().name),
@@ -187,6 +136,7 @@ def read_sweep(folder: Path) -> Sweep:
         expected=tuple(items(stored, "expected", path)),
         left_out=tuple(items(stored, "left_out", path)),
         rows=rows,
+        shared=shared,
         notes=tuple(note for row in rows for note in notes_on(row)),
     )
 
@@ -200,7 +150,7 @@ def items(stored: dict[str, Any], key: str, path: Path) -> list[Any]:
     return value
 
 
-KNOWN = {one.name for one in fields(Row)} - {"run", "shared"}
+KNOWN = {one.name for one in fields(Row)} - {"run", "kept_curve", "shared"}
 TYPES = {"id": str, "seed": int, "settings": dict}
 
 
@@ -229,6 +179,8 @@ def notes_on(row: Row) -> list[str]:
     if not row.is_done:
         return []
     if row.run is None:
+        if row.kept_curve.losses:
+            return []
         return [f"{row.id}: its run folder is missing, so it has no curve"]
     notes = [f"{row.id}: {note}" for note in row.run.notes]
     if not row.curve.losses:

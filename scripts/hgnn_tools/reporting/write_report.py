@@ -5,10 +5,11 @@ from pathlib import Path
 
 from hgnn_tools import tables
 from hgnn_tools.errors import EXIT_USAGE, UserError
+from hgnn_tools.marked_page import replace_between_marks
 from hgnn_tools.output_folder import unfinished_folder
 from hgnn_tools.reporting.document import Document
 from hgnn_tools.reporting.html_page import to_html
-from hgnn_tools.reporting.markdown_page import PICTURES, to_markdown
+from hgnn_tools.reporting.markdown_page import PICTURES, body_markdown, to_markdown
 
 CSV = "csv"
 PAGE = "report.html"
@@ -22,13 +23,44 @@ def write_report(document: Document, out: Path) -> Path:
             (unfinished / folder).mkdir()
         for table in document.tables:
             write(unfinished / CSV / f"{table.name}.csv", tables.to_csv(table))
-        for picture in document.pictures:
-            (unfinished / PICTURES / f"{picture.name}.svg").write_bytes(picture.svg)
+        write_pictures(document, unfinished / PICTURES)
         write(unfinished / "report.md", to_markdown(document))
         write(unfinished / PAGE, to_html(document))
         for path in sorted(unfinished.iterdir()):
             replace(path, out / path.name)
     return out / PAGE
+
+
+def write_into_page(document: Document, name: str, page: Path) -> Path:
+    """Puts the report of sweep `name` into a Markdown page, between its marks, and its pictures
+    into a folder beside it. Returns the page."""
+    try:
+        text = page.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(
+            f"cannot read --into {page} ({error.strerror}); give a Markdown page with the marks"
+            f" {' and '.join(marks_of(name))}",
+            EXIT_USAGE,
+        ) from None
+    pictures = Path(page.stem) / PICTURES / name
+    body = body_markdown(document, pictures.as_posix())
+    replaced = replace_between_marks(text, marks_of(name), body, page)
+    with unfinished_folder(page.parent / pictures.parent) as unfinished:
+        (unfinished / name).mkdir()
+        write_pictures(document, unfinished / name)
+        replace(unfinished / name, page.parent / pictures)
+        write(unfinished / page.name, replaced)
+        replace(unfinished / page.name, page)
+    return page
+
+
+def marks_of(name: str) -> tuple[str, str]:
+    return f"<!-- report of {name}: begin -->", f"<!-- report of {name}: end -->"
+
+
+def write_pictures(document: Document, folder: Path) -> None:
+    for picture in document.pictures:
+        (folder / f"{picture.name}.svg").write_bytes(picture.svg)
 
 
 def check_replaceable(out: Path) -> None:

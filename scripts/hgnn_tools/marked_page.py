@@ -1,0 +1,15 @@
+"""Pages of which a part is generated: it stands between two marks."""
+
+from pathlib import Path
+
+from hgnn_tools.errors import EXIT_DATA, UserError
+
+
+def replace_between_marks(text: str, marks: tuple[str, str], content: str, page: Path) -> str:
+    """`text` of `page` with `content` between the marks, which stay."""
+    begin, end = marks
+    before, found, rest = text.partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not found or not found_end:
+        raise UserError(f"{page} has no '{begin}' with '{end}' after it; add both", EXIT_DATA)
+    return f"{before}{begin}\n\n{content}\n{end}{after}"

@@ -1,0 +1,81 @@
+"""What of a sweep is worth keeping when its run folders are not: enough to write its report again.
+
+A kept sweep is a folder with sweep.json; curves.csv, the evaluations of every run; config.json, the
+options that all runs share; and runs.csv, the table of all runs. No path of the machine is in it.
+"""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hgnn_tools.errors import EXIT_DATA, UserError
+from hgnn_tools.output_folder import unfinished_folder
+from hgnn_tools.reporting.curve import Curve
+from hgnn_tools.run_folder import config_of, read_json_object
+
+if TYPE_CHECKING:
+    from hgnn_tools.reporting.sweep_folder import Sweep
+
+CURVES, RUNS, SHARED, SWEEP = "curves.csv", "runs.csv", "config.json", "sweep.json"
+COLUMNS = ("id", "step", "loss", "tokens", "training_minutes")
+# Where something lay on the machine that ran it.
+PLACES = ("checkpoint_dir", "data_dir", "run_name", "sweep")
+
+
+def keep_sweep(sweep: "Sweep", runs_csv: str, out: Path) -> Path:
+    """Writes the kept sweep into `out`, whose earlier one is replaced, and returns `out`.
+    `runs_csv` is for readers: its table can be made from the rest."""
+    stored = read_json_object(sweep.folder / SWEEP)
+    stored["sweep_file"] = Path(stored.get("sweep_file") or "").name
+    shared = {key: value for key, value in sweep.shared.items() if key not in sweep.varied}
+    with unfinished_folder(out) as unfinished:
+        write_json(unfinished / SWEEP, stored)
+        write_json(unfinished / SHARED, {"config": without_places(shared)})
+        (unfinished / CURVES).write_text(curves_csv(sweep), encoding="utf-8")
+        (unfinished / RUNS).write_text(runs_csv, encoding="utf-8")
+        for path in sorted(unfinished.iterdir()):
+            path.replace(out / path.name)
+    return out
+
+
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def without_places(config: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in config.items() if key not in PLACES}
+
+
+def curves_csv(sweep: "Sweep") -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in sweep.rows:
+        points = (row.curve.steps, row.curve.losses, row.curve.tokens, row.curve.minutes)
+        writer.writerows((row.id, *point) for point in zip(*points, strict=True))
+    return text.getvalue()
+
+
+def read_kept_curves(folder: Path) -> dict[str, Curve]:
+    """By the run's id; none where the folder is not a kept sweep."""
+    path = folder / CURVES
+    if not path.is_file():
+        return {}
+    points: dict[str, list[tuple[int, float, float, float]]] = {}
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            for line in csv.DictReader(file, strict=True):
+                numbers = (float(line[key]) for key in COLUMNS[2:])
+                points.setdefault(line["id"], []).append((int(line["step"]), *numbers))
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise UserError(
+            f"{path} is not what --keep writes ({error}); keep the sweep again", EXIT_DATA
+        ) from None
+    return {run: Curve(*zip(*found, strict=True)) for run, found in points.items()}
+
+
+def read_shared_options(folder: Path) -> dict[str, Any]:
+    path = folder / SHARED
+    return config_of(read_json_object(path), folder) if path.is_file() else {}
