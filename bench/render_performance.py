@@ -18,7 +18,7 @@ from typing import Any
 from common import tables as common_tables
 from common.ratios import Group
 from common.result_files import load, save
-from common.tools import EXIT_DATA, UserError, run_script
+from common.tools import EXIT_DATA, UserError, replace_between_marks, run_script
 from coupler import tables as coupler_tables
 from coupler import verdicts as coupler_verdicts
 from precision import curves
@@ -98,15 +98,6 @@ def render(name: str, all_results: list[Results]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def replace_between_markers(page: str, name: str, content: str) -> str:
-    begin, end = markers(name)
-    before, found, rest = page.partition(begin)
-    _, found_end, after = rest.partition(end)
-    if not found or not found_end:
-        raise UserError(f"the page has no '{begin}' with '{end}' after it: add both", EXIT_DATA)
-    return f"{before}{begin}\n\n{content}\n{end}{after}"
-
-
 def read_results(folder: Path, name: str) -> dict[Path, Results]:
     """Of that benchmark, as they are."""
     return {path: load(path) for path in sorted(folder.glob(f"{name}-*.json"))}
@@ -131,7 +122,8 @@ def main() -> None:
         files = read_results(arguments.results, name)
         judged = {path: judged_again(name, results) for path, results in files.items()}
         changed |= {path: judged[path] for path in files if judged[path] != files[path]}
-        new = replace_between_markers(new, name, render(name, list(judged.values())))
+        content = render(name, list(judged.values()))
+        new = replace_between_marks(new, markers(name), content, arguments.page)
     if arguments.check and (new != page or changed):
         stale = [arguments.page] * (new != page) + list(changed)
         raise UserError(

@@ -1,4 +1,4 @@
-"""What the benchmarks take from scripts/hgnn_tools: errors of one sentence and token files."""
+"""What the benchmarks take from scripts/hgnn_tools: errors of one sentence, token files, pages."""
 
 from __future__ import annotations
 
@@ -9,3 +9,4 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
 from hgnn_tools.errors import EXIT_DATA, EXIT_USAGE, UserError, run_script  # noqa: E402, F401
 from hgnn_tools.indexed_dataset import IndexedWriter  # noqa: E402, F401
+from hgnn_tools.marked_page import replace_between_marks  # noqa: E402, F401

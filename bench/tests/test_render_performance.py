@@ -10,6 +10,7 @@ import unittest
 
 from support import CPU, REPOSITORY, call, coupler_group, operations_group, step_group
 from common.result_files import SCHEMA
+from common.tools import replace_between_marks
 from coupler.verdicts import verdicts
 import render_performance
 from step.verdicts import verdicts as step_verdicts
@@ -91,9 +92,9 @@ class RenderTest(unittest.TestCase):
     def test_only_what_is_between_the_markers_changes(self) -> None:
         (begin, end), (other, _) = map(render_performance.markers, ("step", "coupler"))
         page = f"before\n{begin}\nold\n{end}\nafter\n{other}\n"
-        new = render_performance.replace_between_markers(page, "step", "new\n")
+        new = replace_between_marks(page, (begin, end), "new\n", Path("page.md"))
         self.assertEqual(new, f"before\n{begin}\n\nnew\n\n{end}\nafter\n{other}\n")
-        again = render_performance.replace_between_markers(new, "step", "new\n")
+        again = replace_between_marks(new, (begin, end), "new\n", Path("page.md"))
         self.assertEqual(again, new)
 
 
