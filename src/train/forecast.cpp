@@ -108,9 +108,9 @@ RunForecast Forecaster::forecast(const TrainConfig& config) {
                             resolve_path(config.expert_path), config.activation_checkpointing};
   const bool on_gpu = device_type(config).is_cuda();
   const bool captured = on_gpu && can_capture(config, resolve_path(model, config.coupler_path));
-  forecast.memory =
-      estimate_memory(model, {config.batch_size, execution,
-                              saves_before_the_end(config, forecast.length), on_gpu, captured});
+  forecast.memory = estimate_memory(
+      model, {config.batch_size, execution, saves_before_the_end(config, forecast.length), on_gpu,
+              captured, config.gradient_accumulation_steps});
   return forecast;
 }
 

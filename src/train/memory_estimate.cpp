@@ -155,8 +155,12 @@ MemoryEstimate estimate_memory(const ModelConfig& config, const StepInMemory& st
   const std::int64_t layers = all_layers + backward + chunk * kFloat;
   estimate.activations = layers + logits;
   estimate.runtime = runtime_bytes();
+  // Gradients of parameters appear after the head's temporaries are gone, but those that earlier
+  // micro-batches have left are there all along.
+  const std::int64_t backward_of_weights =
+      step.micro_batches > 1 ? head + estimate.gradients : std::max(head, estimate.gradients);
   estimate.total = estimate.parameters + estimate.optimizer + estimate.runtime + layers +
-                   std::max(head, estimate.gradients) + (step.on_gpu ? 0 : estimate.snapshot) +
+                   backward_of_weights + (step.on_gpu ? 0 : estimate.snapshot) +
                    (step.captured ? evaluation_bytes(config, n, logits) : 0);
   return estimate;
 }

@@ -71,6 +71,14 @@ TEST(Forecast, KnowsSizesGraphAndData) {
   EXPECT_EQ(forecast.data_hash, data::open_dataset(config).content_hash);
 }
 
+TEST(Forecast, AccumulationTakesMemory) {
+  TrainConfig config = small(SampleMode::lines);
+  config.gradient_accumulation_steps = 1;
+  const std::int64_t once = Forecaster().forecast(config).memory.total;
+  config.gradient_accumulation_steps = 2;
+  EXPECT_GT(Forecaster().forecast(config).memory.total, once);
+}
+
 TEST(Forecast, OneForecasterServesRunsOnDifferentData) {
   Forecaster forecaster;
   TrainConfig other = small(SampleMode::lines);

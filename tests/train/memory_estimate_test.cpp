@@ -68,6 +68,19 @@ TEST(MemoryEstimate, TheSnapshotIsOfTheHost) {
   EXPECT_EQ(on_gpu.total, estimate_memory(config, step).total);
 }
 
+TEST(MemoryEstimate, GradientsOfEarlierMicroBatchesStandBesideTheHead) {
+  const ModelConfig config = config_of(CouplerType::gnn, Precision::fp32);
+  StepInMemory step{4, {CouplerPath::batched, 0, ExpertPath::fused}};
+  const MemoryEstimate once = estimate_memory(config, step);
+  step.micro_batches = 2;
+  const MemoryEstimate twice = estimate_memory(config, step);
+  const std::int64_t logits = 2 * 32 * 40 * 4, head_gradients = (16 + 1) * 40 * 4;
+  EXPECT_GT(once.gradients, logits + head_gradients);
+  EXPECT_EQ(twice.total, once.total + logits + head_gradients);
+  step.micro_batches = 3;
+  EXPECT_EQ(estimate_memory(config, step).total, twice.total) << "they add up in place";
+}
+
 // Of [E A B, T, T] there are two matrices in fp32 and two in the type of products.
 TEST(MemoryEstimate, DropoutOnAGpuNeedsWholeMatricesOfScores) {
   for (const auto& [precision, element] : {std::pair{Precision::fp32, 16}, {Precision::bf16, 12}}) {

@@ -15,17 +15,19 @@ struct MemoryEstimate {
   std::int64_t snapshot = 0;     // fp32 copy of both for checkpoints in the background, on the host
   std::int64_t activations = 0;  // kept for the backward pass, with the head's temporaries
   std::int64_t runtime = 0;      // program, libraries and their workspaces
-  // The peak. Less than the sum: gradients appear after the head's temporaries are gone. With
-  // captured steps, which keep their memory, it holds what an evaluation takes beside them.
+  // The peak. Less than the sum with one micro-batch a step, whose gradients appear after the
+  // head's temporaries are gone. With captured steps, which keep their memory, it holds what an
+  // evaluation takes beside them.
   std::int64_t total = 0;
 };
 
 struct StepInMemory {
-  std::int64_t batch_size = 1;    // samples of T tokens in a micro-batch
-  Execution execution;            // its expert_path is resolved
-  bool background_saves = false;  // whether checkpoints other than the last are saved
-  bool on_gpu = false;            // the snapshot then takes of other memory
-  bool captured = false;          // whether steps are captured, on a GPU
+  std::int64_t batch_size = 1;     // samples of T tokens in a micro-batch
+  Execution execution;             // its expert_path is resolved
+  bool background_saves = false;   // whether checkpoints other than the last are saved
+  bool on_gpu = false;             // the snapshot then takes of other memory
+  bool captured = false;           // whether steps are captured, on a GPU
+  std::int64_t micro_batches = 1;  // of a step
 };
 
 // Bytes at the peak of such a step. The sequential path is estimated as the batched one. What is
