@@ -44,6 +44,12 @@ double bytes_at(const ProfiledEvent& event, std::size_t i) {
   return i < event.inputs.size() ? bytes_of(event.inputs[i]) : 0.0;
 }
 
+double bytes_of_inputs(const ProfiledEvent& event) {
+  double sum = 0.0;
+  for (const ProfiledInput& input : event.inputs) sum += bytes_of(input);
+  return sum;
+}
+
 bool is_product(const std::string& name) {
   static const std::set<std::string> names = {"aten::mm",    "aten::addmm",   "aten::addmm_",
                                               "aten::bmm",   "aten::baddbmm", "aten::baddbmm_",
@@ -63,26 +69,33 @@ std::size_t first_factor(const std::string& name) {
 }
 
 ProfiledCost product_cost(const ProfiledEvent& event) {
-  ProfiledCost cost;
-  cost.flops = static_cast<double>(event.flops);
-  for (const ProfiledInput& input : event.inputs) cost.bytes += bytes_of(input);
+  ProfiledCost cost{static_cast<double>(event.flops), bytes_of_inputs(event)};
   const std::size_t first = first_factor(event.name);
   const ProfiledTensor *a = tensor_at(event, first), *b = tensor_at(event, first + 1);
   if (a == nullptr || b == nullptr || a->sizes.empty() || b->sizes.empty()) return cost;
   Sizes out(a->sizes.begin(), a->sizes.end() - 1);
   const bool by_vector = b->sizes.size() == 1;
   if (!by_vector) out.push_back(b->sizes.back());
-  cost.bytes += count(out) * static_cast<double>(a->item_bytes);
+  if (!event.has_output) cost.bytes += count(out) * static_cast<double>(a->item_bytes);
   // The profiler knows neither products with a vector nor those in place.
   if (cost.flops == 0.0)
     cost.flops = 2.0 * count(a->sizes) * (by_vector ? 1.0 : static_cast<double>(out.back()));
   return cost;
 }
 
+// What one product of packed_attention computes: of T x T a causal one needs half. The operation
+// records the sum of T^2 over its samples behind its tensors, of which the first is [N, E, A, d].
+double packed_product_flops(const ProfiledEvent& event) {
+  const ProfiledTensor* heads = tensor_at(event, 0);
+  const std::vector<std::int64_t>& squares = event.inputs.back().integers;
+  if (heads == nullptr || heads->sizes.size() != 4 || squares.empty()) return 0.0;
+  const Sizes features(heads->sizes.begin() + 1, heads->sizes.end());
+  return static_cast<double>(squares.front()) * count(features);
+}
+
 // The formulas of docs/usage.md, for x [N, E, D].
 ProfiledCost cost_of_ours(const ProfiledEvent& event) {
-  ProfiledCost cost;
-  for (const ProfiledInput& input : event.inputs) cost.bytes += bytes_of(input);
+  ProfiledCost cost{0.0, bytes_of_inputs(event)};
   const auto output = [&](std::size_t like) { cost.bytes += bytes_at(event, like); };
   const ProfiledTensor *first = tensor_at(event, 0), *second = tensor_at(event, 1);
   const auto elements = [](const ProfiledTensor* x) { return count(x->sizes); };
@@ -114,14 +127,17 @@ ProfiledCost cost_of_ours(const ProfiledEvent& event) {
   } else if (event.name == "hgnn_moe::gnn_message_gradient") {  // d_out, x, the parameters
     cost.flops = (12.0 + 4.0 * experts(second)) * elements(second);
     for (const std::size_t like : {1, 2, 3, 4}) output(like);
+  } else if (event.name == "hgnn_moe::packed_attention") {
+    cost.flops = 2.0 * packed_product_flops(event);
+  } else if (event.name == "hgnn_moe::packed_attention_gradient") {
+    cost.flops = 5.0 * packed_product_flops(event);
   }
   return cost;
 }
 
 // Causal: half of the T x T products. The backward pass has five of them, the forward pass two.
 ProfiledCost attention_cost(const ProfiledEvent& event) {
-  ProfiledCost cost;
-  for (const ProfiledInput& input : event.inputs) cost.bytes += bytes_of(input);
+  ProfiledCost cost{0.0, bytes_of_inputs(event)};
   const bool backward = ends_with(event.name, "_backward");
   const ProfiledTensor* q = tensor_at(event, backward ? 1 : 0);  // [B, A, T, d]
   if (q == nullptr || q->sizes.size() != 4) return cost;
@@ -184,6 +200,7 @@ bool is_reduction(const std::string& name) {
 
 double regular_bytes(const ProfiledEvent& event) {
   const std::string& name = event.name;
+  if (event.has_output) return bytes_of_inputs(event);
   if (is_reduction(name)) return bytes_at(event, 0) + reduced_bytes(event);
   // The rows that an index names are read, or read and written, not the whole table.
   if (name == "aten::index_select") {
@@ -204,8 +221,7 @@ double regular_bytes(const ProfiledEvent& event) {
     if (table == nullptr || index == nullptr) return 0.0;
     return bytes_of(*index) + 2.0 * count(index->sizes) * static_cast<double>(table->item_bytes);
   }
-  double bytes = 0.0;
-  for (const ProfiledInput& input : event.inputs) bytes += bytes_of(input);
+  const double bytes = bytes_of_inputs(event);
   if (name == "aten::copy_") return bytes;  // its first input is its output, and not read
   if (name == "aten::cat") return 2.0 * bytes;
   if (starts_with(name, "aten::_fused_adam")) {  // parameters, gradients, both moments, ..., steps

@@ -6,7 +6,8 @@
 namespace hgnn_moe {
 
 struct ProfiledCost {
-  double flops = 0.0;  // of matrix products and of the coupling operations; others count none
+  double flops =
+      0.0;  // of matrix products, attention and the coupling operations; others count none
   double bytes = 0.0;  // inputs read and outputs written, once each
 
   ProfiledCost& operator+=(const ProfiledCost& other) {
@@ -26,9 +27,9 @@ enum class ProfiledRole {
 
 ProfiledRole role_of(const ProfiledEvent& event);
 
-// Of `event` alone. Outputs are not recorded, so their shapes follow from the inputs': those of
-// matrix products, reductions, lookups, joined lists and in-place operations by their rules, others
-// as the inputs broadcast together, in the type of the first.
+// Of `event` alone. Outputs are not recorded unless the operation was handed them, so their shapes
+// follow from the inputs': those of matrix products, reductions, lookups, joined lists and in-place
+// operations by their rules, others as the inputs broadcast together, in the type of the first.
 ProfiledCost cost_of(const ProfiledEvent& event);
 
 }  // namespace hgnn_moe

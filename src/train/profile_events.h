@@ -37,6 +37,7 @@ struct ProfiledEvent {
   std::uint64_t forward_thread = 0;  // of a node: where it was made
   std::int64_t flops = 0;            // that the profiler knows, for matrix products
   std::vector<ProfiledInput> inputs;
+  bool has_output = false;  // whether one of them is the output: the operation's form with out=
 };
 
 }  // namespace hgnn_moe

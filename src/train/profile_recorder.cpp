@@ -30,9 +30,11 @@ using torch::profiler::impl::TensorMetadata;
 using TorchOp = ExtraFields<EventType::TorchOp>;
 
 kineto::ProfilerConfig profiler_config() {
+  torch::profiler::impl::ExperimentalConfig names;
+  names.capture_overload_names = true;
   return kineto::ProfilerConfig(kineto::ProfilerState::KINETO, /*report_input_shapes=*/true,
                                 /*profile_memory=*/false, /*with_stack=*/false,
-                                /*with_flops=*/true);
+                                /*with_flops=*/true, /*with_modules=*/false, names);
 }
 
 std::set<kineto::ActivityType> activities(c10::Device device) {
@@ -89,6 +91,13 @@ ProfiledKind kind_of(at::RecordScope scope, const std::string& name) {
   }
 }
 
+// Overloads named out, IntList_out and so on.
+bool is_output_form(std::string_view overload) {
+  constexpr std::string_view kSuffix = "out";
+  return overload.size() >= kSuffix.size() &&
+         overload.substr(overload.size() - kSuffix.size()) == kSuffix;
+}
+
 bool is_device_work(const Result& result) {
   switch (result.kinetoType()) {
     case libkineto::ActivityType::CONCURRENT_KERNEL:
@@ -108,6 +117,7 @@ ProfiledEvent describe(const Result& result, const TorchOp& fields) {
   event.flops = static_cast<std::int64_t>(
       torch::profiler::impl::computeFlops(result.name(), fields.extra_args_));
   event.inputs = describe_inputs(fields);
+  event.has_output = is_output_form(fields.overload_name_);
   return event;
 }
 

@@ -150,6 +150,26 @@ TEST_F(ProfileTest, EveryCouplersSharesAddUpToAll) {
   }
 }
 
+// What the shapes of a whole window, two experts and two steps of two micro-batches make.
+TEST_F(ProfileTest, AttentionAndOutputsAreCountedOnce) {
+  expect_success(run(flags_.with({{"profile", "2"}, {"sample_mode", "packed"}})));
+  const Json record = table();
+  const auto kernel = [&](const std::string& section, const std::string& name) -> Json {
+    for (const Json& row : record.at("kernels")) {
+      if (row.at("section") == section && row.at("name") == name) return row;
+    }
+    ADD_FAILURE() << "no " << name << " in " << record;
+    return {{"flops", 0.0}, {"bytes", 0.0}};
+  };
+  const double windows = 2 * 4, t = 16, d = 16, experts = 3;
+  const double product = windows * t * t * d * experts;
+  EXPECT_DOUBLE_EQ(kernel("experts", "hgnn_moe::packed_attention").at("flops"), 2 * product);
+  EXPECT_DOUBLE_EQ(kernel("experts", "hgnn_moe::packed_attention_gradient").at("flops"),
+                   5 * product);
+  const Json softmax = kernel("head and loss", "aten::_log_softmax");
+  EXPECT_DOUBLE_EQ(softmax.at("bytes"), 2 * windows * t * 64 * 4) << "read once, written once";
+}
+
 TEST_F(ProfileTest, TooFewStepsAreSaid) {
   const ProcessResult few = run(flags_.with({{"profile", "9"}, {"max_steps", "3"}}));
   expect_success(few);

@@ -91,6 +91,40 @@ TEST(ProfileCost, CausalAttentionIsHalfOfTheProducts) {
                    5.0 * (2 * 4) * 16 * 16 * 8);
 }
 
+// Samples of 3 and 4 tokens, E = 3 experts, A = 2 heads of d = 8.
+TEST(ProfileCost, PackedAttentionIsHalfOfTheProductsOfEachSample) {
+  const ProfiledInput heads = tensor({7, 3, 2, 8}), qkv = tensor({7, 3, 3, 2, 8});
+  const double row = 3 * 2 * 8, squares = 3 * 3 + 4 * 4;
+  const ProfiledCost forward = cost("hgnn_moe::packed_attention", {heads, qkv, integers({25})});
+  EXPECT_DOUBLE_EQ(forward.flops, 2 * squares * row);
+  EXPECT_DOUBLE_EQ(forward.bytes, 4.0 * 7 * (1 + 3) * row);
+  const ProfiledCost backward =
+      cost("hgnn_moe::packed_attention_gradient", {heads, qkv, qkv, integers({25})});
+  EXPECT_DOUBLE_EQ(backward.flops, 5 * squares * row);
+  EXPECT_DOUBLE_EQ(backward.bytes, 4.0 * 7 * (1 + 3 + 3) * row);
+}
+
+// mm_out and the like are recorded with their result behind the other inputs.
+TEST(ProfileCost, AnOutputAmongTheInputsCountsOnce) {
+  ProfiledEvent event;
+  event.has_output = true;
+  const auto bytes = [&](const char* name, std::vector<ProfiledInput> inputs) {
+    event.name = name;
+    event.inputs = std::move(inputs);
+    return cost_of(event).bytes;
+  };
+  const ProfiledInput a = tensor({10, 20}), b = tensor({20, 30}), product = tensor({10, 30});
+  EXPECT_DOUBLE_EQ(bytes("aten::mm", {a, b, product}), 4.0 * (200 + 600 + 300));
+  EXPECT_DOUBLE_EQ(cost_of(event).flops, 2.0 * 10 * 20 * 30);
+  EXPECT_DOUBLE_EQ(bytes("aten::addmm", {tensor({30}), a, b, kNone, kNone, product}),
+                   4.0 * (30 + 200 + 600 + 300));
+  EXPECT_DOUBLE_EQ(bytes("aten::mm", {tensor({10, 20}, 2), tensor({20, 30}, 2), kNone, product}),
+                   2.0 * (200 + 600) + 4.0 * 300);
+  EXPECT_DOUBLE_EQ(bytes("aten::neg", {tensor({10}), tensor({10})}), 4.0 * 20);
+  EXPECT_DOUBLE_EQ(bytes("aten::sum", {product, integers({0}), kNone, kNone, tensor({30})}),
+                   4.0 * (300 + 30));
+}
+
 TEST(ProfileCost, OtherOutputsFollowFromTheInputs) {
   const ProfiledInput x = tensor({4, 6}), row = tensor({6});
   EXPECT_DOUBLE_EQ(floats("aten::add", {x, row}), 24 + 6 + 24);
