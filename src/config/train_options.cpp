@@ -138,10 +138,10 @@ OptionTable<TrainConfig> build_table() {
   t.group("Machine");
   t.text("device", &C::device, {"NAME", "auto, cpu, cuda or cuda:INDEX", is_device},
          "where to compute; auto is a GPU where there is one");
-  t.choice(
-      "precision", &C::precision,
-      "of matrix products and of what passes between an HGNN's layers; all else stays fp32. tf32 "
-      "is for GPUs and rounds the factors of products alone");
+  t.choice("precision", &C::precision,
+           "of what matrix products take and give, and of what passes between the steps of fused "
+           "experts or the layers of an HGNN; all else stays fp32. tf32 is for GPUs and rounds the "
+           "factors of products alone");
   t.choice(
       "expert_path", &C::expert_path,
       "how experts are computed: all of a layer in fused operations on real tokens alone, or one "

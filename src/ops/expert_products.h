@@ -12,8 +12,8 @@ at::Tensor expert_products(const at::Tensor& x_NEI, const at::Tensor& weight_EOI
 // The gradient of x: d_y_NEO [N, E, O] to [N, E, I].
 at::Tensor expert_products_input_gradient(const at::Tensor& d_y_NEO, const at::Tensor& weight_EOI);
 
-// The gradient of the weights, [E, O, I] of type `type`; sums over tokens in the order of the
-// matrix product.
+// The gradient of the weights, [E, O, I] of type `type`, as wide_product.h has it: on a CPU rounded
+// to that of x first. Sums over tokens in the order of the matrix product.
 at::Tensor expert_products_weight_gradient(const at::Tensor& d_y_NEO, const at::Tensor& x_NEI,
                                            at::ScalarType type);
 

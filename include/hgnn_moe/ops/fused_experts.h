@@ -44,10 +44,11 @@ struct ExpertStreams {
 };
 
 // x_ND [N, D] to [N, E, D]: h = x + attention(norm1(x)), out = h + ffn(norm2(h)) of every expert,
-// as model/expert.h has it. Normalisation, softmax, residuals and all sums keep x's type; products,
-// and what passes between them, are of `products`: x's type, or bfloat16 beside float32. norm1 is
-// applied once: its weight and bias are folded into the projections to queries, keys and values,
-// which are one product for all experts. Differentiable in x and in the experts' leaves.
+// as model/expert.h has it. Normalisation, softmax, residuals and sums keep x's type; what products
+// take and give, and so what passes between them, is of `products`: x's type, or bfloat16 beside
+// float32. Gradients of weights are rounded to it once, except on a GPU. norm1 is applied once: its
+// weight and bias are folded into the projections to queries, keys and values, which are one
+// product for all experts. Differentiable in x and in the experts' leaves.
 at::Tensor fused_experts(const at::Tensor& x_ND, const ExpertWeights& weights,
                          std::int64_t num_heads, const PackedSamples& samples,
                          const ExpertStreams& streams, at::ScalarType products);

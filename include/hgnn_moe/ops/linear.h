@@ -9,7 +9,8 @@ namespace hgnn_moe::ops {
 
 // x W^T + b; x [..., in], weight [out, in], bias [out] or undefined. The product is computed in
 // `products`, which is x's type or narrower, from rounded x and W, the latter from `rounded` where
-// that is not null; b is added in x's type, which the result has.
+// that is not null, and rounded to it, as are its gradients; b is added in x's type, which the
+// result has.
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                   at::ScalarType products, const RoundedWeightPtr& rounded = nullptr);
 

@@ -11,8 +11,10 @@ namespace hgnn_moe::ops {
 inline constexpr std::int64_t kLogitBytes = 192 << 20;
 
 // Logits are hidden W^T + b for K rows: hidden_KD [K, D], weight_VD [V, D], bias_V [V];
-// targets_K [K] int64 in [0, V). `products` is the type of the matrix products: hidden's, or
-// bfloat16 beside float32; softmax, losses and sums over rows keep hidden's.
+// targets_K [K] int64 in [0, V). `products` is the type of what matrix products take and give:
+// hidden's, or bfloat16 beside float32. Before b is added logits are rounded to it, so is their
+// gradient and, except on a GPU, what each chunk of rows adds to those of hidden and W. Softmax,
+// losses and the sum over chunks keep hidden's type.
 // The logits of as many rows as fit into `logit_bytes` exist at a time, on a CPU in two copies.
 struct LinearCrossEntropyInputs {
   at::Tensor hidden_KD, weight_VD, bias_V, targets_K;
