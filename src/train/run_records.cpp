@@ -173,8 +173,7 @@ Json summary_record(const RunSummary& summary) {
 
 std::string version_text() {
   return fmt::format(
-      "hgnn_moe_train {} (commit {})\nLibTorch {}\nCUDA {}\nCPU {}, coupling kernels "
-      "for {}\n",
+      "hgnn_moe_train {} (commit {})\nLibTorch {}\nCUDA {}\nCPU {}, kernels for {}\n",
       project_version(), project_commit(), TORCH_VERSION, cuda_text(), at::get_cpu_capability(),
       ops::name_of(ops::cpu_isa()));
 }
