@@ -37,6 +37,14 @@ ParameterList make_host_tensors(const ParameterList& tensors) {
   return host;
 }
 
+std::int64_t bytes_of(const ParameterList& tensors) {
+  std::int64_t bytes = 0;
+  for (const NamedParameter& entry : tensors) {
+    bytes += static_cast<std::int64_t>(entry.tensor.nbytes());
+  }
+  return bytes;
+}
+
 void copy_to_host(const ParameterList& from, const ParameterList& host) {
   HGNN_MOE_ASSERT(from.size() == host.size(), "{} tensors for {}", from.size(), host.size());
   const c10::NoGradGuard no_grad;
@@ -48,8 +56,13 @@ void copy_to_host(const ParameterList& from, const ParameterList& host) {
 }  // namespace
 
 CheckpointWriter::CheckpointWriter(CheckpointTarget target, const AdamW& optimizer,
-                                   MetricsWriter& metrics, spdlog::logger& log)
-    : target_(std::move(target)), optimizer_(optimizer), metrics_(metrics), log_(log) {}
+                                   MetricsWriter& metrics, spdlog::logger& log,
+                                   AvailableMemory available)
+    : target_(std::move(target)),
+      optimizer_(optimizer),
+      metrics_(metrics),
+      log_(log),
+      available_memory_(std::move(available)) {}
 
 CheckpointWriter::~CheckpointWriter() {
   try {
@@ -91,20 +104,29 @@ void CheckpointWriter::wait() {
 bool CheckpointWriter::take_snapshot() {
   if (!in_background_) return false;
   const CheckpointTensors tensors = checkpoint_tensors(optimizer_);
-  if (snapshot_.parameters.empty()) {
-    try {
-      snapshot_ = {make_host_tensors(tensors.parameters),
-                   make_host_tensors(tensors.optimizer_state)};
-    } catch (const c10::Error&) {
-      in_background_ = false;
-      log_.warn("there is no memory for a copy of the weights: training waits for checkpoints");
-      return false;
-    }
+  if (snapshot_.parameters.empty() && !make_snapshot(tensors)) {
+    in_background_ = false;
+    log_.warn("there is no memory for a copy of the weights: training waits for checkpoints");
+    return false;
   }
   copy_to_host(tensors.parameters, snapshot_.parameters);
   copy_to_host(tensors.optimizer_state, snapshot_.optimizer_state);
   wait_for(tensors.parameters.front().tensor.device());
   return true;
+}
+
+// The same. The kernel hands out more memory than there is and kills the process that uses it, so
+// what is left is asked before.
+bool CheckpointWriter::make_snapshot(const CheckpointTensors& like) {
+  const std::optional<std::int64_t> available = available_memory_();
+  const std::int64_t needed = bytes_of(like.parameters) + bytes_of(like.optimizer_state);
+  if (available.has_value() && needed > *available) return false;
+  try {
+    snapshot_ = {make_host_tensors(like.parameters), make_host_tensors(like.optimizer_state)};
+    return true;
+  } catch (const c10::Error&) {
+    return false;
+  }
 }
 
 // Called by the thread too: of the trainer's objects it touches the descriptor of metrics_ alone,

@@ -31,8 +31,9 @@ class CheckpointWriterTest : public ::testing::Test {
     parameters_ = {{"weight", at::zeros({elements}).requires_grad_(true)}};
     optimizer_ = std::make_unique<AdamW>(parameters_, AdamWOptions{});
     metrics_ = std::make_unique<MetricsWriter>(metrics_file_);
-    writer_ = std::make_unique<CheckpointWriter>(CheckpointTarget{run_.path(), {}, keep},
-                                                 *optimizer_, *metrics_, log_);
+    writer_ =
+        std::make_unique<CheckpointWriter>(CheckpointTarget{run_.path(), {}, keep}, *optimizer_,
+                                           *metrics_, log_, [this] { return available_; });
   }
 
   // All of the state gets the value.
@@ -73,6 +74,7 @@ class CheckpointWriterTest : public ::testing::Test {
   const TemporaryFolder run_;
   fs::path metrics_file_ = run_ / "metrics.jsonl";
   std::ostringstream said_;
+  std::optional<std::int64_t> available_;  // memory
   spdlog::logger log_{"test", std::make_shared<spdlog::sinks::ostream_sink_st>(said_)};
   ParameterList parameters_;
   std::unique_ptr<AdamW> optimizer_;
@@ -205,6 +207,23 @@ class MemoryLimit {
  private:
   rlimit previous_{};
 };
+
+// The copy of 100 elements and two moments, of four bytes each, and of the count of updates.
+TEST_F(CheckpointWriterTest, ACopyThatIsLargerThanWhatIsLeftIsNotMade) {
+  const std::int64_t needed = 3 * 4 * kSmall + 4;
+  for (const std::int64_t left : {needed - 1, needed}) {
+    open(kSmall);
+    available_ = left;
+    said_.str("");
+    set(static_cast<double>(left));
+    writer_->save(at_step(left));
+    available_ = std::nullopt;
+    writer_->save(at_step(left + 10));
+    EXPECT_EQ(contains(said_.str(), "no memory"), left < needed) << said_.str();
+    writer_->wait();
+    expect_value(left, static_cast<double>(left));
+  }
+}
 
 TEST_F(CheckpointWriterTest, WithoutMemoryForACopyTheCallerWaits) {
   open(3 * kLarge);

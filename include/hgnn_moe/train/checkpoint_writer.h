@@ -3,10 +3,13 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <future>
+#include <optional>
 
 #include <spdlog/logger.h>
 
+#include "hgnn_moe/base/available_memory.h"
 #include "hgnn_moe/train/checkpoint.h"
 #include "hgnn_moe/train/metrics.h"
 #include "hgnn_moe/train/optimizer.h"
@@ -27,9 +30,13 @@ struct CheckpointTarget {
 // is left then. All functions are called by one thread.
 class CheckpointWriter {
  public:
+  // Bytes of the host's memory that are left, where that is known.
+  using AvailableMemory = std::function<std::optional<std::int64_t>()>;
+
   // The references outlive the writer.
-  CheckpointWriter(CheckpointTarget target, const AdamW& optimizer, MetricsWriter& metrics,
-                   spdlog::logger& log);
+  CheckpointWriter(
+      CheckpointTarget target, const AdamW& optimizer, MetricsWriter& metrics, spdlog::logger& log,
+      AvailableMemory available = [] { return available_memory(); });
   // Waits. An error that nobody has seen goes to the log.
   ~CheckpointWriter();
   CheckpointWriter(const CheckpointWriter&) = delete;
@@ -37,8 +44,8 @@ class CheckpointWriter {
 
   // Copies the optimizer's tensors to memory of the host and returns; a thread with a small share
   // of the CPU does the rest. Waits first where the checkpoint before is still being written. The
-  // copy's memory is taken once and kept. Where there is none to be had, this and all later
-  // checkpoints are written before the call returns, and the log says so once.
+  // copy's memory is taken once and kept. Where less is available, or it is refused, this and all
+  // later checkpoints are written before the call returns, and the log says so once.
   void save(const TrainingState& state);
 
   // Writes from the optimizer's own tensors before it returns: for the last checkpoint of a
@@ -53,12 +60,14 @@ class CheckpointWriter {
 
  private:
   bool take_snapshot();
+  bool make_snapshot(const CheckpointTensors& like);
   void write(const CheckpointTensors& tensors, const TrainingState& state);
 
   const CheckpointTarget target_;
   const AdamW& optimizer_;
   MetricsWriter& metrics_;
   spdlog::logger& log_;
+  const AvailableMemory available_memory_;
   bool in_background_ = true;
   CheckpointTensors snapshot_;  // empty before the first; the thread's while pending_ is valid
   std::future<void> pending_;

@@ -1,0 +1,15 @@
+// How much memory is left for this process.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+
+namespace hgnn_moe {
+
+// Bytes that the machine (MemAvailable of /proc/meminfo) and the limits of the process's cgroup and
+// of those around it still leave, whichever leave least; file cache counts as free where it can be
+// dropped. Nothing where no file tells. `root` is where the folders proc and sys lie.
+std::optional<std::int64_t> available_memory(const std::filesystem::path& root = "/");
+
+}  // namespace hgnn_moe
