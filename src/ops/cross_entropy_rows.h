@@ -2,9 +2,9 @@
 // GPU.
 #pragma once
 
-#include <ATen/core/Tensor.h>
+#include <cstdint>
 
-#include "hgnn_moe/ops/linear_cross_entropy.h"
+#include <ATen/core/Tensor.h>
 
 namespace hgnn_moe::ops {
 
@@ -26,18 +26,8 @@ void cross_entropy_rows_aten(at::Tensor& products_KV, const at::Tensor& bias_V,
                              const at::Tensor& targets_K, const at::Tensor& weights_K,
                              bool gradient, at::Tensor& losses_K);
 
-// What one pass of linear_cross_entropy leaves; the gradients are those of the scaled sum.
-struct CrossEntropyPass {
-  at::Tensor losses_K;
-  at::Tensor d_hidden_KD, d_weight_VD, d_bias_V;  // undefined without gradients
-};
-
 // From row to row of a buffer of logits, so that products of any vocabulary are as fast as they can
 // be, and packs are aligned.
 std::int64_t logit_stride(std::int64_t vocabulary);
-
-// All of linear_cross_entropy by such rows, a chunk at a time.
-CrossEntropyPass cross_entropy_by_rows(const LinearCrossEntropyInputs& in, double scale,
-                                       bool gradients);
 
 }  // namespace hgnn_moe::ops

@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "src/ops/cross_entropy_launch.h"
+#include "src/ops/cross_entropy_pass.h"
 #include "src/ops/cross_entropy_rows.h"
 #include "tests/ops/host_launcher.h"
 #include "tests/support/tensors.h"
