@@ -54,7 +54,7 @@ struct ResidualNormGradientInputs {
   at::Tensor gamma_ED;
 };
 struct ResidualNormGradients {
-  at::Tensor d_y_NED;  // P; may be d_z_NED or, where P is the state's type, d_h_NED
+  at::Tensor d_y_NED;  // P
   at::Tensor d_x_ND;   // added to, expert after expert
   at::Tensor d_bias_ED, d_gamma_ED, d_beta_ED;
 };
@@ -81,11 +81,11 @@ struct GeluDropoutInputs {
   at::Tensor bias_EF;
   ExpertDropout dropout;
 };
-// g_NEF: P; may be u_NEF.
+// g_NEF: P.
 void gelu_dropout(const GeluDropoutInputs& in, at::Tensor& g_NEF);
 
 struct GeluDropoutGradients {
-  at::Tensor d_u_NEF;  // P; may be d_g_NEF
+  at::Tensor d_u_NEF;  // P
   at::Tensor d_bias_EF;
 };
 // Draws the masks again.
@@ -99,11 +99,11 @@ struct DropoutResidualInputs {
   at::Tensor bias_ED;
   ExpertDropout dropout;
 };
-// out_NED: state; may be h_NED.
+// out_NED: state.
 void dropout_residual(const DropoutResidualInputs& in, at::Tensor& out_NED);
 
 struct DropoutResidualGradients {
-  at::Tensor d_y_NED;  // P; may be d_out_NED where P is the state's type
+  at::Tensor d_y_NED;  // P
   at::Tensor d_bias_ED;
 };
 // Draws the masks again. The gradient of h is d_out_NED itself.

@@ -115,9 +115,9 @@ class AttentionOutput : public torch::autograd::Function<AttentionOutput> {
                                const at::Tensor& heads_NED, const at::Tensor& weight_EDD,
                                const at::Tensor& bias_ED, const at::Tensor& gamma_ED,
                                const at::Tensor& beta_ED, at::TensorList) {
-    const at::ScalarType type = heads_NED.scalar_type();
     const at::Tensor y_NED = expert_products(heads_NED, weight_EDD);
-    ResidualNormOutputs out{empty_as(heads_NED, x_ND.scalar_type()), empty_as(heads_NED, type),
+    // z takes the place of y.
+    ResidualNormOutputs out{empty_as(heads_NED, x_ND.scalar_type()), y_NED,
                             empty_statistics(heads_NED.sizes().slice(0, 2), x_ND)};
     residual_norm({x_ND, y_NED, bias_ED, gamma_ED, beta_ED}, out);
     context->save_for_backward({heads_NED, weight_EDD, gamma_ED, out.h_NED, out.statistics_NE.mean,

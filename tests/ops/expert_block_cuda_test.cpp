@@ -133,6 +133,17 @@ TEST(ExpertBlockBodies, ResidualNormAndItsGradient) {
     EXPECT_TRUE(close(out.z_NED, expected.z_NED, terms_of(c.type, 50)));
     EXPECT_TRUE(close(out.statistics_NE.mean, expected.statistics_NE.mean, 50));
 
+    ResidualNormInputs with_own_y = in;
+    ResidualNormOutputs over_y = residual_outputs(c, c.type, c.state());
+    with_own_y.y_NED = over_y.z_NED;
+    in_both_orders(
+        [&](HostLauncher& launcher) {
+          over_y.z_NED.copy_(in.y_NED);
+          cuda::launch_residual_norm(with_own_y, over_y, launcher);
+        },
+        {over_y.h_NED, over_y.z_NED});
+    EXPECT_TRUE(at::equal(over_y.z_NED, out.z_NED)) << "over y";
+
     ResidualNormGradients d = residual_gradients(c, c.type, c.state());
     const ResidualNormGradientInputs d_in{data.d_h, data.d_z, out.h_NED, out.statistics_NE,
                                           in.gamma_ED};

@@ -286,10 +286,9 @@ TEST(ExpertNorms, ThreadsChangeNoBit) {
   }
 }
 
-TEST(ResidualNorm, OutputsMayOverwriteInputs) {
+TEST(ResidualNorm, ItsResultMayOverwriteY) {
   for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
     const ResidualNormInputs in = make_inputs({13, 3, 150, type, 0.0});
-    const ResidualNormGradientInputs d_in = make_gradient_inputs(in);
     for_each_isa([&](CpuIsa isa) {
       GuardedTensors guarded;
       ResidualNormOutputs out = make_outputs(guarded, in), over_y = make_outputs(guarded, in);
@@ -297,20 +296,8 @@ TEST(ResidualNorm, OutputsMayOverwriteInputs) {
       ResidualNormInputs with_own_y = in;
       with_own_y.y_NED = over_y.z_NED = in.y_NED.clone();
       residual_norm_cpu(isa, with_own_y, over_y);
+      EXPECT_TRUE(at::equal(over_y.h_NED, out.h_NED));
       EXPECT_TRUE(at::equal(over_y.z_NED, out.z_NED));
-
-      ResidualNormGradients apart = make_gradients(guarded, in);
-      residual_norm_gradient_cpu(isa, d_in, apart);
-      for (const bool over_d_h : {false, true}) {
-        if (over_d_h && type != at::kFloat) continue;
-        ResidualNormGradients same = make_gradients(guarded, in);
-        ResidualNormGradientInputs in_place = d_in;
-        at::Tensor& source = over_d_h ? in_place.d_h_NED : in_place.d_z_NED;
-        source = same.d_y_NED = source.clone();
-        residual_norm_gradient_cpu(isa, in_place, same);
-        EXPECT_TRUE(at::equal(same.d_y_NED, apart.d_y_NED)) << "over d_h " << over_d_h;
-        EXPECT_TRUE(at::equal(same.d_gamma_ED, apart.d_gamma_ED)) << "over d_h " << over_d_h;
-      }
     });
   }
 }

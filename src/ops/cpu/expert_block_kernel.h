@@ -18,7 +18,7 @@ struct ResidualNormArguments {
   const void* y;                    // [N, E, D], P
   const void *bias, *gamma, *beta;  // [E, D]
   void* h;                          // [N, E, D]
-  void* z;                          // [N, E, D], P
+  void* z;                          // [N, E, D], P; may be y
   void *mean, *reciprocal;          // [N, E]
 };
 
@@ -30,7 +30,7 @@ struct ResidualNormGradientArguments {
   const void* h;                  // [N, E, D]
   const void *mean, *reciprocal;  // [N, E]
   const void* gamma;              // [E, D]
-  void* d_y;                      // [N, E, D], P; may be d_z or, of the same type, d_h
+  void* d_y;                      // [N, E, D], P
   void* d_x;                      // [N, D], added to
 };
 
@@ -73,7 +73,7 @@ struct DropoutResidualArguments {
   const void* h;     // [N, E, D]
   const void* y;     // [N, E, D], P
   const void* bias;  // [E, D]
-  void* out;         // [N, E, D]; may be h
+  void* out;         // [N, E, D]
   RowDropout dropout;
 };
 
@@ -81,18 +81,19 @@ struct DropoutResidualGradientArguments {
   KernelType type;
   std::int64_t experts, dim;
   const void* d_out;  // [N, E, D]
-  void* d_y;          // [N, E, D], P; may be d_out where P is its type
+  void* d_y;          // [N, E, D], P
   RowDropout dropout;
 };
 
-// Each for the tokens begin to end. Sums over these tokens are added to `sums`.
 struct ScaleColumnsArguments {
   KernelType type;         // of `out`
   std::int64_t rows, dim;  // O, D
-  const void *weight, *gamma;
-  void* out;
+  const void* weight;      // [E, O, D]
+  const void* gamma;       // [E, D]
+  void* out;               // [E, O, D]
 };
 
+// Each for the tokens begin to end. Sums over these tokens are added to `sums`.
 struct ExpertBlockKernels {
   void (*residual_norm)(const ResidualNormArguments&, std::int64_t begin, std::int64_t end);
   // sums [3, E, D]: of the bias, gamma, beta.
@@ -100,9 +101,9 @@ struct ExpertBlockKernels {
                                  std::int64_t begin, std::int64_t end);
   void (*norm)(const NormArguments&, std::int64_t begin, std::int64_t end);
   void (*norm_gradient)(const NormGradientArguments&, std::int64_t begin, std::int64_t end);
-  // g [N, E, F], P; may be u.
+  // g [N, E, F], P.
   void (*gelu_dropout)(const GeluDropoutArguments&, void* g, std::int64_t begin, std::int64_t end);
-  // d_u [N, E, F], P; may be d_g. sums [E, F]: of the bias.
+  // d_u [N, E, F], P. sums [E, F]: of the bias.
   void (*gelu_dropout_gradient)(const GeluDropoutArguments&, const void* d_g, void* d_u, void* sums,
                                 std::int64_t begin, std::int64_t end);
   void (*dropout_residual)(const DropoutResidualArguments&, std::int64_t begin, std::int64_t end);
