@@ -16,19 +16,83 @@ struct TokenDropout {
   double scale;
 };
 
-// Columns d to d + Lanes of a row: zero where they are dropped, whatever they were, else scaled.
+// Columns d to d + Lanes of the row of token n and expert e.
+struct RowPack {
+  std::int64_t n;
+  int e;
+  std::int64_t d, at, of_expert;  // `at` in [N, E, dim], `of_expert` in [E, dim]
+};
+
+// What the pack has in x: zero where it is dropped, whatever it was, else scaled.
 template <int Lanes, typename Compute>
-HGNN_MOE_HOST_DEVICE void drop(const TokenDropout& dropout, std::int64_t n, int e, std::int64_t d,
+HGNN_MOE_HOST_DEVICE void drop(const TokenDropout& dropout, const RowPack& pack,
                                Compute (&x)[Lanes]) {
   if (dropout.keys == nullptr) return;
   bool kept[Lanes];
-  draw_kept<Lanes>(dropout.keys[e], {dropout.positions[n], dropout.samples[n], 0}, d,
-                   dropout.threshold, kept);
+  draw_kept<Lanes>(dropout.keys[pack.e], {dropout.positions[pack.n], dropout.samples[pack.n], 0},
+                   pack.d, dropout.threshold, kept);
   HGNN_MOE_UNROLL
   for (int l = 0; l < Lanes; ++l) {
     x[l] = kept[l] ? x[l] * static_cast<Compute>(dropout.scale) : Compute(0);
   }
 }
+
+// Calls f(pack) for a thread's packs of a unit's row, of which there is none past the last token.
+template <int Lanes, typename Arguments, typename F>
+HGNN_MOE_HOST_DEVICE void for_packs(const Arguments& a, std::int64_t unit, Thread t, const F& f) {
+  const std::int64_t n = a.units.token(unit);
+  if (n >= a.units.tokens) return;
+  const int e = a.units.expert(unit);
+  const std::int64_t first = a.units.row(unit) * a.dim;
+  for_columns<Lanes>(a.dim, t,
+                     [&](std::int64_t d) { f(RowPack{n, e, d, first + d, e * a.dim + d}); });
+}
+
+// Writes every row with Step::write(arguments, pack, v), where v gets what is written; with
+// Step::kSums its sums over the tokens of a block go to arguments.sums. A unit is a row of
+// ExpertTokens.
+template <typename Step, int Lanes>
+struct RowsBody {
+  using Arguments = typename Step::Arguments;
+  using Compute = typename Arguments::Compute;
+
+  Arguments a;
+  Arena<Compute> arena;
+  Compute* sums;  // [dim], or null
+
+  HGNN_MOE_HOST_DEVICE RowsBody(const Arguments& arguments, void* shared, int)
+      : a(arguments), arena(shared), sums(Step::kSums ? arena.take(a.dim) : nullptr) {}
+
+  static std::int64_t shared_elements(const Arguments& a, int threads) {
+    return RowsBody(a, nullptr, threads).arena.used();
+  }
+
+  HGNN_MOE_HOST_DEVICE int phases() const { return 1; }
+  HGNN_MOE_HOST_DEVICE int finish_phases() const { return Step::kSums ? 1 : 0; }
+
+  HGNN_MOE_HOST_DEVICE void run(int, std::int64_t unit, bool is_first, Thread t) const {
+    if (Step::kSums && is_first) clear(t);
+    for_packs<Lanes>(a, unit, t, [&](const RowPack& pack) {
+      Compute v[Lanes];
+      Step::write(a, pack, v);
+      if constexpr (Step::kSums) {
+        HGNN_MOE_UNROLL
+        for (int l = 0; l < Lanes; ++l) sums[pack.d + l] += v[l];
+      }
+    });
+  }
+  HGNN_MOE_HOST_DEVICE void finish(int, std::int64_t block, Thread t) const {
+    for_columns<1>(a.dim, t, [&](std::int64_t d) { a.sums[block * a.dim + d] = sums[d]; });
+  }
+
+ private:
+  HGNN_MOE_HOST_DEVICE void clear(Thread t) const {
+    for_columns<Lanes>(a.dim, t, [&](std::int64_t d) {
+      HGNN_MOE_UNROLL
+      for (int l = 0; l < Lanes; ++l) sums[d + l] = 0;
+    });
+  }
+};
 
 // The normal distribution's share below x, and its density.
 HGNN_MOE_HOST_DEVICE float normal_share(float x) { return 0.5f * (1 + erff(x * 0.70710678f)); }
@@ -56,112 +120,51 @@ struct GeluDropoutArguments {
   Compute* sums;  // [E, blocks, F]: of d_u
 };
 
-// g = dropout(gelu(u + bias)). A unit is a row of ExpertTokens.
-template <typename ScalarType, int Lanes>
-struct GeluDropoutBody {
-  using Scalar = ScalarType;
-  using Compute = ComputeOf<Scalar>;
+// g = dropout(gelu(u + bias)).
+template <typename Scalar>
+struct GeluDropout {
   using Arguments = GeluDropoutArguments<Scalar>;
+  static constexpr bool kSums = false;
 
-  Arguments a;
-
-  HGNN_MOE_HOST_DEVICE GeluDropoutBody(const Arguments& arguments, void*, int) : a(arguments) {}
-  static std::int64_t shared_elements(const Arguments&, int) { return 0; }
-
-  HGNN_MOE_HOST_DEVICE int phases() const { return 1; }
-  HGNN_MOE_HOST_DEVICE int finish_phases() const { return 0; }
-  HGNN_MOE_HOST_DEVICE void finish(int, std::int64_t, Thread) const {}
-
-  HGNN_MOE_HOST_DEVICE void run(int, std::int64_t unit, bool, Thread t) const {
-    const std::int64_t n = a.units.token(unit);
-    if (n >= a.units.tokens) return;
-    const int e = a.units.expert(unit);
-    const std::int64_t first = a.units.row(unit) * a.dim;
-    for_columns<Lanes>(a.dim, t, [&](std::int64_t d) {
-      Compute v[Lanes];
-      load<Lanes>(a.u + first + d, v);
-      HGNN_MOE_UNROLL
-      for (int l = 0; l < Lanes; ++l) {
-        v[l] += a.bias[e * a.dim + d + l];
-        v[l] *= normal_share(v[l]);
-      }
-      drop<Lanes>(a.dropout, n, e, d, v);
-      store<Lanes>(a.g + first + d, v);
-    });
-  }
-};
-
-// Sums over the tokens of a block of what passes a column.
-template <typename Compute>
-struct ColumnSums {
-  std::int64_t dim;
-  Compute* values;  // [dim]
-
-  HGNN_MOE_HOST_DEVICE ColumnSums(Arena<Compute>& arena, std::int64_t dim)
-      : dim(dim), values(arena.take(dim)) {}
-
-  template <int Lanes>
-  HGNN_MOE_HOST_DEVICE void clear(Thread t) const {
-    for_columns<Lanes>(dim, t, [&](std::int64_t d) {
-      HGNN_MOE_UNROLL
-      for (int l = 0; l < Lanes; ++l) values[d + l] = 0;
-    });
-  }
-  template <int Lanes>
-  HGNN_MOE_HOST_DEVICE void add(std::int64_t d, const Compute (&x)[Lanes]) const {
+  template <int Lanes, typename Compute>
+  HGNN_MOE_HOST_DEVICE static void write(const Arguments& a, const RowPack& pack,
+                                         Compute (&v)[Lanes]) {
+    load<Lanes>(a.u + pack.at, v);
     HGNN_MOE_UNROLL
-    for (int l = 0; l < Lanes; ++l) values[d + l] += x[l];
-  }
-  HGNN_MOE_HOST_DEVICE void write(Compute* out, Thread t) const {
-    for_columns<1>(dim, t, [&](std::int64_t d) { out[d] = values[d]; });
+    for (int l = 0; l < Lanes; ++l) {
+      v[l] += a.bias[pack.of_expert + l];
+      v[l] *= normal_share(v[l]);
+    }
+    drop(a.dropout, pack, v);
+    store<Lanes>(a.g + pack.at, v);
   }
 };
+template <typename Scalar, int Lanes>
+using GeluDropoutBody = RowsBody<GeluDropout<Scalar>, Lanes>;
 
-// d_u = gelu'(u + bias) dropout(d_g), with its sums over tokens.
-template <typename ScalarType, int Lanes>
-struct GeluDropoutGradientBody {
-  using Scalar = ScalarType;
-  using Compute = ComputeOf<Scalar>;
+// d_u = gelu'(u + bias) dropout(d_g).
+template <typename Scalar>
+struct GeluDropoutGradient {
   using Arguments = GeluDropoutArguments<Scalar>;
+  static constexpr bool kSums = true;
 
-  Arguments a;
-  Arena<Compute> arena;
-  ColumnSums<Compute> sums;
-
-  HGNN_MOE_HOST_DEVICE GeluDropoutGradientBody(const Arguments& arguments, void* shared, int)
-      : a(arguments), arena(shared), sums(arena, a.dim) {}
-
-  static std::int64_t shared_elements(const Arguments& a, int threads) {
-    return GeluDropoutGradientBody(a, nullptr, threads).arena.used();
-  }
-
-  HGNN_MOE_HOST_DEVICE int phases() const { return 1; }
-  HGNN_MOE_HOST_DEVICE int finish_phases() const { return 1; }
-
-  HGNN_MOE_HOST_DEVICE void run(int, std::int64_t unit, bool is_first, Thread t) const {
-    if (is_first) sums.template clear<Lanes>(t);
-    const std::int64_t n = a.units.token(unit);
-    if (n >= a.units.tokens) return;
-    const int e = a.units.expert(unit);
-    const std::int64_t first = a.units.row(unit) * a.dim;
-    for_columns<Lanes>(a.dim, t, [&](std::int64_t d) {
-      Compute v[Lanes], d_v[Lanes];
-      load<Lanes>(a.u + first + d, v);
-      load<Lanes>(a.d_g + first + d, d_v);
-      drop<Lanes>(a.dropout, n, e, d, d_v);
-      HGNN_MOE_UNROLL
-      for (int l = 0; l < Lanes; ++l) {
-        v[l] += a.bias[e * a.dim + d + l];
-        d_v[l] *= normal_share(v[l]) + v[l] * normal_density(v[l]);
-      }
-      store<Lanes>(a.d_u + first + d, d_v);
-      sums.add(d, d_v);
-    });
-  }
-  HGNN_MOE_HOST_DEVICE void finish(int, std::int64_t block, Thread t) const {
-    sums.write(a.sums + block * a.dim, t);
+  template <int Lanes, typename Compute>
+  HGNN_MOE_HOST_DEVICE static void write(const Arguments& a, const RowPack& pack,
+                                         Compute (&d_u)[Lanes]) {
+    Compute v[Lanes];
+    load<Lanes>(a.u + pack.at, v);
+    load<Lanes>(a.d_g + pack.at, d_u);
+    drop(a.dropout, pack, d_u);
+    HGNN_MOE_UNROLL
+    for (int l = 0; l < Lanes; ++l) {
+      v[l] += a.bias[pack.of_expert + l];
+      d_u[l] *= normal_share(v[l]) + v[l] * normal_density(v[l]);
+    }
+    store<Lanes>(a.d_u + pack.at, d_u);
   }
 };
+template <typename Scalar, int Lanes>
+using GeluDropoutGradientBody = RowsBody<GeluDropoutGradient<Scalar>, Lanes>;
 
 template <typename Scalar>
 struct DropoutResidualArguments {
@@ -181,79 +184,44 @@ struct DropoutResidualArguments {
   Compute* sums;  // [E, blocks, D]: of d_y
 };
 
-// out = h + dropout(y + bias). A unit is a row of ExpertTokens.
-template <typename ScalarType, int Lanes>
-struct DropoutResidualBody {
-  using Scalar = ScalarType;
-  using Compute = ComputeOf<Scalar>;
+// out = h + dropout(y + bias).
+template <typename Scalar>
+struct DropoutResidual {
   using Arguments = DropoutResidualArguments<Scalar>;
+  static constexpr bool kSums = false;
 
-  Arguments a;
-
-  HGNN_MOE_HOST_DEVICE DropoutResidualBody(const Arguments& arguments, void*, int) : a(arguments) {}
-  static std::int64_t shared_elements(const Arguments&, int) { return 0; }
-
-  HGNN_MOE_HOST_DEVICE int phases() const { return 1; }
-  HGNN_MOE_HOST_DEVICE int finish_phases() const { return 0; }
-  HGNN_MOE_HOST_DEVICE void finish(int, std::int64_t, Thread) const {}
-
-  HGNN_MOE_HOST_DEVICE void run(int, std::int64_t unit, bool, Thread t) const {
-    const std::int64_t n = a.units.token(unit);
-    if (n >= a.units.tokens) return;
-    const int e = a.units.expert(unit);
-    const std::int64_t first = a.units.row(unit) * a.dim;
-    for_columns<Lanes>(a.dim, t, [&](std::int64_t d) {
-      Compute v[Lanes], h[Lanes];
-      load<Lanes>(a.y + first + d, v);
-      load<Lanes>(a.h + first + d, h);
-      HGNN_MOE_UNROLL
-      for (int l = 0; l < Lanes; ++l) v[l] += a.bias[e * a.dim + d + l];
-      drop<Lanes>(a.dropout, n, e, d, v);
-      HGNN_MOE_UNROLL
-      for (int l = 0; l < Lanes; ++l) v[l] += h[l];
-      store<Lanes>(a.out + first + d, v);
-    });
+  template <int Lanes, typename Compute>
+  HGNN_MOE_HOST_DEVICE static void write(const Arguments& a, const RowPack& pack,
+                                         Compute (&v)[Lanes]) {
+    Compute h[Lanes];
+    load<Lanes>(a.y + pack.at, v);
+    load<Lanes>(a.h + pack.at, h);
+    HGNN_MOE_UNROLL
+    for (int l = 0; l < Lanes; ++l) v[l] += a.bias[pack.of_expert + l];
+    drop(a.dropout, pack, v);
+    HGNN_MOE_UNROLL
+    for (int l = 0; l < Lanes; ++l) v[l] += h[l];
+    store<Lanes>(a.out + pack.at, v);
   }
 };
+template <typename Scalar, int Lanes>
+using DropoutResidualBody = RowsBody<DropoutResidual<Scalar>, Lanes>;
 
-// d_y = dropout(d_out), with its sums over tokens.
-template <typename ScalarType, int Lanes>
-struct DropoutResidualGradientBody {
-  using Scalar = ScalarType;
-  using Compute = ComputeOf<Scalar>;
+// d_y = dropout(d_out).
+template <typename Scalar>
+struct DropoutResidualGradient {
   using Arguments = DropoutResidualArguments<Scalar>;
+  static constexpr bool kSums = true;
 
-  Arguments a;
-  Arena<Compute> arena;
-  ColumnSums<Compute> sums;
-
-  HGNN_MOE_HOST_DEVICE DropoutResidualGradientBody(const Arguments& arguments, void* shared, int)
-      : a(arguments), arena(shared), sums(arena, a.dim) {}
-
-  static std::int64_t shared_elements(const Arguments& a, int threads) {
-    return DropoutResidualGradientBody(a, nullptr, threads).arena.used();
-  }
-
-  HGNN_MOE_HOST_DEVICE int phases() const { return 1; }
-  HGNN_MOE_HOST_DEVICE int finish_phases() const { return 1; }
-
-  HGNN_MOE_HOST_DEVICE void run(int, std::int64_t unit, bool is_first, Thread t) const {
-    if (is_first) sums.template clear<Lanes>(t);
-    const std::int64_t n = a.units.token(unit);
-    if (n >= a.units.tokens) return;
-    const int e = a.units.expert(unit);
-    const std::int64_t first = a.units.row(unit) * a.dim;
-    for_columns<Lanes>(a.dim, t, [&](std::int64_t d) {
-      Compute v[Lanes];
-      load<Lanes>(a.d_out + first + d, v);
-      drop<Lanes>(a.dropout, n, e, d, v);
-      store<Lanes>(a.d_y + first + d, v);
-      sums.add(d, v);
-    });
-  }
-  HGNN_MOE_HOST_DEVICE void finish(int, std::int64_t block, Thread t) const {
-    sums.write(a.sums + block * a.dim, t);
+  template <int Lanes, typename Compute>
+  HGNN_MOE_HOST_DEVICE static void write(const Arguments& a, const RowPack& pack,
+                                         Compute (&d_y)[Lanes]) {
+    load<Lanes>(a.d_out + pack.at, d_y);
+    drop(a.dropout, pack, d_y);
+    store<Lanes>(a.d_y + pack.at, d_y);
   }
 };
+template <typename Scalar, int Lanes>
+using DropoutResidualGradientBody = RowsBody<DropoutResidualGradient<Scalar>, Lanes>;
 
 }  // namespace hgnn_moe::ops::cuda
