@@ -8,6 +8,8 @@ from fake_sweeps import STUDY
 from report_page import ReportTestCase
 
 from hgnn_tools.errors import EXIT_DATA, EXIT_USAGE, UserError
+from hgnn_tools.reporting.kept_sweep import PLACES
+from hgnn_tools.reporting.sweep_folder import read_sweep
 
 PAGE = """# The study
 
@@ -66,6 +68,24 @@ class KeptSweepTest(ReportTestCase):
             self.assertNotIn("/home/someone", path.read_text(), path.name)
         kept = json.loads((self.kept / "sweep.json").read_text())
         self.assertEqual(kept["sweep_file"], "study.json")
+
+    def test_options_that_runs_do_not_share_are_kept(self) -> None:
+        sweep = STUDY.write(self.folder / "sweep")
+        folders = sorted(path.parent for path in sweep.glob("*/config.json"))
+        for place, folder in enumerate(folders[:3]):
+            path = folder / "config.json"
+            config = json.loads(path.read_text())
+            config["config"]["max_steps"] = 100 + place  # as match_time chooses
+            path.write_text(json.dumps(config))
+        self.run_report(sweep, "--keep", self.folder / "kept")
+        whole, kept = read_sweep(sweep), read_sweep(self.folder / "kept")
+        self.assertEqual(len(kept.rows), len(whole.rows))
+        for ours, theirs in zip(kept.rows, whole.rows, strict=True):
+            self.assertIsNone(ours.run)
+            for option in theirs.options:
+                if option not in PLACES:
+                    self.assertEqual(ours.value_of(option), theirs.value_of(option), option)
+        self.assertEqual(len({row.value_of("max_steps") for row in kept.rows}), 4)
 
     def test_a_torn_file_of_curves_is_an_error(self) -> None:
         self.keep()

@@ -1,7 +1,7 @@
 """What of a sweep is worth keeping when its run folders are not: enough to write its report again.
 
 A kept sweep is a folder with sweep.json; curves.csv, the evaluations of every run; config.json, the
-options that all runs share; and runs.csv, the table of all runs. No path of the machine is in it.
+options of the runs; and runs.csv, the table of all runs. No path of the machine is in it.
 """
 
 import csv
@@ -29,10 +29,9 @@ def keep_sweep(sweep: "Sweep", runs_csv: str, out: Path) -> Path:
     `runs_csv` is for readers: its table can be made from the rest."""
     stored = read_json_object(sweep.folder / SWEEP)
     stored["sweep_file"] = Path(stored.get("sweep_file") or "").name
-    shared = {key: value for key, value in sweep.shared.items() if key not in sweep.varied}
     with unfinished_folder(out) as unfinished:
         write_json(unfinished / SWEEP, stored)
-        write_json(unfinished / SHARED, {"config": without_places(shared)})
+        write_json(unfinished / SHARED, kept_options(sweep))
         (unfinished / CURVES).write_text(curves_csv(sweep), encoding="utf-8")
         (unfinished / RUNS).write_text(runs_csv, encoding="utf-8")
         for path in sorted(unfinished.iterdir()):
@@ -44,8 +43,28 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
     path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def without_places(config: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in config.items() if key not in PLACES}
+def kept_options(sweep: "Sweep") -> dict[str, Any]:
+    """What all runs share, and what each has beside it."""
+    options = {
+        row.id: {key: value for key, value in row.options.items() if key not in PLACES}
+        for row in sweep.rows
+    }
+    shared = common_options(list(options.values()))
+    own = {
+        run: {key: value for key, value in config.items() if key not in shared}
+        for run, config in options.items()
+    }
+    return {"config": shared, "rows": own}
+
+
+def common_options(configs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Those that are equal in all of them."""
+    first, *others = configs or [{}]
+    return {
+        key: value
+        for key, value in first.items()
+        if all(key in other and other[key] == value for other in others)
+    }
 
 
 def curves_csv(sweep: "Sweep") -> str:
@@ -76,6 +95,11 @@ def read_kept_curves(folder: Path) -> dict[str, Curve]:
     return {run: Curve(*zip(*found, strict=True)) for run, found in points.items()}
 
 
-def read_shared_options(folder: Path) -> dict[str, Any]:
+def read_kept_options(folder: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Those of all runs, and by its id what each has beside them; none where the folder is not a
+    kept sweep."""
     path = folder / SHARED
-    return config_of(read_json_object(path), folder) if path.is_file() else {}
+    if not path.is_file():
+        return {}, {}
+    stored = read_json_object(path)
+    return config_of(stored, folder), stored.get("rows") or {}

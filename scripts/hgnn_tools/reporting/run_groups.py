@@ -104,6 +104,7 @@ def row_of(run: Run) -> Row:
         final_eval_loss=curve.losses[-1] if curve.losses else None,
         measured={"train_seconds": 60 * curve.minutes[-1]} if curve.minutes else None,
         run=run,
+        options=run.config,
     )
 
 

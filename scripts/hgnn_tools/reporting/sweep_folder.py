@@ -1,6 +1,7 @@
 """What a sweep left in its folder: sweep.json, and the run folder of each row."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -8,7 +9,11 @@ from typing import Any
 
 from hgnn_tools.errors import EXIT_DATA, EXIT_USAGE, UserError
 from hgnn_tools.reporting.curve import Curve
-from hgnn_tools.reporting.kept_sweep import read_kept_curves, read_shared_options
+from hgnn_tools.reporting.kept_sweep import (
+    common_options,
+    read_kept_curves,
+    read_kept_options,
+)
 from hgnn_tools.run_folder import Run, read_json_object, read_run
 
 STATUSES = ("done", "failed", "running", "stopped", "pending")
@@ -43,7 +48,7 @@ class Row:
     measured: dict[str, float] | None = None
     run: Run | None = None  # None where it left no folder
     kept_curve: Curve = Curve()  # where the sweep was kept without folders
-    shared: dict[str, Any] = field(default_factory=dict)  # options that no row varies
+    options: dict[str, Any] = field(default_factory=dict)  # what is known of its configuration
 
     @property
     def is_done(self) -> bool:
@@ -66,7 +71,7 @@ class Row:
             return self.settings[option]
         if option in ROW_FIELDS:
             return getattr(self, option)
-        return (self.run.config if self.run else self.shared).get(option)
+        return self.options.get(option)
 
     @cached_property
     def curve(self) -> Curve:
@@ -84,7 +89,6 @@ class Sweep:
     expected: tuple[dict[str, Any], ...]
     left_out: tuple[dict[str, Any], ...]
     rows: tuple[Row, ...]
-    shared: dict[str, Any]  # options of one of its runs
     notes: tuple[str, ...]  # what the reader should know about the files
 
     def count(self, status: str) -> int:
@@ -121,11 +125,7 @@ def read_sweep(folder: Path) -> Sweep:
     if not rows:
         raise UserError(f"{path} has no rows; run the sweep first", EXIT_DATA)
     # A row that has not begun has no configuration of its own yet.
-    shared = next((row.run.config for row in rows if row.run), None) or read_shared_options(folder)
-    kept = read_kept_curves(folder)
-    rows = tuple(
-        replace(row, shared=shared, kept_curve=kept.get(row.id, Curve())) for row in rows
-    )
+    rows = tuple(with_kept(rows, folder))
     return Sweep(
         folder=folder,
         name=str(stored.get("name") or folder.resolve().name),
@@ -136,9 +136,19 @@ def read_sweep(folder: Path) -> Sweep:
         expected=tuple(items(stored, "expected", path)),
         left_out=tuple(items(stored, "left_out", path)),
         rows=rows,
-        shared=shared,
         notes=tuple(note for row in rows for note in notes_on(row)),
     )
+
+
+def with_kept(rows: tuple[Row, ...], folder: Path) -> Iterator[Row]:
+    """The rows with their options, and curves that were kept where their folders were not. Of a row
+    without a folder what all others share is known."""
+    shared, own = read_kept_options(folder)
+    curves = read_kept_curves(folder)
+    shared = common_options([row.run.config for row in rows if row.run]) or shared
+    for row in rows:
+        options = row.run.config if row.run else {**shared, **own.get(row.id, {})}
+        yield replace(row, options=options, kept_curve=curves.get(row.id, Curve()))
 
 
 def items(stored: dict[str, Any], key: str, path: Path) -> list[Any]:
@@ -150,7 +160,7 @@ def items(stored: dict[str, Any], key: str, path: Path) -> list[Any]:
     return value
 
 
-KNOWN = {one.name for one in fields(Row)} - {"run", "kept_curve", "shared"}
+KNOWN = {one.name for one in fields(Row)} - {"run", "kept_curve", "options"}
 TYPES = {"id": str, "seed": int, "settings": dict}
 
 
