@@ -61,7 +61,8 @@ void check_resume(const TrainConfig& config, const Settings& settings, ErrorList
                            with_source(settings, "resume_checkpoint"),
                            with_source(settings, "overwrite")));
   }
-  if (!config.init_from.empty()) {
+  // With auto, weights are those to start from where there is no checkpoint yet.
+  if (!config.init_from.empty() && (config.resume_checkpoint != "auto" || config.eval_only)) {
     errors.add(fmt::format("{} and {} both name the first weights; keep one of them",
                            with_source(settings, "resume_checkpoint"),
                            with_source(settings, "init_from")));

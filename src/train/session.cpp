@@ -47,7 +47,8 @@ struct Session {
   RunFolder folder;
   Log log;
   LanguageModel model;
-  std::string verification;  // what was found before the run folder was touched
+  std::string first_weights;  // where they come from, "" for a seed's or a checkpoint's
+  std::string verification;   // what was found before the run folder was touched
 
   const TrainConfig& config() const { return parsed.config; }
 };
@@ -94,6 +95,13 @@ void verify_resumed(const Session& session) {
   if (!said.empty()) session.log->info("{}", said);
 }
 
+// What init_from names, unless the run goes on from a checkpoint of its own.
+std::string find_first_weights(const TrainConfig& config, const RunLocation& location) {
+  const bool goes_on =
+      !config.resume_checkpoint.empty() && !list_checkpoints(location.folder()).empty();
+  return goes_on ? "" : config.init_from;
+}
+
 // Loads, checks and opens everything before the run folder is touched, see preflight.h.
 Session open_session(const ParsedConfig& parsed) {
   const TrainConfig& config = parsed.config;
@@ -111,8 +119,9 @@ Session open_session(const ParsedConfig& parsed) {
                       device.device,
                       {config.coupler_path, config.coupler_chunk, config.expert_path,
                        config.activation_checkpointing});
-  if (!config.init_from.empty()) {
-    load_weights(config.init_from, model.parameters(), weight_notes(model_config));
+  const std::string first_weights = find_first_weights(config, location);
+  if (!first_weights.empty()) {
+    load_weights(first_weights, model.parameters(), weight_notes(model_config));
   }
   check_token_losses_path(config, location);
   const std::string verification = config.resume_checkpoint.empty()
@@ -120,8 +129,8 @@ Session open_session(const ParsedConfig& parsed) {
                                        : "";
   RunFolder folder = RunFolder::open(location.checkpoint_dir, location.run_name, run_start(config));
   Log log = make_logger(config.quiet, folder.log_file());
-  return {parsed, std::move(dataset), device,      model_config, location, std::move(folder),
-          log,    std::move(model),   verification};
+  return {parsed, std::move(dataset), device,        model_config, location, std::move(folder),
+          log,    std::move(model),   first_weights, verification};
 }
 
 bool has_own_kernels(const Session& session) {
@@ -340,7 +349,7 @@ int train(Session& session) {
 int run_opened(Session& session) {
   log_start(session);
   const TrainConfig& config = session.config();
-  if (!config.init_from.empty()) session.log->info("weights of {}", config.init_from);
+  if (!session.first_weights.empty()) session.log->info("weights of {}", session.first_weights);
   if (!session.verification.empty()) session.log->info("{}", session.verification);
   if (config.eval_only) {
     // An evaluation inside an existing run leaves that run's configuration as it is.

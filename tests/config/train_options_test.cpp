@@ -253,7 +253,16 @@ TEST(TrainOptions, Contradictions) {
   EXPECT_EQ(errors_of({"--resume_checkpoint", "auto"}),
             "resume_checkpoint (flag) is auto, which needs the run to look in; give run_name");
   EXPECT_NE(errors_of({"--resume_checkpoint", "x", "--overwrite"}), "");
-  EXPECT_NE(errors_of({"--resume_checkpoint", "x", "--init_from", "y"}), "");
+  const std::string both =
+      "resume_checkpoint (flag) and init_from (flag) both name the first weights; "
+      "keep one of them";
+  EXPECT_EQ(errors_of({"--resume_checkpoint", "x", "--init_from", "y"}), both);
+  const std::vector<std::string> from{"--resume_checkpoint", "auto", "--run_name", "r",
+                                      "--init_from",         "y"};
+  EXPECT_EQ(errors_of(from), "");
+  std::vector<std::string> evaluation = from;
+  evaluation.push_back("--eval_only");
+  EXPECT_EQ(errors_of(evaluation), both);
   EXPECT_EQ(errors_of({"--ablate"}),
             "ablate (flag) evaluates a trained model, but eval_only (default) is false; add "
             "eval_only");

@@ -167,6 +167,26 @@ TEST_F(CliCheckpointTest, WeightsFromADamagedFileAreRefused) {
                  {"'nowhere.safetensors'", "No such file"});
 }
 
+// What a sweep and a cluster's requeued job give at every start.
+TEST_F(CliCheckpointTest, WeightsAreForTheFirstStartOfARunThatResumesByItself) {
+  // At a constant rate the steps of a shorter run are those of a longer one.
+  const Flags plain =
+      flags_.with({{"seed", "7"}, {"lr_schedule", "constant"}, {"init_from", step(6)}});
+  expect_success(run(plain.with({{"run_name", "whole"}})));
+  const Flags again = plain.with({{"run_name", "again"}, {"resume_checkpoint", "auto"}});
+  expect_success(run(again.with({{"max_steps", "4"}})));
+  fs::rename(path(step(6)), path("moved"));
+  const ProcessResult result = run(again);
+  expect_success(result);
+  EXPECT_EQ(result.err.find("weights of"), std::string::npos) << result.err;
+  const auto whole = read_series(path("runs/whole"), "step", "loss");
+  const auto resumed = read_series(path("runs/again"), "step", "loss");
+  ASSERT_EQ(whole.size(), 6u);
+  EXPECT_EQ(whole, resumed);
+  expect_success(run(flags_.with({{"seed", "7"}, {"run_name", "fresh"}})));
+  EXPECT_NE(whole.at(0), read_series(path("runs/fresh"), "step", "loss").at(0));
+}
+
 TEST_F(CliCheckpointTest, WeightsOfAnotherParameterisationAreRefused) {
   const Flags hgnn =
       tiny_synthetic().with({{"coupler_type", "HGNN"}, {"num_experts", "3"}, {"max_steps", "1"}});
