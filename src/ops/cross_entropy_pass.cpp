@@ -109,8 +109,9 @@ CrossEntropyPass pass_over_chunks(const LinearCrossEntropyInputs& in, double sca
   const std::int64_t rows = in.hidden_KD.size(0);
   const std::int64_t size = logit_rows(rows, Logits::row_bytes(in), in.logit_bytes);
   const at::Tensor weight_VD = weight_of_products(in);
-  Logits logits(in, weight_VD, size);
+  // Before the buffers, which it outlives: the heap is left with one hole less.
   CrossEntropyPass pass = empty_pass(in, gradients);
+  Logits logits(in, weight_VD, size);
   for (std::int64_t first = 0; first < rows; first += size) {
     const auto part = [&](const at::Tensor& x) {
       return x.defined() ? x.narrow(0, first, std::min(size, rows - first)) : x;
