@@ -95,14 +95,15 @@ TEST_F(MemorySlowTest, CheckpointsInTheBackground) {
   expect_estimate_within_a_quarter(flags.with({{"save_every", "0"}, {"overwrite", ""}}));
 }
 
-// Where the head's temporaries and the gradients of the micro-batch before are each a fifth of all.
+// Where the head's temporaries and the gradients of the micro-batches before are each a sixth of
+// all.
 TEST_F(MemorySlowTest, AccumulatedGradients) {
-  const Flags flags{{"coupler_type", "NONE"}, {"num_experts", "1"}, {"embed_dim", "512"},
-                    {"num_layers", "1"},      {"batch_size", "4"},  {"vocab_size", "30000"},
-                    {"dropout_rate", "0"}};
+  const Flags flags{{"coupler_type", "HGNN"}, {"num_experts", "2"}, {"embed_dim", "384"},
+                    {"num_layers", "6"},      {"gnn_layers", "3"},  {"batch_size", "4"},
+                    {"vocab_size", "50257"}};
   expect_estimate_within(0.15, flags);
   expect_estimate_within(0.15,
-                         flags.with({{"gradient_accumulation_steps", "2"}, {"overwrite", ""}}));
+                         flags.with({{"gradient_accumulation_steps", "3"}, {"overwrite", ""}}));
 }
 
 TEST_F(MemorySlowTest, PlainTransformer) {
