@@ -27,14 +27,17 @@ class InterruptedSweepTest : public SweepTest {
     return count;
   }
 
-  // The process that trains the run of this name; 0 where there is none.
-  static pid_t process_of_run(const std::string& name) {
+  // The process that trains the run of this name in this test's folder, for others may run the same
+  // test; 0 where there is none.
+  pid_t process_of_run(const std::string& name) const {
     for (const auto& entry : fs::directory_iterator("/proc")) {
       const std::string number = entry.path().filename();
       if (number.find_first_not_of("0123456789") != std::string::npos) continue;
       std::ifstream file(entry.path() / "cmdline", std::ios::binary);
       const std::string words{std::istreambuf_iterator<char>(file), {}};
-      if (words.find(std::string("--run_name\0", 11) + name + '\0') != std::string::npos) {
+      std::error_code gone;
+      if (words.find(std::string("--run_name\0", 11) + name + '\0') != std::string::npos &&
+          fs::equivalent(entry.path() / "cwd", folder(), gone)) {
         return static_cast<pid_t>(std::stol(number));
       }
     }
