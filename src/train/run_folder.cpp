@@ -14,15 +14,16 @@ namespace fs = std::filesystem;
 
 constexpr char kConfigFile[] = "config.json";
 constexpr char kSummaryFile[] = "run_summary.json";
+constexpr char kEvaluationFile[] = "evaluation.json";
 constexpr char kProfileFolder[] = "profile";
 constexpr char kAblationFolder[] = "ablation";
 constexpr char kTensorBoardFolder[] = "tensorboard";
 
 // What a run writes, in the order in which overwriting removes it. The three that mark a folder
 // as occupied come last: a process killed half-way leaves a folder that is still refused.
-constexpr std::array<const char*, 9> kRunEntries = {
-    "plots",     kTensorBoardFolder, kProfileFolder, kAblationFolder, kSummaryFile,
-    "train.log", "metrics.jsonl",    "checkpoints",  kConfigFile};
+constexpr std::array<const char*, 10> kRunEntries = {
+    "plots",      kTensorBoardFolder, kProfileFolder,  kAblationFolder, kEvaluationFile,
+    kSummaryFile, "train.log",        "metrics.jsonl", "checkpoints",   kConfigFile};
 constexpr std::array<const char*, 3> kOccupiedBy = {kConfigFile, "metrics.jsonl", "checkpoints"};
 
 void refuse_occupied(const fs::path& folder) {
@@ -40,7 +41,8 @@ void refuse_occupied(const fs::path& folder) {
 void remove_leftover_files(const fs::path& folder) {
   for (const fs::path& path : list_folder(folder)) {
     const std::string name = path.filename().string();
-    if (is_leftover_of(name, kConfigFile) || is_leftover_of(name, kSummaryFile)) {
+    if (is_leftover_of(name, kConfigFile) || is_leftover_of(name, kSummaryFile) ||
+        is_leftover_of(name, kEvaluationFile)) {
       remove_tree(path);
     }
   }
@@ -84,6 +86,10 @@ void RunFolder::write_config(const Json& config) const {
 
 void RunFolder::write_summary(const Json& summary) const {
   write_file_atomically(path_ / kSummaryFile, summary.dump(2) + "\n");
+}
+
+void RunFolder::write_evaluation(const Json& evaluation) const {
+  write_file_atomically(path_ / kEvaluationFile, evaluation.dump(2) + "\n");
 }
 
 }  // namespace hgnn_moe

@@ -255,8 +255,13 @@ int evaluate_only(Session& session) {
   state.best_eval_loss = result.loss;
   state.last_eval_loss = result.loss;
   const bool finite = std::isfinite(result.loss);
-  session.folder.write_summary(
-      summary_record(summarise(session, state, finite ? RunStatus::done : RunStatus::diverged)));
+  const Json record =
+      summary_record(summarise(session, state, finite ? RunStatus::done : RunStatus::diverged));
+  if (config.resume_checkpoint.empty()) {
+    session.folder.write_summary(record);
+  } else {
+    session.folder.write_evaluation(record);
+  }
   if (!finite) {
     fail(ExitCode::diverged, "the evaluation loss is {}; check the weights", result.loss);
   }

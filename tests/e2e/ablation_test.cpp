@@ -65,7 +65,7 @@ TEST_F(AblationTest, ARowForEveryPartWithTheLossOfEveryTarget) {
   EXPECT_EQ(names_of(found),
             (std::vector<std::string>{"nothing", "coupler", "expert-0", "expert-1", "expert-2",
                                       "hyperedge-0", "hyperedge-1", "hyperedge-2"}));
-  const double whole = read_json(run_ / "run_summary.json").at("final_eval_loss");
+  const double whole = read_json(run_ / "evaluation.json").at("final_eval_loss");
   EXPECT_EQ(found.at("rows")[0].at("loss"), whole);
   EXPECT_EQ(whole, read_series(run_, "eval", "loss").back());
   for (const Json& row : found.at("rows")) {

@@ -125,14 +125,16 @@ TEST_F(ResumeTest, EvaluatingACheckpointChangesNothingInTheRun) {
   expect_success(run(flags));
   const auto checkpoints = snapshot(path("runs/run/checkpoints"));
   const std::string metrics = data::testing::read_bytes(path("runs/run/metrics.jsonl"));
+  const std::string summary = data::testing::read_bytes(path("runs/run/run_summary.json"));
   const std::vector<double> losses = read_series(path(kRun), "eval", "loss");
   ASSERT_EQ(losses.size(), 2u);
 
   const auto expect_evaluation = [&](const Flags& evaluation, double loss) {
     expect_success(run(evaluation.with({{"eval_only", ""}})));
-    const Json summary = read_json(path("runs/run/run_summary.json"));
-    EXPECT_EQ(summary.at("final_eval_loss"), loss);
-    EXPECT_EQ(summary.at("best_eval_loss"), loss);
+    const Json found = read_json(path("runs/run/evaluation.json"));
+    EXPECT_EQ(found.at("final_eval_loss"), loss);
+    EXPECT_EQ(found.at("best_eval_loss"), loss);
+    EXPECT_EQ(summary, data::testing::read_bytes(path("runs/run/run_summary.json")));
     EXPECT_TRUE(checkpoints == snapshot(path("runs/run/checkpoints")));
     EXPECT_EQ(metrics, data::testing::read_bytes(path("runs/run/metrics.jsonl")));
   };

@@ -32,9 +32,11 @@ class RunFolder {
   std::filesystem::path ablation_folder() const;
   std::filesystem::path tensorboard_folder() const;
 
-  // Both atomic. Throw Error(disk).
+  // All atomic. Throw Error(disk).
   void write_config(const Json& config) const;
   void write_summary(const Json& summary) const;
+  // Of a checkpoint of this run, whose own summary stays as it is.
+  void write_evaluation(const Json& evaluation) const;
 
  private:
   RunFolder(std::filesystem::path path, FolderLock lock);
