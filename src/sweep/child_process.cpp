@@ -24,9 +24,21 @@ constexpr int kCannotStart = 127;  // what a shell returns
 
 std::string reason() { return std::generic_category().message(errno); }
 
+// exec would do it, too late for a signal that comes before.
+void drop_handlers() {
+  for (int number = 1; number < NSIG; ++number) {
+    struct sigaction action{};
+    const bool found = sigaction(number, nullptr, &action) == 0;
+    if (found && action.sa_handler != SIG_IGN) std::signal(number, SIG_DFL);
+  }
+}
+
 // In the child, after fork: only async-signal-safe calls, because other threads of the parent may
 // have held locks.
-[[noreturn]] void become(char* const* arguments, int output, pid_t parent) {
+[[noreturn]] void become(char* const* arguments, int output, pid_t parent,
+                         const sigset_t& signal_mask) {
+  drop_handlers();
+  sigprocmask(SIG_SETMASK, &signal_mask, nullptr);
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   const bool is_orphan = getppid() != parent;  // it died before the line above
@@ -54,9 +66,15 @@ ChildProcess ChildProcess::start(const std::vector<std::string>& arguments,
          output.string(), reason());
   }
   const pid_t parent = getpid();
+  // The child begins with this process's handlers, which would take a signal meant for it and do
+  // nothing that it sees. Signals wait until it has dropped them.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
   const pid_t pid = fork();
-  if (pid == 0) become(argv.data(), file, parent);
+  if (pid == 0) become(argv.data(), file, parent, before);
   const std::string why = pid < 0 ? reason() : "";
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   close(file);
   if (pid < 0) {
     fail(ExitCode::out_of_memory, "cannot start another process: {}; lower sweep_jobs", why);

@@ -57,6 +57,30 @@ TEST_F(ChildProcessTest, AnExitCodeIsToldFromASignal) {
   EXPECT_EQ(end_of(child).signal, SIGTERM);
 }
 
+// Not even before the child is the program that it is to be, while it has its parent's handlers.
+TEST_F(ChildProcessTest, NoSignalIsLost) {
+  struct sigaction noting{}, before{};
+  noting.sa_handler = [](int) {};
+  sigaction(SIGTERM, &noting, &before);
+  for (int i = 0; i < 20; ++i) {
+    auto child = ChildProcess::start({"--gtest_list_tests"}, output_);
+    child.send(SIGTERM);
+    EXPECT_EQ(end_of(child).signal, SIGTERM);
+  }
+  sigaction(SIGTERM, &before, nullptr);
+}
+
+// As nohup has it.
+TEST_F(ChildProcessTest, WhatIsIgnoredStaysSo) {
+  const auto before = std::signal(SIGHUP, SIG_IGN);
+  auto child = ChildProcess::start({"--gtest_list_tests"}, output_);
+  child.send(SIGHUP);
+  const ChildEnd end = end_of(child);
+  EXPECT_EQ(end.signal, 0);
+  EXPECT_EQ(end.exit_code, 0);
+  std::signal(SIGHUP, before);
+}
+
 TEST_F(ChildProcessTest, HasAGroupOfItsOwn) {
   auto child = ChildProcess::start(kSleeper, output_);
   // exec comes after setpgid: wait until the child is in it.
