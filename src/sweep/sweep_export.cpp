@@ -27,13 +27,14 @@ std::string command_line(const fs::path& run_folder) {
   return join(words, " ");
 }
 
+// The scheduler reads words of #SBATCH lines much as a shell does.
 std::string slurm_script(const std::string& name, const fs::path& folder, std::size_t runs) {
   const std::string absolute = fs::absolute(folder).lexically_normal().string();
   return fmt::format(
       "#!/bin/bash\n"
       "#SBATCH --job-name={0}\n"
       "#SBATCH --array=1-{1}\n"
-      "#SBATCH --output={2}/slurm-%A_%a.log\n"
+      "#SBATCH --output={2}\n"
       "#SBATCH --signal=B:TERM@120\n"
       "# Add what your cluster needs: --time, --cpus-per-task, --gres=gpu:1, --partition ...\n"
       "# Two minutes before the time limit a run saves; submit again and it goes on.\n"
@@ -48,7 +49,8 @@ std::string slurm_script(const std::string& name, const fs::path& folder, std::s
       "  status=$?\n"
       "done\n"
       "exit \"$status\"\n",
-      name, runs, absolute, shell_word(absolute + "/commands.txt"));
+      shell_word(name), runs, shell_word(absolute + "/slurm-%A_%a.log"),
+      shell_word(absolute + "/commands.txt"));
 }
 
 }  // namespace

@@ -1,6 +1,9 @@
 #include "hgnn_moe/sweep/sweep_export.h"
 
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
+#include <thread>
 
 #include "tests/sweep/sweep_support.h"
 
@@ -14,6 +17,20 @@ TEST(ShellWord, IsReadAsItIs) {
   EXPECT_EQ(shell_word(""), "''");
   EXPECT_EQ(shell_word("a b"), "'a b'");
   EXPECT_EQ(shell_word("it's $HOME"), "'it'\\''s $HOME'");
+}
+
+// In a word of its own, so that none is quoted because of another.
+TEST(ShellWord, AShellGivesEveryCharacterBack) {
+  const TemporaryFolder folder;
+  std::string command = "printf '%s\\0'", expected;
+  for (int c = 1; c < 128; ++c) {
+    const std::string word = {'a', static_cast<char>(c), 'b'};
+    command += " " + shell_word(word);
+    expected += word + '\0';
+  }
+  command += " > " + (folder / "words").string();
+  EXPECT_EQ(std::system(command.c_str()), 0);
+  EXPECT_EQ(read_text_file(folder / "words", ExitCode::internal), expected);
 }
 
 class SweepExportTest : public SweepFileTest {
@@ -42,8 +59,11 @@ TEST_F(SweepExportTest, ALineARunWithItsOptions) {
   EXPECT_EQ(exported.file, folder() / "my runs/commands.txt");
   const std::vector<std::string> lines = lines_of(exported.file);
   ASSERT_EQ(lines.size(), 2u);
-  EXPECT_EQ(lines[0].rfind("cd ", 0), 0u) << lines[0];
-  EXPECT_TRUE(contains(lines[1], " && exec " + program_path().string())) << lines[1];
+  EXPECT_EQ(lines[1].rfind("cd " + shell_word(std::filesystem::current_path().string()) +
+                               " && exec " + program_path().string() + " ",
+                           0),
+            0u)
+      << lines[1];
   EXPECT_TRUE(contains(lines[1], records.rows()[1].id + "/options.json'")) << lines[1];
   EXPECT_TRUE(contains(lines[1], " --run_name " + records.rows()[1].id)) << lines[1];
   EXPECT_TRUE(contains(lines[1], " --resume_checkpoint auto")) << lines[1];
@@ -79,6 +99,9 @@ TEST_F(SweepExportTest, AnArrayJobGoesThroughTheLines) {
   EXPECT_EQ(script.rfind("#!/bin/bash\n#SBATCH --job-name=sweep\n#SBATCH --array=1-3\n", 0), 0u)
       << script;
   EXPECT_TRUE(contains(script, "#SBATCH --signal=B:TERM@120\n"));
+  EXPECT_TRUE(contains(
+      script, "#SBATCH --output='" + (folder() / "my runs").string() + "/slurm-%A_%a.log'\n"))
+      << script;
   EXPECT_EQ(lines_of(folder() / "my runs/commands.txt").size(), 3u);
 }
 
@@ -94,6 +117,35 @@ TEST_F(SweepExportTest, TheArrayJobRunsItsLineAndPassesTheExitCodeOn) {
   };
   EXPECT_EQ(run("1"), 0);
   EXPECT_EQ(run("2"), 7);
+}
+
+// Before the time limit a scheduler signals the script alone.
+TEST_F(SweepExportTest, TheArrayJobPassesItsSignalOnAndWaits) {
+  const ExportedSweep exported =
+      export_sweep(open(R"("grid": {"num_experts": [2, 3]})"), SweepExport::slurm);
+  const auto file = [&](const std::string& name) { return (folder() / name).string(); };
+  const auto is_there = [&](const std::string& name) {
+    for (int i = 0; i < 2000 && !std::filesystem::exists(folder() / name); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return std::filesystem::exists(folder() / name);
+  };
+  // A run that saves for a while when it is told to stop, and otherwise ends by itself. It is ready
+  // when the script is long past its trap.
+  put_file(file("run.sh"), "trap 'sleep 0.3; touch " + file("saved") +
+                               "; exit 143' TERM\nsleep 0.3\ntouch " + file("ready") +
+                               "\nfor i in $(seq 200); do sleep 0.05; done\n");
+  put_file(folder() / "my runs/commands.txt", "cd / && exec bash " + file("run.sh") + "\n");
+  const std::string job = "(SLURM_ARRAY_TASK_ID=1 sh -c 'echo $$ > " + file("pid") +
+                          "; exec bash \"$0\"' " + shell_word(exported.file.string()) +
+                          "; echo $? > " + file("part") + "; mv " + file("part") + " " +
+                          file("code") + ") &";
+  ASSERT_EQ(std::system(job.c_str()), 0);
+  ASSERT_TRUE(is_there("ready"));
+  kill(std::stoi(read_text_file(file("pid"), ExitCode::internal)), SIGTERM);
+  ASSERT_TRUE(is_there("code"));
+  EXPECT_EQ(read_text_file(file("code"), ExitCode::internal), "143\n");
+  EXPECT_TRUE(std::filesystem::exists(file("saved")));
 }
 
 }  // namespace
