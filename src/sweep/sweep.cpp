@@ -35,6 +35,14 @@ std::vector<double> seen_rates(const SweepRecords& records) {
   return rates;
 }
 
+// What is there of the sweep.
+SweepRecords open_records(const fs::path& folder, const SweepFile& file, SweepPlan plan,
+                          Forecaster& forecaster, bool retry_failed) {
+  SweepRecords records(folder, file, std::move(plan), forecaster);
+  if (retry_failed) records.retry_failed();
+  return records;
+}
+
 int print_plan(const SweepRecords& records, std::int64_t jobs) {
   TimeEstimator times(seen_rates(records), machine_share(jobs).threads());
   write_standard_output(plan_table(records, times, jobs));
@@ -57,8 +65,7 @@ int write_export(const SweepRecords& records, SweepExport kind, spdlog::logger& 
 int run_rows(SweepRecords& records, Forecaster& forecaster, const TrainConfig& config,
              spdlog::logger& log) {
   const StopSignal stop;
-  SweepRunner runner(records, forecaster, machine_share(config.sweep_jobs),
-                     config.sweep_retry_failed, log);
+  SweepRunner runner(records, forecaster, machine_share(config.sweep_jobs), log);
   if (!runner.run(stop)) {
     log.warn("stopped by signal {} with {} of {} rows done; the same command goes on",
              stop.received(), records.count(RowStatus::done), records.rows().size());
@@ -85,12 +92,15 @@ int run_sweep(const ParsedConfig& parsed) {
   SweepPlan plan = make_sweep_plan(file, parsed, forecaster);
   const fs::path folder = fs::path(config.checkpoint_dir) / plan.name;
   if (config.sweep_dry_run) {
-    return print_plan(SweepRecords(folder, file, std::move(plan), forecaster), config.sweep_jobs);
+    return print_plan(
+        open_records(folder, file, std::move(plan), forecaster, config.sweep_retry_failed),
+        config.sweep_jobs);
   }
   hgnn_moe::create_directories(folder);
   const FolderLock lock = FolderLock::acquire(folder);
   // Read under the lock: another sweep may just have written it.
-  SweepRecords records(folder, file, std::move(plan), forecaster);
+  SweepRecords records =
+      open_records(folder, file, std::move(plan), forecaster, config.sweep_retry_failed);
   records.write_all();
   const auto log = make_logger(config.quiet, folder / "sweep.log");
   if (config.sweep_export != SweepExport::none) {

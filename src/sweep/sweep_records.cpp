@@ -121,9 +121,16 @@ void SweepRecords::set_time_match(std::size_t row, const TimeMatch& match, Forec
   write_tables();
 }
 
+void SweepRecords::retry_failed() {
+  for (std::size_t row = 0; row < rows().size(); ++row) {
+    const bool can_start = rows()[row].problem.empty();
+    if (can_start && outcomes_[row].status == RowStatus::failed) outcomes_[row] = RowOutcome{};
+  }
+}
+
 void SweepRecords::write_all() const {
   for (std::size_t row = 0; row < rows().size(); ++row) {
-    if (rows()[row].problem.empty() && !fs::exists(run_folder(row) / kRowFile)) write_row(row);
+    if (outcomes_[row].status == RowStatus::pending) write_row(row);
   }
   write_tables();
 }

@@ -41,7 +41,7 @@ std::string text_from(const fs::path& file, std::uintmax_t begin) {
 }  // namespace
 
 SweepRunner::SweepRunner(SweepRecords& records, Forecaster& forecaster, const MachineShare& share,
-                         bool retry_failed, spdlog::logger& log)
+                         spdlog::logger& log)
     : records_(records),
       forecaster_(forecaster),
       share_(share),
@@ -50,9 +50,7 @@ SweepRunner::SweepRunner(SweepRecords& records, Forecaster& forecaster, const Ma
       locked_since_(records.rows().size()) {
   for (std::size_t row = 0; row < records.rows().size(); ++row) {
     const RowStatus status = records.outcome(row).status;
-    const bool is_kept =
-        status == RowStatus::failed && (!retry_failed || !records.rows()[row].problem.empty());
-    waiting_.push_back(status != RowStatus::done && !is_kept);
+    waiting_.push_back(status != RowStatus::done && status != RowStatus::failed);
     if (!waiting_.back()) ++finished_;
   }
 }

@@ -107,6 +107,12 @@ TEST_F(SweepTest, WhatGoesWrongIsARowWithItsReason) {
   expect_failure(run(sweep_flags().with({{"sweep_retry_failed", ""}}), limited),
                  ExitCode::rows_failed, {"3 of 4 rows"});
   EXPECT_GT(log_size(), before);
+
+  // Or by a scheduler, whose runs the next start finds.
+  expect_success(
+      run(sweep_flags().with({{"sweep_retry_failed", ""}, {"sweep_export", "commands"}})));
+  EXPECT_EQ(column("status").dump(), R"(["done","pending","pending","failed"])");
+  EXPECT_EQ(count_of(data::testing::read_bytes(path("runs/sweep/commands.txt")), "\n"), 2u);
 }
 
 TEST_F(SweepTest, MissingDataAreARowToo) {

@@ -61,6 +61,40 @@ TEST_F(SweepRecordsTest, TheTableHasTheAgreedKeys) {
   EXPECT_TRUE(row.at("best_eval_loss").is_null());
 }
 
+TEST_F(SweepRecordsTest, TheTableSaysWhatIsLeftOutAndWhatGraphsDo) {
+  const Json found = open(R"("grid": {"num_experts": [3, 4], "coupler_type": ["HGNN"],
+                                       "hgnn_learnable_edge_weights": [false]},
+      "points": [{"coupler_type": "NONE"}],
+      "constraints": [{"if": {}, "then": {"num_experts": [2, 4]}}])")
+                         .to_json();
+  EXPECT_EQ(found.at("left_out").dump(),
+            R"([{"settings":{"coupler_type":"HGNN","hgnn_learnable_edge_weights":false,)"
+            R"("num_experts":3},"constraint":"num_experts is 2 or 4"}])");
+  ASSERT_EQ(found.at("rows").size(), 2u);
+  EXPECT_EQ(found.at("rows")[0].at("graph"), "no_op");
+  EXPECT_TRUE(
+      contains(found.at("rows")[0].at("graph_note").get<std::string>(), "doubly stochastic"));
+  EXPECT_EQ(found.at("rows")[1].at("graph"), "none");
+}
+
+// Who reads them meanwhile, or after a kill, finds a whole one.
+TEST_F(SweepRecordsTest, TablesAreReplacedAndNotWrittenOver) {
+  SweepRecords records = open(kTwo);
+  std::filesystem::create_directories(folder() / "runs");
+  records.write_all();
+  for (const std::string name : {"sweep.json", "sweep.csv"}) {
+    std::filesystem::create_hard_link(folder() / "runs" / name, folder() / ("earlier " + name));
+  }
+  std::filesystem::create_hard_link(records.run_folder(1) / "row.json", folder() / "earlier row");
+  const Json before = table();
+  records.set_outcome(1, done());
+  EXPECT_NE(table(), before);
+  EXPECT_EQ(read_json_file(folder() / "earlier sweep.json", ExitCode::internal), before);
+  EXPECT_NE(read_text_file(folder() / "earlier sweep.csv", ExitCode::internal),
+            read_text_file(folder() / "runs/sweep.csv", ExitCode::internal));
+  EXPECT_EQ(read_json_file(folder() / "earlier row", ExitCode::internal).at("status"), "pending");
+}
+
 TEST_F(SweepRecordsTest, AnOutcomeIsReadAgain) {
   {
     SweepRecords records = open(kTwo);
@@ -111,6 +145,25 @@ TEST_F(SweepRecordsTest, ARowWithAProblemHasFailedWithoutAFolder) {
   EXPECT_FALSE(std::filesystem::exists(records.run_folder(1)));
 }
 
+TEST_F(SweepRecordsTest, FailedRowsArePendingAgainWhereThatIsAskedFor) {
+  const std::string parts = R"("grid": {"num_heads": [2, 4, 3]})";
+  RowOutcome failed;
+  failed.status = RowStatus::failed;
+  failed.reason = "diverged";
+  SweepRecords records = open(parts);
+  records.set_outcome(0, failed);
+  records.set_outcome(1, done());
+  records.retry_failed();
+  EXPECT_EQ(records.outcome(0).status, RowStatus::pending);
+  EXPECT_EQ(records.outcome(0).reason, "");
+  EXPECT_EQ(records.outcome(1).status, RowStatus::done);
+  EXPECT_EQ(records.outcome(2).status, RowStatus::failed) << "it cannot start";
+  EXPECT_EQ(open(parts).outcome(0).status, RowStatus::failed) << "as long as it is not written";
+  records.write_all();
+  EXPECT_EQ(table().at("rows").at(0).at("status"), "pending");
+  EXPECT_EQ(open(parts).outcome(0).status, RowStatus::pending);
+}
+
 TEST_F(SweepRecordsTest, AChosenLengthIsKept) {
   const std::string parts = R"("groups": [
       {"name": "plain", "base": {"coupler_type": "NONE", "num_experts": 1},
@@ -153,9 +206,11 @@ TEST_F(SweepRecordsTest, TheCsvHasAColumnAVariedOption) {
 
 TEST(SweepCsv, QuotesWhatWouldBreakALine) {
   const Json sweep = parse_json(R"({"varied": [], "rows": [
-      {"id": "a", "group": "with, comma", "name": "and \"quotes\"", "parameters": null}]})",
+      {"id": "a", "group": "with, comma", "name": "and \"quotes\"", "parameters": null},
+      {"id": "b", "group": "two\nlines", "name": null}]})",
                                 "test", ExitCode::internal);
   EXPECT_TRUE(contains(csv_of(sweep), "\na,\"with, comma\",\"and \"\"quotes\"\"\","));
+  EXPECT_TRUE(contains(csv_of(sweep), "\nb,\"two\nlines\",,"));
 }
 
 }  // namespace

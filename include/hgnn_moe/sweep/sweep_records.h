@@ -40,7 +40,10 @@ class SweepRecords {
   void set_outcome(std::size_t row, RowOutcome outcome);
   void set_time_match(std::size_t row, const TimeMatch& match, Forecaster& forecaster);
 
-  // sweep.json and sweep.csv, and row.json of all rows that have none yet.
+  // Makes failed rows pending, but those that cannot start; write_all() keeps it.
+  void retry_failed();
+
+  // sweep.json and sweep.csv, and row.json of all rows that are pending.
   void write_all() const;
 
   std::size_t count(RowStatus status) const;

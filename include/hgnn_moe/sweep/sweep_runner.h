@@ -31,11 +31,11 @@ MachineShare machine_share(std::int64_t jobs);
 class SweepRunner {
  public:
   SweepRunner(SweepRecords& records, Forecaster& forecaster, const MachineShare& share,
-              bool retry_failed, spdlog::logger& log);
+              spdlog::logger& log);
 
-  // Runs every row that is not done, and with retry_failed those that failed. True where it came to
-  // the end; false where `stop` received a signal, which is passed on to the runs and their
-  // checkpoints waited for. Throws Error(disk).
+  // Runs every row that is neither done nor failed. True where it came to the end; false where
+  // `stop` received a signal, which is passed on to the runs and their checkpoints waited for.
+  // Throws Error(disk).
   bool run(const StopSignal& stop);
 
  private:
