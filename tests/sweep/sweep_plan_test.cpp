@@ -75,6 +75,20 @@ TEST_F(SweepPlanTest, ConstraintsLeaveOutWhatMeetsIfAndNotThen) {
   EXPECT_EQ(found.left_out[0].constraint, "if coupler_type is HGNN then num_experts is at least 3");
 }
 
+TEST_F(SweepPlanTest, EveryConstraintSeesTheWholeRow) {
+  const SweepPlan found = plan(R"("grid": {"num_experts": [2, 3, 4]}, "constraints": [
+      {"if": {"num_experts": 2}, "then": {"num_layers": {"min": 2}}},
+      {"if": {"batch_size": 4}, "then": {"num_experts": {"max": 3}}}])",
+                               {"--batch_size", "4"});
+  ASSERT_EQ(found.rows.size(), 1u);
+  EXPECT_EQ(found.rows[0].config.num_experts, 3);
+  ASSERT_EQ(found.left_out.size(), 2u);
+  EXPECT_EQ(found.left_out[0].constraint, "if num_experts is 2 then num_layers is at least 2")
+      << "of the base";
+  EXPECT_EQ(found.left_out[1].constraint, "if batch_size is 4 then num_experts is at most 3")
+      << "of a flag";
+}
+
 TEST_F(SweepPlanTest, NothingLeftIsAnError) {
   const std::string message = message_of_error(
       ExitCode::usage, [&] { plan(R"("constraints": [{"if": {}, "then": {"num_experts": 9}}])"); });
@@ -181,6 +195,20 @@ TEST_F(SweepPlanTest, EqualRunsAreOne) {
   EXPECT_EQ(found.repeated, 1);
 }
 
+TEST_F(SweepPlanTest, AReferenceIsTheSameRowWithoutTheRepeatedOnes) {
+  const SweepPlan found = plan(R"("groups": [
+      {"name": "first", "base": {"num_experts": 4}},
+      {"name": "same", "base": {"num_experts": 4}},
+      {"name": "plain", "base": {"coupler_type": "NONE", "num_experts": 1},
+       "match_time": {"coupler_type": "HGNN", "num_experts": 3}},
+      {"name": "reference", "base": {"coupler_type": "HGNN", "num_experts": 3}},
+      {"name": "last", "base": {"num_experts": 5}}])");
+  ASSERT_EQ(found.rows.size(), 4u);
+  EXPECT_EQ(found.repeated, 1);
+  ASSERT_EQ(found.rows[1].group, "plain");
+  EXPECT_EQ(found.rows.at(found.rows[1].time_reference.value()).group, "reference");
+}
+
 TEST_F(SweepPlanTest, NamesOfFoldersTellWhatVaries) {
   const SweepPlan found = plan(R"("grid": {"learning_rate": [1e25, 1e-4], "shuffle": [true]})");
   EXPECT_EQ(found.rows[0].id.rfind("learning_rate-1e+25_seed-42_", 0), 0u) << found.rows[0].id;
@@ -211,6 +239,14 @@ TEST_F(SweepPlanTest, SizesAreMatchedAndNoted) {
   ASSERT_EQ(found.rows[1].notes.size(), 1u);
   EXPECT_TRUE(contains(found.rows[1].notes[0], "match_parameters: embed_dim "));
   EXPECT_EQ(found.rows[1].varied.at("embed_dim"), found.rows[1].config.embed_dim);
+}
+
+TEST_F(SweepPlanTest, AMatchedDepthIsTheRows) {
+  const SweepPlan found = plan(R"("points": [{"num_heads": 64, "embed_dim": 64, "num_layers": 2}],
+      "match_parameters": {"num_layers": 9})");
+  EXPECT_EQ(found.rows.at(0).problem, "");
+  EXPECT_EQ(found.rows.at(0).config.embed_dim, 64);
+  EXPECT_EQ(found.rows.at(0).config.num_layers, 9);
 }
 
 TEST_F(SweepPlanTest, AMatchThatIsNotThereIsARow) {

@@ -2,6 +2,8 @@
 
 #include "tests/sweep/sweep_support.h"
 
+#include "hgnn_moe/base/text.h"
+
 namespace hgnn_moe {
 namespace {
 
@@ -70,6 +72,39 @@ TEST_F(SweepTableTest, ARowOfEqualTimeTakesThatOfItsReference) {
   const std::string text = table(records, 2);
   EXPECT_TRUE(contains(text, "match_time: as long as " + records.rows()[1].id)) << text;
   EXPECT_TRUE(contains(text, ", shared by 2 side by side")) << text;
+}
+
+TEST_F(SweepTableTest, TheTotalIsOfWhatIsToRun) {
+  SweepRecords records = open(R"("groups": [
+      {"name": "done", "base": {"num_experts": 7}},
+      {"name": "failed", "base": {"num_experts": 6}},
+      {"name": "plain", "base": {"coupler_type": "NONE", "num_experts": 1},
+       "match_time": {"coupler_type": "GNN", "num_experts": 4}},
+      {"name": "reference", "base": {"coupler_type": "GNN", "num_experts": 4}}])");
+  RowOutcome done, failed;
+  done.status = RowStatus::done;
+  failed.status = RowStatus::failed;
+  records.set_outcome(0, done);
+  records.set_outcome(1, failed);
+  TimeEstimator times({1e5}, 1);
+  const double reference = records.rows()[3].forecast->length->flops / 1e5;
+  const std::string text = plan_table(records, times, 1);
+  EXPECT_TRUE(contains(text, "4 runs: 2 to run, 1 done, 1 failed; " +
+                                 format_duration(2 * reference) + " of training\n"))
+      << text;
+  const std::size_t plain = text.find("\n" + records.rows()[2].id);
+  EXPECT_TRUE(contains(text.substr(plain, text.find('\n', plain + 1) - plain),
+                       "  " + format_duration(reference) + "  "))
+      << text;
+}
+
+TEST_F(SweepTableTest, SaysWhoseTimeIsNotKnown) {
+  const std::string path = write(R"({"base": {"vocab_size": 64}})");
+  SweepPlan rows = make_sweep_plan(read_sweep_file(path),
+                                   parse({"--sweep", path, "--data_dir", "nowhere"}), forecaster_);
+  const SweepRecords records(folder() / "runs", read_sweep_file(path), std::move(rows),
+                             forecaster_);
+  EXPECT_TRUE(contains(table(records), "of training, without the 1 whose time is not known\n"));
 }
 
 TEST_F(SweepTableTest, FailuresAreListedWithTheirReasons) {

@@ -45,6 +45,36 @@ TEST(MatchParameters, TheWidthIsTriedFirst) {
   }
 }
 
+TEST(MatchParameters, TheNearestMayBeAboveOrBelow) {
+  const TrainConfig run = model_of(CouplerType::none, 1, 384, 4);
+  int above = 0, below = 0;
+  for (std::int64_t experts = 2; experts <= 9; ++experts) {
+    const TrainConfig reference = model_of(CouplerType::hgnn, experts, 384, 4);
+    const ParameterMatch match = match_parameters(run, reference, 50257);
+    above += match.parameters > match.reference;
+    below += match.parameters < match.reference;
+    TrainConfig other = run;
+    for (const std::int64_t step : {-8, 8}) {
+      other.embed_dim = match.embed_dim + step;
+      EXPECT_GE(std::abs(count(other, 50257) - match.reference),
+                std::abs(match.parameters - match.reference))
+          << experts << " experts";
+    }
+  }
+  EXPECT_GT(above, 0);
+  EXPECT_GT(below, 0);
+}
+
+// Between 96 and 120, multiples of 8 and of 3, there is nothing near enough.
+TEST(MatchParameters, AWidthThatNoVectorWantsIsBetterThanNone) {
+  TrainConfig run = model_of(CouplerType::none, 1, 48, 2), reference = run;
+  run.num_heads = reference.num_heads = 3;
+  reference.embed_dim = 99;
+  const ParameterMatch match = match_parameters(run, reference, 10);
+  EXPECT_EQ(match.embed_dim, 99);
+  EXPECT_EQ(match.num_layers, 2);
+}
+
 TEST(MatchParameters, TheSameModelIsItsOwnMatch) {
   const TrainConfig run = model_of(CouplerType::gnn, 4, 96, 3);
   const ParameterMatch match = match_parameters(run, run, 500);
@@ -80,6 +110,15 @@ TEST(MatchParameters, ThenBoth) {
   EXPECT_EQ(match.embed_dim, 640);
   EXPECT_EQ(match.num_layers, 3) << "as near to 2 as it can be";
   EXPECT_LT(std::abs(match.difference()), 0.01);
+}
+
+TEST(MatchParameters, FewerLayersAreAsNearAsMore) {
+  TrainConfig run = model_of(CouplerType::none, 1, 512, 4);
+  run.num_heads = 64;
+  const ParameterMatch match = match_parameters(run, model_of(CouplerType::none, 1, 640, 3), 10);
+  EXPECT_EQ(match.embed_dim, 640);
+  EXPECT_EQ(match.num_layers, 3) << "5 are as near to 4, and no width is near with them";
+  EXPECT_EQ(match.difference(), 0.0);
 }
 
 TEST(MatchParameters, WhatCannotBeMatchedIsSaid) {
@@ -130,9 +169,21 @@ TEST_F(MatchedFileTest, TheReferenceIsTheRunWithTheFileOverIt) {
       << "auto heads follow the width";
   ASSERT_FALSE(found.notes.empty());
   EXPECT_EQ(found.notes.back().rfind("match_parameters: embed_dim ", 0), 0u);
-  EXPECT_EQ(provenance_of(found, "embed_dim").rfind("match_parameters ", 0), 0u);
+  for (const char* chosen : {"embed_dim", "num_layers"}) {
+    EXPECT_EQ(provenance_of(found, chosen).rfind("match_parameters ", 0), 0u) << chosen;
+  }
   EXPECT_TRUE(contains(found.config.run_name, "d" + std::to_string(found.config.embed_dim) + "-"))
       << found.config.run_name;
+}
+
+TEST_F(MatchedFileTest, TheDepthIsTakenWhereTheWidthDoesNotFit) {
+  const TrainConfig found = matched(R"({"num_layers": 9})",
+                                    {"--coupler_type", "NONE", "--num_experts", "1", "--num_heads",
+                                     "256", "--embed_dim", "256", "--num_layers", "2"})
+                                .config;
+  EXPECT_EQ(found.embed_dim, 256);
+  EXPECT_EQ(found.num_layers, 9);
+  EXPECT_EQ(found.num_heads, 256);
 }
 
 TEST_F(MatchedFileTest, ANameThatIsGivenStays) {
