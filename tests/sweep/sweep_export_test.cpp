@@ -35,8 +35,8 @@ TEST(ShellWord, AShellGivesEveryCharacterBack) {
 
 class SweepExportTest : public SweepFileTest {
  protected:
-  SweepRecords open(const std::string& parts) {
-    SweepPlan rows = plan(parts);
+  SweepRecords open(const std::string& parts, const std::vector<std::string>& flags = {}) {
+    SweepPlan rows = plan(parts, flags);
     std::filesystem::create_directories(folder() / "my runs");
     return SweepRecords(folder() / "my runs", read_sweep_file((folder() / "sweep.json").string()),
                         std::move(rows), forecaster_);
@@ -92,11 +92,13 @@ TEST_F(SweepExportTest, RowsWithoutALengthWait) {
 }
 
 TEST_F(SweepExportTest, AnArrayJobGoesThroughTheLines) {
-  const SweepRecords records = open(R"("grid": {"num_experts": [2, 3, 4]})");
+  const SweepRecords records =
+      open(R"("grid": {"num_experts": [2, 3, 4]})", {"--run_name", "my sweep"});
   const ExportedSweep exported = export_sweep(records, SweepExport::slurm);
   EXPECT_EQ(exported.file, folder() / "my runs/sweep.sbatch");
   const std::string script = read_text_file(exported.file, ExitCode::internal);
-  EXPECT_EQ(script.rfind("#!/bin/bash\n#SBATCH --job-name=sweep\n#SBATCH --array=1-3\n", 0), 0u)
+  EXPECT_EQ(script.rfind("#!/bin/bash\n#SBATCH --job-name='my sweep'\n#SBATCH --array=1-3\n", 0),
+            0u)
       << script;
   EXPECT_TRUE(contains(script, "#SBATCH --signal=B:TERM@120\n"));
   EXPECT_TRUE(contains(
