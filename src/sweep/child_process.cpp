@@ -33,6 +33,18 @@ void drop_handlers() {
   }
 }
 
+// `to` as a copy of `from` that exec leaves open; where they are the same dup2 would do nothing.
+bool place(int from, int to) {
+  return from == to ? fcntl(from, F_SETFD, 0) == 0 : dup2(from, to) >= 0;
+}
+
+// The output first: it may lie where the input goes, in a program started without one.
+bool place_streams(int output) {
+  if (!place(output, STDOUT_FILENO) || !place(output, STDERR_FILENO)) return false;
+  const int input = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  return input >= 0 && place(input, STDIN_FILENO);
+}
+
 // In the child, after fork: only async-signal-safe calls, because other threads of the parent may
 // have held locks.
 [[noreturn]] void become(char* const* arguments, int output, pid_t parent,
@@ -42,11 +54,12 @@ void drop_handlers() {
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   const bool is_orphan = getppid() != parent;  // it died before the line above
-  const int input = open("/dev/null", O_RDONLY);
-  if (!is_orphan && input >= 0 && dup2(input, STDIN_FILENO) >= 0 &&
-      dup2(output, STDOUT_FILENO) >= 0 && dup2(output, STDERR_FILENO) >= 0) {
-    execv(kThisProgram, arguments);
-  }
+  if (!is_orphan && place_streams(output)) execv(kThisProgram, arguments);
+  constexpr char kWords[] =
+      "hgnn_moe_train: the program cannot be started again: its file is gone, memory is short or "
+      "its arguments are too long\n";
+  const ssize_t ignored = write(output, kWords, sizeof(kWords) - 1);
+  static_cast<void>(ignored);
   _exit(kCannotStart);
 }
 
@@ -98,8 +111,13 @@ ChildProcess& ChildProcess::operator=(ChildProcess&& other) noexcept {
 std::optional<ChildEnd> ChildProcess::poll() {
   HGNN_MOE_ASSERT(pid_ >= 0, "poll() of a child that has ended");
   int status = 0;
-  if (waitpid(pid_, &status, WNOHANG) != pid_) return std::nullopt;
-  pid_ = -1;
+  const pid_t ended = waitpid(pid_, &status, WNOHANG);
+  if (ended == 0 || (ended < 0 && errno == EINTR)) return std::nullopt;
+  const pid_t pid = std::exchange(pid_, -1);
+  if (ended < 0) {
+    fail(ExitCode::internal, "cannot learn how the run of process {} ended: {}; start again", pid,
+         reason());
+  }
   if (WIFSIGNALED(status)) return ChildEnd{0, WTERMSIG(status)};
   return ChildEnd{WEXITSTATUS(status), 0};
 }

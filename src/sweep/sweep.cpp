@@ -1,5 +1,6 @@
 #include "hgnn_moe/sweep/sweep.h"
 
+#include <csignal>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -64,6 +65,8 @@ int write_export(const SweepRecords& records, SweepExport kind, spdlog::logger& 
 
 int run_rows(SweepRecords& records, Forecaster& forecaster, const TrainConfig& config,
              spdlog::logger& log) {
+  // A caller may have left it ignored (trap '' CHLD): then nobody learns how a run has ended.
+  std::signal(SIGCHLD, SIG_DFL);
   const StopSignal stop;
   SweepRunner runner(records, forecaster, machine_share(config.sweep_jobs), log);
   if (!runner.run(stop)) {

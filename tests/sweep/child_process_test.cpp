@@ -129,6 +129,59 @@ TEST_F(ChildProcessTest, DiesWithItsParent) {
   close(channel[1]);
 }
 
+TEST_F(ChildProcessTest, AnEndThatTheSystemThrewAwayIsAnError) {
+  const auto before = std::signal(SIGCHLD, SIG_IGN);
+  auto child = ChildProcess::start({"--gtest_list_tests"}, output_);
+  const std::string message = message_of_error(ExitCode::internal, [&] {
+    for (int i = 0; i < 10'000 && !child.poll(); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  });
+  std::signal(SIGCHLD, before);
+  EXPECT_TRUE(contains(message, "cannot learn how the run")) << message;
+}
+
+// A signal in the moment between fork and exec, when the child still has the parent's handler.
+bool signal_comes_early = false;
+
+TEST_F(ChildProcessTest, ASignalBeforeExecIsNotLost) {
+  pthread_atfork(nullptr, nullptr, [] {
+    if (signal_comes_early) raise(SIGTERM);
+  });
+  struct sigaction noting{}, before{};
+  noting.sa_handler = [](int) {};
+  sigaction(SIGTERM, &noting, &before);
+  signal_comes_early = true;
+  auto child = ChildProcess::start({"--gtest_list_tests"}, output_);
+  signal_comes_early = false;
+  EXPECT_EQ(end_of(child).signal, SIGTERM);
+  sigaction(SIGTERM, &before, nullptr);
+}
+
+TEST_F(ChildProcessTest, WhatCannotBeStartedSaysSo) {
+  auto child = ChildProcess::start({std::string(1 << 20, 'x')}, output_);
+  EXPECT_EQ(end_of(child).exit_code, 127);
+  EXPECT_TRUE(contains(said(), "hgnn_moe_train: the program cannot be started again")) << said();
+}
+
+TEST_F(ChildProcessTest, GetsNoFilesBesideItsStreams) {
+  const auto child = ChildProcess::start(kSleeper, output_);
+  const std::filesystem::path process = "/proc/" + std::to_string(child.pid());
+  const auto has_begun = [&] {
+    return contains(read_text_file(process / "cmdline", ExitCode::internal), "DISABLED_Sleeps");
+  };
+  while (!has_begun()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_EQ(std::filesystem::read_symlink(process / "fd/0"), "/dev/null");
+  EXPECT_EQ(std::filesystem::read_symlink(process / "fd/1"), output_);
+  EXPECT_EQ(std::filesystem::read_symlink(process / "fd/2"), output_);
+  for (const auto& entry : std::filesystem::directory_iterator(process / "fd")) {
+    const std::string number = entry.path().filename();
+    const bool is_inherited = std::filesystem::exists("/proc/self/fd/" + number);
+    if (std::stoi(number) <= STDERR_FILENO || is_inherited) continue;
+    EXPECT_NE(std::filesystem::read_symlink(entry.path()), "/dev/null") << entry.path();
+  }
+}
+
 TEST_F(ChildProcessTest, AnOutputThatCannotBeOpenedIsAnErrorOfTheDisk) {
   const std::string message = message_of_error(ExitCode::disk, [&] {
     ChildProcess::start({"--gtest_list_tests"}, folder_ / "missing" / "output.log");

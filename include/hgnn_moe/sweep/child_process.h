@@ -31,7 +31,8 @@ class ChildProcess {
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
 
-  // Nothing while it runs.
+  // Nothing while it runs. Throws Error(internal) where the system has thrown its end away, as it
+  // does while this process ignores SIGCHLD.
   std::optional<ChildEnd> poll();
   void send(int signal);
   pid_t pid() const { return pid_; }
