@@ -18,12 +18,14 @@ struct CgroupVersion {
   const char* folder;        // where the groups lie
   const char *limit, *used;  // a group's files of one number
   const char* cache;         // in its memory.stat: the part of `used` that can be dropped
+  const char* events;        // a group's file with a line "oom_kill N"
 };
 
 constexpr CgroupVersion kCgroupVersions[] = {
-    {"", "sys/fs/cgroup", "memory.max", "memory.current", "inactive_file "},
+    {"", "sys/fs/cgroup", "memory.max", "memory.current", "inactive_file ",
+     "memory.events"},
     {"memory", "sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes",
-     "total_inactive_file "}};
+     "total_inactive_file ", "memory.oom_control"}};
 
 // The number behind `key` at the beginning of a line; nothing where there is none, as in the limit
 // "max".
@@ -76,6 +78,20 @@ std::optional<std::int64_t> available_memory(const fs::path& root) {
   for (const CgroupVersion& version : kCgroupVersions) append_left_in_groups(root, version, bytes);
   if (bytes.empty()) return std::nullopt;
   return std::max<std::int64_t>(0, *std::min_element(bytes.begin(), bytes.end()));
+}
+
+std::int64_t memory_kills(const fs::path& root) {
+  constexpr char kKey[] = "oom_kill ";
+  for (const CgroupVersion& version : kCgroupVersions) {
+    const auto own = own_group(root, version.controllers);
+    if (!own) continue;
+    // Under its own name, or, where a container does not show that, as the topmost one.
+    for (const fs::path& group : {*own, fs::path("/")}) {
+      const fs::path folder = root / version.folder / group.relative_path();
+      if (const auto kills = number_in(folder / version.events, kKey)) return *kills;
+    }
+  }
+  return number_in(root / "proc/vmstat", kKey).value_or(0);
 }
 
 }  // namespace hgnn_moe

@@ -115,4 +115,12 @@ Json read_json_file(const std::filesystem::path& path, ExitCode on_error) {
   return parse_json(read_text_file(path, on_error), path.string(), on_error);
 }
 
+std::string json_text(const Json& value, int indent) {
+  return value.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string valid_utf8(const std::string& text) {
+  return Json::parse(json_text(text)).get<std::string>();
+}
+
 }  // namespace hgnn_moe

@@ -31,7 +31,7 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
 std::string plain(const Json& value) {
   std::string text = value.is_null()     ? "auto"
                      : value.is_string() ? value.get<std::string>()
-                                         : value.dump();
+                                         : json_text(value);
   const std::string also_plain = ".+-";
   const auto is_odd = [&](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) == 0 &&
@@ -80,7 +80,7 @@ std::string hash_of(const SweepRow& row, const std::vector<std::string>& varied,
     identity["hyperedges_file"] = xxh3_hex_of_file(row.config.hyperedges_file, ExitCode::usage);
   }
   if (!time_reference_hash.empty()) identity["match_time"] = time_reference_hash;
-  const std::string text = identity.dump();
+  const std::string text = json_text(identity);
   return xxh3_hex(text.data(), text.size());
 }
 

@@ -13,7 +13,7 @@ void write_row_options(const SweepRow& row, const fs::path& run_folder) {
   Json options = Json::object();
   for (const auto& [name, setting] : row.settings) options[name] = setting.value;
   hgnn_moe::create_directories(run_folder);
-  write_file_atomically(row_options_file(run_folder), options.dump(2) + "\n");
+  write_file_atomically(row_options_file(run_folder), json_text(options, 2) + "\n");
 }
 
 std::vector<std::string> row_arguments(const fs::path& run_folder) {

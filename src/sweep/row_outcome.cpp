@@ -22,6 +22,7 @@ constexpr std::array<RowStatus, 5> kStatuses = {
     RowStatus::pending, RowStatus::running, RowStatus::done, RowStatus::failed, RowStatus::stopped};
 constexpr int kSignalBase = 128;  // exit codes of runs that a signal stopped
 
+// What of it the table of docs/sweeps.md says.
 std::string reason_of_exit(int code) {
   switch (static_cast<ExitCode>(code)) {
     case ExitCode::usage:
@@ -35,18 +36,24 @@ std::string reason_of_exit(int code) {
     case ExitCode::out_of_memory:
       return "out_of_memory";
     case ExitCode::disk:
-      return "disk";
+      return kDiskReason;
     default:
       return "internal";
   }
 }
 
-// Nobody but the kernel, which has run out of memory, kills a child of ours so; an allocation that
-// fails where nobody can catch it ends the process by SIGABRT.
-std::string reason_of_signal(int signal, const std::string& said) {
+// An allocation that fails where nobody can catch it ends the process by SIGABRT.
+std::string reason_of_signal(int signal, const std::string& said, bool memory_ran_out) {
   const bool allocation_failed = said.find("std::bad_alloc") != std::string::npos;
-  return signal == SIGKILL || (signal == SIGABRT && allocation_failed) ? "out_of_memory"
-                                                                       : "crashed";
+  const bool for_memory =
+      (signal == SIGKILL && memory_ran_out) || (signal == SIGABRT && allocation_failed);
+  return for_memory ? "out_of_memory" : "crashed";
+}
+
+std::string message_of_signal(int signal, bool memory_ran_out) {
+  if (signal != SIGKILL) return fmt::format("ended by signal {}", signal);
+  return memory_ran_out ? "killed by the kernel for lack of memory"
+                        : "killed by SIGKILL: by the kernel for lack of memory, or by hand";
 }
 
 bool is_stop(const ChildEnd& end) {
@@ -55,7 +62,7 @@ bool is_stop(const ChildEnd& end) {
 }
 
 // The program's own words, the last thing that it says; else its last line.
-std::string message_in(const std::string& said) {
+std::string last_words(const std::string& said) {
   const std::string sign = "hgnn_moe_train: ";
   std::size_t begin = said.rfind("\n" + sign);
   begin = begin != std::string::npos ? begin + 1 : (said.rfind(sign, 0) == 0 ? 0 : begin);
@@ -73,8 +80,8 @@ Json number_or_null(const Json& object, const char* key) {
 // Results and measurements that a run's files hold; none of a run that never came to its summary.
 void read_results(const fs::path& run_folder, RowOutcome& outcome) {
   Json summary = Json::object();
-  if (fs::exists(run_folder / "run_summary.json")) {
-    summary = read_json_file(run_folder / "run_summary.json", ExitCode::data);
+  if (fs::exists(run_folder / kSummaryFile)) {
+    summary = read_json_file(run_folder / kSummaryFile, ExitCode::data);
   }
   for (const char* key : {"steps", "tokens", "best_eval_loss", "final_eval_loss"}) {
     outcome.results[key] = number_or_null(summary, key);
@@ -106,7 +113,8 @@ const char* name_of(RowStatus status) {
   return "pending";
 }
 
-RowOutcome outcome_of(const ChildEnd& end, const std::string& said, const fs::path& run_folder) {
+RowOutcome outcome_of(const ChildEnd& end, const std::string& said, const fs::path& run_folder,
+                      bool memory_ran_out) {
   RowOutcome outcome;
   outcome.end = end;
   read_results(run_folder, outcome);
@@ -116,17 +124,27 @@ RowOutcome outcome_of(const ChildEnd& end, const std::string& said, const fs::pa
     outcome.status = RowStatus::stopped;
   } else {
     outcome.status = RowStatus::failed;
-    outcome.reason =
-        end.signal != 0 ? reason_of_signal(end.signal, said) : reason_of_exit(end.exit_code);
-    outcome.message =
-        end.signal != 0 ? fmt::format("ended by signal {}", end.signal) : message_in(said);
+    const bool by_signal = end.signal != 0;
+    outcome.reason = by_signal ? reason_of_signal(end.signal, said, memory_ran_out)
+                               : reason_of_exit(end.exit_code);
+    outcome.message = by_signal ? message_of_signal(end.signal, memory_ran_out)
+                                : valid_utf8(last_words(said));
   }
   return outcome;
 }
 
+RowOutcome outcome_of_problem(ExitCode code, const std::string& problem) {
+  RowOutcome outcome;
+  outcome.status = RowStatus::failed;
+  outcome.end = ChildEnd{static_cast<int>(code)};
+  outcome.reason = reason_of_exit(outcome.end->exit_code);
+  outcome.message = valid_utf8(problem);
+  return outcome;
+}
+
 std::optional<RowOutcome> outcome_of_finished_run(const fs::path& run_folder) {
-  if (!fs::exists(run_folder / "run_summary.json")) return std::nullopt;
-  const Json summary = read_json_file(run_folder / "run_summary.json", ExitCode::data);
+  if (!fs::exists(run_folder / kSummaryFile)) return std::nullopt;
+  const Json summary = read_json_file(run_folder / kSummaryFile, ExitCode::data);
   if (number_or_null(summary, "status") != "done") return std::nullopt;
   return outcome_of(ChildEnd{}, "", run_folder);
 }

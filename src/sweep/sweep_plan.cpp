@@ -60,6 +60,7 @@ void match_sizes(const Settings& over, SweepRow& row) {
     row.notes.push_back(describe(match, run));
   } catch (const Error& error) {
     row.problem = error.what();
+    row.problem_code = error.code();
   }
 }
 
@@ -122,7 +123,7 @@ std::optional<std::size_t> find_reference(const SweepFile& file, const Settings&
   if (found != rows.end()) return static_cast<std::size_t>(found - rows.begin());
   errors.add(
       fmt::format("{}: match_time: no row of the sweep has the settings {} with seed {}; add it",
-                  file.path, varied_values(reference, varied).dump(), reference.seed));
+                  file.path, json_text(varied_values(reference, varied)), reference.seed));
   return std::nullopt;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "sweep_csv.h"
@@ -17,6 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kRowFile[] = "row.json";
+constexpr char kTableFile[] = "sweep.json";
 
 Json head_of(const SweepFile& file, const SweepPlan& plan) {
   Json head = Json::object();
@@ -43,27 +45,86 @@ Json parameters_json(const ParameterCounts& counts) {
           {"head", counts.head}};
 }
 
-// Folders of the sweep by the hash that their row.json notes.
-std::map<std::string, std::string> folders_by_hash(const fs::path& folder) {
-  std::map<std::string, std::string> names;
+// Names of the sweep's folders by the hash that their row.json notes; more than one of a hash where
+// somebody has copied a folder.
+std::map<std::string, std::set<std::string>> folders_by_hash(const fs::path& folder) {
+  std::map<std::string, std::set<std::string>> names;
   std::error_code missing;
   for (const auto& entry : fs::directory_iterator(folder, missing)) {
     if (!fs::exists(entry.path() / kRowFile)) continue;
     const Json row = read_json_file(entry.path() / kRowFile, ExitCode::data);
     if (row.contains("hash") && row.at("hash").is_string()) {
-      names.emplace(row.at("hash").get<std::string>(), entry.path().filename().string());
+      names[row.at("hash").get<std::string>()].insert(entry.path().filename().string());
     }
   }
   return names;
 }
 
-RowOutcome outcome_of_problem(const SweepRow& row) {
+// What a row.json says.
+struct KeptRow {
   RowOutcome outcome;
-  outcome.status = RowStatus::failed;
-  outcome.reason = "bad_options";
-  outcome.message = row.problem;
-  outcome.end = ChildEnd{static_cast<int>(ExitCode::usage)};
-  return outcome;
+  std::optional<TimeMatch> match;
+};
+
+KeptRow read_row_file(const fs::path& path) {
+  const Json record = read_json_file(path, ExitCode::data);
+  try {
+    KeptRow kept{outcome_from_json(record), std::nullopt};
+    const Json& match = record.at("match_time");
+    if (!match.is_null()) {
+      kept.match =
+          TimeMatch{match.at("steps").get<std::int64_t>(), match.at("note").get<std::string>()};
+    }
+    return kept;
+  } catch (const Json::exception& error) {
+    fail(ExitCode::data,
+         "'{}' is damaged ({}); restore it, or remove it to have the row collected or run again",
+         path.string(), error.what());
+  }
+}
+
+// Without their content the row's hash is another one.
+bool lacks_data(const SweepRow& row) {
+  const bool may_start = row.problem.empty() || row.problem_code == ExitCode::data;
+  const bool has_hash = row.forecast && !row.forecast->data_hash.empty();
+  return may_start && !has_hash;
+}
+
+// Throws Error(data) where the table in `folder` has finished rows that are not in the plan for
+// want of the data by whose content they are known: it would be written without them.
+void keep_finished_rows(const Json& table, const fs::path& folder,
+                        const std::set<std::string>& planned, const std::vector<SweepRow>& rows) {
+  const auto blind = std::find_if(rows.begin(), rows.end(), lacks_data);
+  if (blind == rows.end()) return;
+  const auto is_lost = [&](const Json& row) {
+    return row.at("status") == name_of(RowStatus::done) &&
+           planned.count(row.at("hash").get<std::string>()) == 0;
+  };
+  const Json& old_rows = table.at("rows");
+  const auto lost = std::count_if(old_rows.begin(), old_rows.end(), is_lost);
+  if (lost == 0) return;
+  fail(ExitCode::data,
+       "the data of {} cannot be read, so {} finished rows of {} cannot be found again; bring the "
+       "data back, give data_dir, or name another sweep by run_name",
+       blind->id, lost, (folder / kTableFile).string());
+}
+
+// Throws Error(usage) where the table is that of another sweep file, still there, whose rows would
+// be dropped.
+void keep_another_sweeps_rows(const Json& table, const fs::path& folder,
+                              const std::set<std::string>& planned, const std::string& sweep_file) {
+  const auto other = table.at("sweep_file").get<std::string>();
+  std::error_code missing;
+  if (!fs::exists(other, missing) || fs::equivalent(other, sweep_file, missing)) return;
+  const auto is_planned = [&](const Json& row) {
+    return planned.count(row.at("hash").get<std::string>()) > 0;
+  };
+  const Json& old_rows = table.at("rows");
+  if (std::all_of(old_rows.begin(), old_rows.end(), is_planned)) return;
+  fail(ExitCode::usage,
+       "{} is the sweep of {}, which is another file than {}; give this one a name of its own with "
+       "--run_name, or another checkpoint_dir",
+       folder.string(), other, sweep_file);
 }
 
 }  // namespace
@@ -75,32 +136,44 @@ SweepRecords::SweepRecords(fs::path folder, const SweepFile& file, SweepPlan pla
       plan_(std::move(plan)),
       outcomes_(plan_.rows.size()),
       time_matches_(plan_.rows.size()) {
+  keep_old_table(file.path);
   adopt_folders();
   for (std::size_t row = 0; row < rows().size(); ++row) read_row(row, forecaster);
 }
 
 void SweepRecords::adopt_folders() {
-  const std::map<std::string, std::string> names = folders_by_hash(folder_);
+  const auto names = folders_by_hash(folder_);
   for (SweepRow& row : plan_.rows) {
     const auto found = names.find(row.hash);
-    if (found != names.end()) row.id = found->second;
+    if (found != names.end() && found->second.count(row.id) == 0) row.id = *found->second.begin();
+  }
+}
+
+// Throws where writing the table would drop rows that nobody meant to drop.
+void SweepRecords::keep_old_table(const std::string& sweep_file) const {
+  const fs::path path = folder_ / kTableFile;
+  if (!fs::exists(path)) return;
+  const Json table = read_json_file(path, ExitCode::data);
+  std::set<std::string> planned;
+  for (const SweepRow& row : rows()) planned.insert(row.hash);
+  try {
+    keep_finished_rows(table, folder_, planned, rows());
+    keep_another_sweeps_rows(table, folder_, planned, sweep_file);
+  } catch (const Json::exception& error) {
+    fail(ExitCode::data, "'{}' is damaged ({}); restore or remove it", path.string(), error.what());
   }
 }
 
 void SweepRecords::read_row(std::size_t row, Forecaster& forecaster) {
   if (!rows()[row].problem.empty()) {
-    outcomes_[row] = outcome_of_problem(rows()[row]);
+    outcomes_[row] = outcome_of_problem(rows()[row].problem_code, rows()[row].problem);
     return;
   }
   if (!fs::exists(run_folder(row) / kRowFile)) return;
-  const Json record = read_json_file(run_folder(row) / kRowFile, ExitCode::data);
-  outcomes_[row] = outcome_from_json(record);
-  if (!record.at("match_time").is_null()) {
-    const Json& match = record.at("match_time");
-    time_matches_[row] =
-        TimeMatch{match.at("steps").get<std::int64_t>(), match.at("note").get<std::string>()};
-    set_steps(plan_.rows[row], time_matches_[row]->steps, forecaster);
-  }
+  KeptRow kept = read_row_file(run_folder(row) / kRowFile);
+  outcomes_[row] = std::move(kept.outcome);
+  time_matches_[row] = std::move(kept.match);
+  if (time_matches_[row]) set_steps(plan_.rows[row], time_matches_[row]->steps, forecaster);
   if (outcomes_[row].status == RowStatus::running) outcomes_[row].status = RowStatus::pending;
 }
 
@@ -142,12 +215,12 @@ void SweepRecords::write_row(std::size_t row) const {
   const std::optional<TimeMatch>& match = time_matches_[row];
   record["match_time"] =
       match ? Json({{"steps", match->steps}, {"note", match->note}}) : Json(nullptr);
-  write_file_atomically(run_folder(row) / kRowFile, record.dump(2) + "\n");
+  write_file_atomically(run_folder(row) / kRowFile, json_text(record, 2) + "\n");
 }
 
 void SweepRecords::write_tables() const {
   const Json sweep = to_json();
-  write_file_atomically(folder_ / "sweep.json", sweep.dump(2) + "\n");
+  write_file_atomically(folder_ / kTableFile, json_text(sweep, 2) + "\n");
   write_file_atomically(folder_ / "sweep.csv", csv_of(sweep));
 }
 

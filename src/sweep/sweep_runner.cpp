@@ -5,9 +5,11 @@
 #include <thread>
 
 #include <fmt/format.h>
+#include <sched.h>
 
 #include "row_options.h"
 
+#include "hgnn_moe/base/available_memory.h"
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/files.h"
 #include "hgnn_moe/base/log.h"
@@ -27,6 +29,13 @@ constexpr std::chrono::milliseconds kPollInterval{10};
 constexpr std::chrono::seconds kPatience{20};
 
 constexpr char kOutputFile[] = "output.log";
+
+// Those that this process may run on: a container or taskset leaves fewer than the machine has.
+std::int64_t usable_cores() {
+  cpu_set_t cores;
+  if (sched_getaffinity(0, sizeof(cores), &cores) == 0) return CPU_COUNT(&cores);
+  return std::max(1u, std::thread::hardware_concurrency());  // more cores than the set has places
+}
 
 std::uintmax_t size_of(const fs::path& file) {
   std::error_code missing;
@@ -59,7 +68,7 @@ bool SweepRunner::run(const StopSignal& stop) {
   bool passed_on = false;
   for (;;) {
     if (stop.received() == 0) {
-      start_rows();
+      if (!row_without_disk_) start_rows();
     } else if (!passed_on) {
       passed_on = true;
       for (auto& job : slots_) {
@@ -68,11 +77,22 @@ bool SweepRunner::run(const StopSignal& stop) {
     }
     const bool is_running = reap();
     if (!is_running && stop.received() != 0) return false;
+    if (!is_running && row_without_disk_) fail_for_want_of_disk();
     if (!is_running && std::find(waiting_.begin(), waiting_.end(), true) == waiting_.end()) {
       return true;
     }
     std::this_thread::sleep_for(kPollInterval);
   }
+}
+
+// The rows after it would fail in the same way, one after the other.
+void SweepRunner::fail_for_want_of_disk() const {
+  const auto left = std::count(waiting_.begin(), waiting_.end(), true);
+  fail(ExitCode::disk,
+       "the sweep stops with {} rows to run, because {} could not write its files: {}; free some "
+       "space and go on with --sweep_retry_failed",
+       left, records_.rows()[*row_without_disk_].id,
+       records_.outcome(*row_without_disk_).message);
 }
 
 // Takes the runs that have ended out of their slots. Returns whether there were any runs.
@@ -164,7 +184,10 @@ void SweepRunner::start(std::size_t slot, std::size_t row) {
   RowOutcome outcome;
   outcome.status = RowStatus::running;
   records_.set_outcome(row, outcome);
-  slots_[slot] = Job{row, stage, ChildProcess::start(arguments, output), begin};
+  // What an earlier start that was stopped has summed up is not what this one comes to.
+  std::error_code missing;
+  fs::remove(folder / kSummaryFile, missing);
+  slots_[slot] = Job{row, stage, ChildProcess::start(arguments, output), begin, memory_kills()};
   log_to_file(log_, spdlog::level::info,
               fmt::format("{}: {} {}", records_.rows()[row].id,
                           stage == Stage::training ? "started" : "its speed is measured",
@@ -187,7 +210,7 @@ std::vector<std::string> SweepRunner::placement(std::size_t slot, const SweepRow
 void SweepRunner::finish(const Job& job, const ChildEnd& end) {
   const fs::path folder = records_.run_folder(job.row);
   const std::string said = text_from(folder / kOutputFile, job.output_begin);
-  RowOutcome outcome = outcome_of(end, said, folder);
+  RowOutcome outcome = outcome_of(end, said, folder, memory_kills() > job.memory_kills);
   if (job.stage == Stage::calibration && outcome.status == RowStatus::done) {
     finish_calibration(job.row);
   } else {
@@ -222,9 +245,11 @@ void SweepRunner::end_row(std::size_t row, RowOutcome outcome) {
   ++finished_;
   records_.set_outcome(row, std::move(outcome));
   const RowOutcome& ended = records_.outcome(row);
+  const bool failed = ended.status == RowStatus::failed;
+  if (failed && ended.reason == kDiskReason) row_without_disk_ = row;
   const std::string line = fmt::format("{} of {} rows: {} {}", finished_, waiting_.size(),
                                        records_.rows()[row].id, describe(ended));
-  if (ended.status == RowStatus::failed) {
+  if (failed) {
     log_.warn("{}", line);
   } else {
     log_.info("{}", line);
@@ -232,8 +257,7 @@ void SweepRunner::end_row(std::size_t row, RowOutcome outcome) {
 }
 
 MachineShare machine_share(std::int64_t jobs) {
-  const std::int64_t cores = std::max(1u, std::thread::hardware_concurrency());
-  return {jobs, cores, usable_gpus()};
+  return {jobs, usable_cores(), usable_gpus()};
 }
 
 std::int64_t MachineShare::threads() const {

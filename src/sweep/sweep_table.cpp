@@ -37,11 +37,11 @@ std::string aligned(const std::vector<Line>& lines) {
 std::string notes_of(const SweepRecords& records, std::size_t index) {
   const SweepRow& row = records.rows()[index];
   std::vector<std::string> notes;
-  const RowStatus status = records.outcome(index).status;
+  const RowOutcome& outcome = records.outcome(index);
   if (!row.problem.empty()) {
-    notes.push_back("bad_options: " + row.problem);
-  } else if (status != RowStatus::pending) {
-    notes.push_back(describe(records.outcome(index)));
+    notes.push_back(outcome.reason + ": " + outcome.message);
+  } else if (outcome.status != RowStatus::pending) {
+    notes.push_back(describe(outcome));
   }
   if (row.forecast && row.forecast->graph.effect != GraphEffect::active &&
       row.forecast->graph.effect != GraphEffect::none) {
@@ -85,7 +85,7 @@ std::string left_out_text(const SweepPlan& plan) {
   if (plan.left_out.empty()) return "";
   std::string text = fmt::format("\nleft out by constraints: {}\n", plan.left_out.size());
   for (const LeftOutCombination& combination : plan.left_out) {
-    text += fmt::format("  {}: {}\n", combination.settings.dump(), combination.constraint);
+    text += fmt::format("  {}: {}\n", json_text(combination.settings), combination.constraint);
   }
   return text;
 }

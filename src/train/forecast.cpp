@@ -19,7 +19,7 @@ namespace hgnn_moe {
 namespace {
 
 [[noreturn]] void fail_without_vocabulary(const TrainConfig& config) {
-  fail(ExitCode::usage,
+  fail(ExitCode::data,
        "vocab_size is not known: there are no data in {}; prepare them or give --vocab_size",
        data_folder(config));
 }

@@ -84,6 +84,21 @@ TEST_F(AvailableMemoryTest, TheFirstVersionOfCgroupsIsRead) {
   EXPECT_EQ(left(), 7300);
 }
 
+TEST_F(AvailableMemoryTest, KillsAreThoseOfTheOwnGroupElseOfTheMachine) {
+  const auto kills = [&] { return memory_kills(root_.path()); };
+  EXPECT_EQ(kills(), 0);
+  write("proc/vmstat", "pgfault 12\noom_kill 9\n");
+  EXPECT_EQ(kills(), 9);
+  write("proc/self/cgroup", "3:memory:/job\n0::/user/job\n");
+  EXPECT_EQ(kills(), 9) << "no group tells";
+  write("sys/fs/cgroup/memory/job/memory.oom_control", "under_oom 0\noom_kill 4\n");
+  EXPECT_EQ(kills(), 4);
+  write("sys/fs/cgroup/memory.events", "low 0\noom 7\noom_kill 5\noom_group_kill 0\n");
+  EXPECT_EQ(kills(), 5) << "of a container";
+  write("sys/fs/cgroup/user/job/memory.events", "oom_kill 6\n");
+  EXPECT_EQ(kills(), 6);
+}
+
 TEST(AvailableMemory, OfThisMachineIsSome) {
   const auto bytes = available_memory();
   ASSERT_TRUE(bytes.has_value());

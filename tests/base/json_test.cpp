@@ -80,5 +80,12 @@ TEST(Json, ReadsAFileAndNamesIt) {
   }
 }
 
+TEST(Json, BytesThatAreNoTextAreReplaced) {
+  EXPECT_EQ(valid_utf8("plain \"\xC3\xA4\"\n"), "plain \"\xC3\xA4\"\n");
+  EXPECT_EQ(valid_utf8("a\xFFz"), "a\xEF\xBF\xBDz");
+  EXPECT_EQ(json_text({{"path", "e\xFF"}}), "{\"path\":\"e\xEF\xBF\xBD\"}");
+  EXPECT_EQ(json_text(Json::array({1}), 2), "[\n  1\n]");
+}
+
 }  // namespace
 }  // namespace hgnn_moe

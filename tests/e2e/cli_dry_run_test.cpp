@@ -86,7 +86,7 @@ TEST_F(CliDryRunTest, WithoutDataStepsAreUnknownAndTheVocabularyIsNeeded) {
   const Json record = dry_run({{"vocab_size", "64"}});
   EXPECT_TRUE(record.at("steps").is_null());
   EXPECT_TRUE(record.at("tokens").is_null());
-  expect_failure(run(Flags{{"dry_run", ""}}), ExitCode::usage,
+  expect_failure(run(Flags{{"dry_run", ""}}), ExitCode::data,
                  {"vocab_size is not known", "./data/wikitext/wikitext-2-v1"});
 }
 

@@ -1,7 +1,10 @@
 // Sweeps from their file to their table.
 #include <algorithm>
+#include <csignal>
 #include <sstream>
 #include <thread>
+
+#include <sched.h>
 
 #include "tests/e2e/sweep_fixture.h"
 
@@ -123,15 +126,89 @@ TEST_F(SweepTest, MissingDataAreARowToo) {
   EXPECT_EQ(column("reason").dump(), R"(["data"])");
 }
 
+// Without vocab_size the sizes are not known either, which a match needs.
+TEST_F(SweepTest, MissingDataAreTheReasonWhereSizesAreNotKnown) {
+  data::testing::write_bytes(path("sweep.json"), R"({"base": {"embed_dim": 16, "num_heads": 2,
+      "data_dir": "nowhere"}, "groups": [{"name": "plain"},
+      {"name": "matched", "base": {"coupler_type": "NONE"},
+       "match_parameters": {"coupler_type": "GNN"}}]})");
+  expect_failure(run(sweep_flags()), ExitCode::rows_failed, {"2 of 2 rows are not done"});
+  EXPECT_EQ(column("reason").dump(), R"(["data","data"])");
+  EXPECT_EQ(column("exit_code").dump(), "[3,3]");
+}
+
+TEST_F(SweepTest, FinishedRowsStayWhenTheirDataAreGone) {
+  write_dataset(path("data/wikitext/wikitext-2-v1"), make_documents(21, 1), make_documents(5, 2));
+  data::testing::write_bytes(path("sweep.json"), R"({"base": {"embed_dim": 16, "num_heads": 2, "num_layers": 1,
+      "data_dir": "data", "max_seq_length": 16, "batch_size": 4,
+      "max_steps": 3, "threads": 1}, "grid": {"num_experts": [2, 3]}})");
+  expect_success(run(sweep_flags()));
+  const Json before = table();
+  fs::rename(path("data"), path("elsewhere"));
+  for (const Flags& flags : {sweep_flags(), sweep_flags().with({{"vocab_size", "64"}})}) {
+    expect_failure(run(flags), ExitCode::data, {"2 finished rows of", "bring the data back"});
+    EXPECT_EQ(table(), before);
+  }
+  // Where the data lie does not matter.
+  expect_success(run(sweep_flags().with({{"data_dir", "elsewhere"}})));
+  EXPECT_EQ(column("status").dump(), R"(["done","done"])");
+  EXPECT_EQ(table().at("rows"), before.at("rows"));
+}
+
+TEST_F(SweepTest, AMessageThatIsNoTextDoesNotEndTheSweep) {
+  data::testing::write_bytes(path("sweep.json"),
+              R"({"base": {"vocab_size": 64, "embed_dim": 16, "num_heads": 2}})");
+  ProcessOptions odd;
+  odd.environment["HGNN_MOE_DATA"] = "/tmp/e\xFF";
+  for (int start = 0; start < 2; ++start) {
+    expect_failure(run(sweep_flags(), odd), ExitCode::rows_failed, {"1 of 1 rows are not done"});
+    EXPECT_EQ(column("reason").dump(), R"(["data"])");
+    EXPECT_TRUE(contains(column("message")[0], "/tmp/e\xEF\xBF\xBD")) << column("message");
+  }
+}
+
+TEST_F(SweepTest, WhatAnEarlierStopSummedUpIsNotTheRows) {
+  data::testing::write_bytes(path("sweep.json"),
+              R"({"base": {"vocab_size": 64, "embed_dim": 16, "num_heads": 2}})");
+  expect_success(run(sweep_flags().with({{"sweep_export", "commands"}})));
+  data::testing::write_bytes(run_folder(0) / "run_summary.json",
+              R"({"status": "stopped", "steps": 91, "best_eval_loss": 2.5, "seconds": 3})");
+  expect_failure(run(sweep_flags()), ExitCode::rows_failed, {"failed: data"});
+  EXPECT_EQ(column("steps").dump(), "[null]");
+  EXPECT_EQ(column("best_eval_loss").dump(), "[null]");
+  EXPECT_TRUE(column("measured")[0].at("seconds").is_null());
+}
+
+TEST_F(SweepTest, AFullDiskStopsTheSweepAtItsFirstRow) {
+  write_sweep(R"("grid": {"num_experts": [2, 3, 4]})");
+  ProcessOptions full;
+  full.file_size_limit = 20000;  // less than model.safetensors, more than all else here
+  expect_failure(run(sweep_flags(), full), ExitCode::disk,
+                 {"the sweep stops with 2 rows to run", "model.safetensors", "--sweep_retry_failed"});
+  EXPECT_EQ(column("status").dump(), R"(["failed","pending","pending"])");
+  EXPECT_EQ(column("reason").dump(), R"(["disk",null,null])");
+  expect_success(run(sweep_flags().with({{"sweep_retry_failed", ""}})));
+}
+
+// As a caller with trap '' CHLD leaves it.
+TEST_F(SweepTest, ACallerThatIgnoresTheEndsOfChildrenDoesNotMatter) {
+  write_sweep(R"("grid": {"num_experts": [2]})");
+  const auto before = std::signal(SIGCHLD, SIG_IGN);
+  const auto process = start(sweep_flags());
+  std::signal(SIGCHLD, before);
+  expect_success(process->wait());
+}
+
 TEST_F(SweepTest, RunsSideBySideShareTheCores) {
   data::testing::write_bytes(path("sweep.json"), R"({"base": {"synthetic_data": true,
       "vocab_size": 64, "embed_dim": 16, "num_heads": 2, "num_layers": 1, "max_seq_length": 16,
       "max_steps": 3, "num_eval_samples": 4}, "grid": {"num_experts": [2, 3, 4, 5]}})");
   expect_success(run(sweep_flags().with({{"sweep_jobs", "3"}})));
   EXPECT_EQ(column("status").dump(), R"(["done","done","done","done"])");
-  const auto cores = static_cast<std::int64_t>(std::thread::hardware_concurrency());
+  cpu_set_t cores;
+  ASSERT_EQ(sched_getaffinity(0, sizeof(cores), &cores), 0);
   EXPECT_EQ(read_json(run_folder(0) / "config.json").at("threads"),
-            std::max<std::int64_t>(1, cores / 3));
+            std::max(1, CPU_COUNT(&cores) / 3));
 }
 
 TEST_F(SweepTest, ASecondSweepInTheFolderIsTurnedAway) {

@@ -44,10 +44,24 @@ TEST_F(RowOutcomeTest, EveryExitCodeHasItsReason) {
 TEST_F(RowOutcomeTest, SignalsHaveTheirReasonsToo) {
   EXPECT_EQ(after({0, SIGSEGV}).reason, "crashed");
   EXPECT_EQ(after({0, SIGSEGV}).message, "ended by signal 11");
-  EXPECT_EQ(after({0, SIGKILL}).reason, "out_of_memory");
+  EXPECT_EQ(after({0, SIGKILL}).reason, "crashed");
+  EXPECT_EQ(after({0, SIGKILL}).message,
+            "killed by SIGKILL: by the kernel for lack of memory, or by hand");
   EXPECT_EQ(after({0, SIGABRT}).reason, "crashed");
   EXPECT_EQ(after({0, SIGABRT}, "terminate called after throwing 'std::bad_alloc'\n").reason,
             "out_of_memory");
+}
+
+TEST_F(RowOutcomeTest, TheKernelsKillIsForLackOfMemoryWhereItSaysSo) {
+  const RowOutcome killed = outcome_of({0, SIGKILL}, "", folder_.path(), /*memory_ran_out=*/true);
+  EXPECT_EQ(killed.reason, "out_of_memory");
+  EXPECT_EQ(killed.message, "killed by the kernel for lack of memory");
+  const RowOutcome crashed = outcome_of({0, SIGSEGV}, "", folder_.path(), true);
+  EXPECT_EQ(crashed.reason, "crashed") << "that was another process";
+}
+
+TEST_F(RowOutcomeTest, AMessageIsText) {
+  EXPECT_EQ(after({3}, "hgnn_moe_train: no e\xFF\n").message, "no e\xEF\xBF\xBD");
 }
 
 TEST_F(RowOutcomeTest, AStoppedRunIsNoFailure) {

@@ -185,6 +185,53 @@ TEST_F(SweepRecordsTest, AChosenLengthIsKept) {
   EXPECT_GT(row.at("needed_flops"), 0);
 }
 
+TEST_F(SweepRecordsTest, ACopyOfAFolderIsNotTakenForTheRow) {
+  SweepRecords records = open(kTwo);
+  records.set_outcome(1, done());
+  const std::string id = records.rows()[1].id;
+  for (const char* copy : {"0", "backup", "zz"}) {
+    std::filesystem::copy(records.run_folder(1), folder() / "runs" / copy);
+  }
+  EXPECT_EQ(open(kTwo).rows()[1].id, id);
+}
+
+TEST_F(SweepRecordsTest, ADamagedRowIsNamed) {
+  open(kTwo).set_outcome(1, done());
+  const std::filesystem::path file = open(kTwo).run_folder(1) / "row.json";
+  const Json whole = read_json_file(file, ExitCode::internal);
+  for (const char* key : {"status", "exit_code", "results", "match_time"}) {
+    Json record = whole;
+    record.erase(key);
+    put_file(file, record.dump());
+    const std::string message = message_of_error(ExitCode::data, [&] { open(kTwo); });
+    EXPECT_TRUE(contains(message, "'" + file.string() + "' is damaged (")) << message;
+    EXPECT_TRUE(contains(message, key)) << message;
+  }
+}
+
+TEST_F(SweepRecordsTest, AnotherFilesRowsAreNotDropped) {
+  open(kTwo).set_outcome(1, done());
+  const std::string other = (folder() / "other.json").string();
+  const auto open_other = [&](const std::string& parts) {
+    SweepPlan rows = plan(parts);
+    std::filesystem::rename(folder() / "sweep.json", other);
+    const SweepFile file = read_sweep_file(other);
+    open(kTwo);  // writes the first file again
+    return SweepRecords(folder() / "runs", file, std::move(rows), forecaster_);
+  };
+  const std::string changed = R"("grid": {"num_experts": [2, 4]})";
+  const std::string message = message_of_error(ExitCode::usage, [&] { open_other(changed); });
+  EXPECT_TRUE(contains(message, "which is another file than " + other)) << message;
+  EXPECT_TRUE(contains(message, "--run_name")) << message;
+  EXPECT_NO_THROW(open_other(R"("grid": {"num_experts": [2, 3, 4]})")) << "no row is dropped";
+  EXPECT_NO_THROW(open(changed)) << "the file itself may change";
+  SweepPlan rows = plan(changed);
+  std::filesystem::rename(folder() / "sweep.json", other);
+  EXPECT_NO_THROW(SweepRecords(folder() / "runs", read_sweep_file(other), std::move(rows),
+                               forecaster_))
+      << "and be moved";
+}
+
 TEST_F(SweepRecordsTest, NothingIsWrittenByReading) {
   open(kTwo);
   EXPECT_FALSE(std::filesystem::exists(folder() / "runs"));

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <thread>
 
+#include <sched.h>
 #include <stdlib.h>
 
 #include "tests/sweep/sweep_support.h"
@@ -23,6 +24,19 @@ TEST(MachineShare, CoresAreShared) {
   EXPECT_EQ(threads(2, 8), 4);
   EXPECT_EQ(threads(3, 8), 2);
   EXPECT_EQ(threads(8, 2), 1) << "never none";
+}
+
+TEST(MachineShare, CoresAreThoseThatThisProcessMayUse) {
+  cpu_set_t before, one;
+  ASSERT_EQ(sched_getaffinity(0, sizeof(before), &before), 0);
+  EXPECT_EQ(machine_share(1).cores, CPU_COUNT(&before));
+  int core = 0;
+  while (!CPU_ISSET(core, &before)) ++core;
+  CPU_ZERO(&one);
+  CPU_SET(core, &one);
+  ASSERT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
+  EXPECT_EQ(machine_share(1).cores, 1);
+  ASSERT_EQ(sched_setaffinity(0, sizeof(before), &before), 0);
 }
 
 TEST(MachineShare, KnowsThisMachine) {

@@ -91,7 +91,7 @@ TEST(Forecast, OneForecasterServesRunsOnDifferentData) {
 TEST(Forecast, WithoutDataTheLengthIsNotKnown) {
   TrainConfig config;
   config.data_dir = "nowhere";
-  EXPECT_TRUE(contains(message_of_error(ExitCode::usage, [&] { Forecaster().forecast(config); }),
+  EXPECT_TRUE(contains(message_of_error(ExitCode::data, [&] { Forecaster().forecast(config); }),
                        "vocab_size is not known"));
   config.vocab_size = 100;
   const RunForecast forecast = Forecaster().forecast(config);
@@ -112,7 +112,7 @@ TEST(KnownVocabSize, IsTheOptionsElseTheDatas) {
   EXPECT_EQ(known_vocab_size(config), 256);
   config.synthetic_data = false;
   put_file(folder / "dataset.json", "{}");
-  EXPECT_TRUE(contains(message_of_error(ExitCode::usage, [&] { known_vocab_size(config); }),
+  EXPECT_TRUE(contains(message_of_error(ExitCode::data, [&] { known_vocab_size(config); }),
                        "vocab_size is not known"));
 }
 

@@ -12,4 +12,8 @@ namespace hgnn_moe {
 // dropped. Nothing where no file tells. `root` is where the folders proc and sys lie.
 std::optional<std::int64_t> available_memory(const std::filesystem::path& root = "/");
 
+// How many processes the kernel has killed so far because memory ran out, in this process's cgroup
+// or, where that does not tell, on the machine; 0 where no file tells.
+std::int64_t memory_kills(const std::filesystem::path& root = "/");
+
 }  // namespace hgnn_moe

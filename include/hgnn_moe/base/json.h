@@ -22,4 +22,11 @@ Json parse_json(std::string_view text, const std::string& source, ExitCode on_er
 // parse_json of a file, with its path as the source.
 Json read_json_file(const std::filesystem::path& path, ExitCode on_error);
 
+// `value` as text, on several lines where `indent` is not negative. Bytes of its texts that are no
+// UTF-8, as names of files may hold and JSON may not, become U+FFFD.
+std::string json_text(const Json& value, int indent = -1);
+
+// `text` with U+FFFD in the place of bytes that are no UTF-8.
+std::string valid_utf8(const std::string& text);
+
 }  // namespace hgnn_moe

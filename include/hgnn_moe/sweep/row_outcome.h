@@ -11,6 +11,9 @@
 
 namespace hgnn_moe {
 
+inline constexpr char kSummaryFile[] = "run_summary.json";  // of a run that has ended by itself
+inline constexpr char kDiskReason[] = "disk";
+
 enum class RowStatus { pending, running, done, failed, stopped };
 
 const char* name_of(RowStatus status);
@@ -24,9 +27,13 @@ struct RowOutcome {
   Json measured = Json::object();  // seconds, train_seconds, tokens_per_s, ...: they do not
 };
 
-// What became of a run whose process ended so, in this folder; `said` is what it wrote.
+// What became of a run whose process ended so, in this folder; `said` is what it wrote, and
+// `memory_ran_out` tells that the kernel killed a process for lack of memory meanwhile.
 RowOutcome outcome_of(const ChildEnd& end, const std::string& said,
-                      const std::filesystem::path& run_folder);
+                      const std::filesystem::path& run_folder, bool memory_ran_out = false);
+
+// Of a run that cannot start: it would end with `code` and say `problem`.
+RowOutcome outcome_of_problem(ExitCode code, const std::string& problem);
 
 // What the files of a run that has ended say: an outcome that is done where run_summary.json says
 // so, else nothing.

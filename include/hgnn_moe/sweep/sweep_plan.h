@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "hgnn_moe/base/error.h"
 #include "hgnn_moe/config/train_options.h"
 #include "hgnn_moe/sweep/sweep_file.h"
 #include "hgnn_moe/train/forecast.h"
@@ -24,6 +25,7 @@ struct SweepRow {
   TrainConfig config;                         // resolved, where they fit together
   Json varied = Json::object();               // its values of the plan's varied options
   std::string problem;                        // why it cannot start, sentences; "" where it can
+  ExitCode problem_code = ExitCode::usage;    // what a run would end with that had it
   std::vector<std::string> notes;             // what match_parameters and match_time chose
   std::optional<RunForecast> forecast;        // none where a size is not known
   std::optional<std::size_t> time_reference;  // the row whose training time it gets

@@ -25,7 +25,9 @@ class SweepRecords {
  public:
   // Of the sweep in `folder`, which need not be there yet. Rows whose hash is that of a folder get
   // its name, whatever is varied by now, and what its row.json says; a row that was running when
-  // its sweep was killed is pending again, and one with a problem has failed.
+  // its sweep was killed is pending again, and one with a problem has failed. Throws Error(data)
+  // where a file is damaged or finished rows cannot be found again for want of their data,
+  // Error(usage) where the folder is another sweep's.
   SweepRecords(std::filesystem::path folder, const SweepFile& file, SweepPlan plan,
                Forecaster& forecaster);
 
@@ -50,6 +52,7 @@ class SweepRecords {
   Json to_json() const;
 
  private:
+  void keep_old_table(const std::string& sweep_file) const;
   void adopt_folders();
   void read_row(std::size_t row, Forecaster& forecaster);
   void write_row(std::size_t row) const;

@@ -35,7 +35,8 @@ class SweepRunner {
 
   // Runs every row that is neither done nor failed. True where it came to the end; false where
   // `stop` received a signal, which is passed on to the runs and their checkpoints waited for.
-  // Throws Error(disk).
+  // Throws Error(disk) where the sweep cannot write, or a run could not: no other is started then,
+  // and those that run are waited for.
   bool run(const StopSignal& stop);
 
  private:
@@ -46,10 +47,12 @@ class SweepRunner {
     Stage stage = Stage::training;
     ChildProcess child;
     std::uintmax_t output_begin = 0;  // where this child's words begin in output.log
+    std::int64_t memory_kills = 0;    // when it started
   };
 
   void start_rows();
   bool reap();
+  [[noreturn]] void fail_for_want_of_disk() const;
   bool is_running(std::size_t row) const;
   bool waits_for_reference(std::size_t row);
   bool is_locked(std::size_t row);
@@ -67,6 +70,7 @@ class SweepRunner {
   std::vector<std::optional<Job>> slots_;
   // Since when the folder of a row has been found locked.
   std::vector<std::optional<std::chrono::steady_clock::time_point>> locked_since_;
+  std::optional<std::size_t> row_without_disk_;  // one whose run could not write its files
   std::size_t finished_ = 0;  // rows that need no run, or no more
 };
 

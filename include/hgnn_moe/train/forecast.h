@@ -33,8 +33,8 @@ struct RunForecast {
 // Opens each data set once, however many runs use it.
 class Forecaster {
  public:
-  // Throws Error(usage) where there are neither data nor vocab_size, or the options do not fit
-  // together; Error(data) where the data are there and cannot be used.
+  // Throws Error(usage) where the options do not fit together; Error(data) where there are neither
+  // data nor vocab_size, or the data cannot be used.
   RunForecast forecast(const TrainConfig& config);
 
  private:
@@ -45,7 +45,7 @@ class Forecaster {
 };
 
 // vocab_size, else that of the data set's dataset.json, whose tokens stay unread. Throws
-// Error(usage) where neither gives it, Error(data) where the file is wrong.
+// Error(data) where neither gives it or the file is wrong.
 std::int64_t known_vocab_size(const TrainConfig& config);
 
 }  // namespace hgnn_moe
