@@ -22,8 +22,7 @@ struct CgroupVersion {
 };
 
 constexpr CgroupVersion kCgroupVersions[] = {
-    {"", "sys/fs/cgroup", "memory.max", "memory.current", "inactive_file ",
-     "memory.events"},
+    {"", "sys/fs/cgroup", "memory.max", "memory.current", "inactive_file ", "memory.events"},
     {"memory", "sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes",
      "total_inactive_file ", "memory.oom_control"}};
 

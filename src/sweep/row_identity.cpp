@@ -2,14 +2,19 @@
 
 #include <algorithm>
 #include <cctype>
+#include <filesystem>
 
 #include <fmt/format.h>
 
 #include "hgnn_moe/base/hash.h"
+#include "hgnn_moe/train/checkpoint.h"
+#include "hgnn_moe/train/checkpoint_folder.h"
 
 namespace hgnn_moe {
 
 namespace {
+
+namespace fs = std::filesystem;
 
 // Options that change where and how a run is computed and what it writes beside its results, to
 // rounding at most.
@@ -20,11 +25,37 @@ const std::vector<std::string> kWithoutEffect = {
 // Where the content is known, its hash stands for them.
 const std::vector<std::string> kNamesOfData = {"dataset_name", "dataset_config_name"};
 
+// Raise it where the same options mean other results than before, or a default changes: finished
+// rows then run again. A new option, which rows do not have at its default, needs nothing.
+constexpr int kHashFormat = 1;
+
 constexpr std::size_t kLongestName = 200;  // file systems end at 255 bytes
 constexpr std::size_t kShortHash = 8;
 
 bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// What differs from the defaults, so that the options of a later version leave old rows their hash.
+Json options_with_effect(const TrainConfig& config, const std::vector<std::string>& varied) {
+  const Json defaults = to_json(TrainConfig{});
+  const Json all = to_json(config);
+  Json options = Json::object();
+  for (const auto& [name, value] : all.items()) {
+    const bool has_effect = !contains(kWithoutEffect, name) || contains(varied, name);
+    const bool is_for_runs = !contains(options_outside_sweeps(), name);
+    if (has_effect && is_for_runs && value != defaults.at(name)) options[name] = value;
+  }
+  return options;
+}
+
+// The file that init_from has its weights from; empty where there is none, which the run says.
+fs::path weights_file(const std::string& init_from) {
+  if (init_from.empty()) return {};
+  const fs::path source = follow_pointer(init_from);
+  std::error_code missing;
+  const fs::path file = fs::is_directory(source, missing) ? source / kModelFile : source;
+  return fs::is_regular_file(file, missing) ? file : fs::path();
 }
 
 // A value as a part of a folder's name.
@@ -66,11 +97,8 @@ Json varied_values(const SweepRow& row, const std::vector<std::string>& varied) 
 
 std::string hash_of(const SweepRow& row, const std::vector<std::string>& varied,
                     const std::string& time_reference_hash) {
-  Json identity = to_json(row.config);
-  for (const std::string& name : options_outside_sweeps()) identity.erase(name);
-  for (const std::string& name : kWithoutEffect) {
-    if (!contains(varied, name)) identity.erase(name);
-  }
+  Json identity = options_with_effect(row.config, varied);
+  identity["format"] = kHashFormat;
   const std::string data_hash = row.forecast ? row.forecast->data_hash : "";
   if (!data_hash.empty()) {
     for (const std::string& name : kNamesOfData) identity.erase(name);
@@ -79,6 +107,8 @@ std::string hash_of(const SweepRow& row, const std::vector<std::string>& varied,
   if (row.forecast && !row.config.hyperedges_file.empty()) {
     identity["hyperedges_file"] = xxh3_hex_of_file(row.config.hyperedges_file, ExitCode::usage);
   }
+  const fs::path weights = weights_file(row.config.init_from);
+  if (!weights.empty()) identity["init_from"] = xxh3_hex_of_file(weights, ExitCode::checkpoint);
   if (!time_reference_hash.empty()) identity["match_time"] = time_reference_hash;
   const std::string text = json_text(identity);
   return xxh3_hex(text.data(), text.size());

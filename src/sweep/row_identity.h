@@ -15,9 +15,10 @@ std::vector<std::string> varied_options(const std::vector<SweepRow>& rows);
 // Values of `varied` as they were given; null where the run decides.
 Json varied_values(const SweepRow& row, const std::vector<std::string>& varied);
 
-// 32 hex digits over the resolved configuration without what does not change results (where the
-// run goes, on which machine, what is written), unless that is varied; over the contents of its
-// data and hyperedges; and over `time_reference_hash`, "" where there is none.
+// 32 hex digits over what the resolved configuration has beside the defaults, without what does not
+// change results (where the run goes, on which machine, what is written), unless that is varied;
+// over the contents of its data, hyperedges and first weights; and over `time_reference_hash`, ""
+// where there is none.
 std::string hash_of(const SweepRow& row, const std::vector<std::string>& varied,
                     const std::string& time_reference_hash);
 

@@ -20,9 +20,10 @@ namespace fs = std::filesystem;
 
 constexpr std::array<RowStatus, 5> kStatuses = {
     RowStatus::pending, RowStatus::running, RowStatus::done, RowStatus::failed, RowStatus::stopped};
-constexpr int kSignalBase = 128;  // exit codes of runs that a signal stopped
+constexpr char kConfigFile[] = "config.json";  // of a run
+constexpr int kSignalBase = 128;               // exit codes of runs that a signal stopped
 
-// What of it the table of docs/sweeps.md says.
+// As the table of docs/sweeps.md has them.
 std::string reason_of_exit(int code) {
   switch (static_cast<ExitCode>(code)) {
     case ExitCode::usage:
@@ -73,8 +74,16 @@ std::string last_words(const std::string& said) {
   return line == std::string::npos ? text : text.substr(line + 1);
 }
 
-Json number_or_null(const Json& object, const char* key) {
+Json value_or_null(const Json& object, const char* key) {
   return object.contains(key) ? object.at(key) : Json(nullptr);
+}
+
+// Of the program that the run's files are of: a scheduler may have had another than this one.
+std::string commit_of(const fs::path& run_folder) {
+  if (!fs::exists(run_folder / kConfigFile)) return "";
+  const Json config = read_json_file(run_folder / kConfigFile, ExitCode::data);
+  const Json commit = value_or_null(config, "commit");
+  return commit.is_string() ? commit.get<std::string>() : "";
 }
 
 // Results and measurements that a run's files hold; none of a run that never came to its summary.
@@ -84,14 +93,14 @@ void read_results(const fs::path& run_folder, RowOutcome& outcome) {
     summary = read_json_file(run_folder / kSummaryFile, ExitCode::data);
   }
   for (const char* key : {"steps", "tokens", "best_eval_loss", "final_eval_loss"}) {
-    outcome.results[key] = number_or_null(summary, key);
+    outcome.results[key] = value_or_null(summary, key);
   }
-  outcome.measured["seconds"] = number_or_null(summary, "seconds");
+  outcome.measured["seconds"] = value_or_null(summary, "seconds");
   const std::vector<double> steps = step_milliseconds(run_folder);
   outcome.measured["train_seconds"] =
       steps.empty() ? Json(nullptr) : Json(1e-3 * std::accumulate(steps.begin(), steps.end(), 0.0));
   for (const char* key : {"tokens_per_s", "peak_memory_bytes", "needed_flops_per_s"}) {
-    outcome.measured[key] = number_or_null(summary, key);
+    outcome.measured[key] = value_or_null(summary, key);
   }
 }
 
@@ -117,6 +126,7 @@ RowOutcome outcome_of(const ChildEnd& end, const std::string& said, const fs::pa
                       bool memory_ran_out) {
   RowOutcome outcome;
   outcome.end = end;
+  outcome.commit = commit_of(run_folder);
   read_results(run_folder, outcome);
   if (end.signal == 0 && end.exit_code == 0) {
     outcome.status = RowStatus::done;
@@ -127,8 +137,8 @@ RowOutcome outcome_of(const ChildEnd& end, const std::string& said, const fs::pa
     const bool by_signal = end.signal != 0;
     outcome.reason = by_signal ? reason_of_signal(end.signal, said, memory_ran_out)
                                : reason_of_exit(end.exit_code);
-    outcome.message = by_signal ? message_of_signal(end.signal, memory_ran_out)
-                                : valid_utf8(last_words(said));
+    outcome.message =
+        by_signal ? message_of_signal(end.signal, memory_ran_out) : valid_utf8(last_words(said));
   }
   return outcome;
 }
@@ -145,16 +155,16 @@ RowOutcome outcome_of_problem(ExitCode code, const std::string& problem) {
 std::optional<RowOutcome> outcome_of_finished_run(const fs::path& run_folder) {
   if (!fs::exists(run_folder / kSummaryFile)) return std::nullopt;
   const Json summary = read_json_file(run_folder / kSummaryFile, ExitCode::data);
-  if (number_or_null(summary, "status") != "done") return std::nullopt;
+  if (value_or_null(summary, "status") != "done") return std::nullopt;
   return outcome_of(ChildEnd{}, "", run_folder);
 }
 
 std::string describe(const RowOutcome& outcome) {
   std::string text = name_of(outcome.status);
   if (outcome.status == RowStatus::done) {
-    const Json loss = number_or_null(outcome.results, "best_eval_loss");
+    const Json loss = value_or_null(outcome.results, "best_eval_loss");
     if (loss.is_number()) text += fmt::format(", best evaluation loss {:.4f}", loss.get<double>());
-    const Json seconds = number_or_null(outcome.measured, "seconds");
+    const Json seconds = value_or_null(outcome.measured, "seconds");
     if (seconds.is_number()) {
       text += fmt::format(", {} of training", format_duration(seconds.get<double>()));
     }
@@ -177,6 +187,7 @@ Json to_json(const RowOutcome& outcome) {
   const bool was_killed = outcome.end && outcome.end->signal != 0;
   record["exit_code"] = returned ? Json(outcome.end->exit_code) : Json(nullptr);
   record["signal"] = was_killed ? Json(outcome.end->signal) : Json(nullptr);
+  record["commit"] = text_or_null(outcome.commit);
   record["results"] = outcome.results;
   record["measured"] = outcome.measured;
   return record;
@@ -192,6 +203,7 @@ RowOutcome outcome_from_json(const Json& record) {
   };
   outcome.reason = text("reason");
   outcome.message = text("message");
+  outcome.commit = text("commit");
   if (!record.at("exit_code").is_null()) outcome.end = ChildEnd{record.at("exit_code").get<int>()};
   if (!record.at("signal").is_null()) outcome.end = ChildEnd{0, record.at("signal").get<int>()};
   outcome.results = record.at("results");
@@ -205,7 +217,7 @@ std::vector<double> step_milliseconds(const fs::path& run_folder) {
   for (std::string line; std::getline(lines, line);) {
     const Json event = Json::parse(line, nullptr, /*allow_exceptions=*/false);
     // A killed run may leave a part of a line.
-    if (!event.is_object() || number_or_null(event, "event") != "step") continue;
+    if (!event.is_object() || value_or_null(event, "event") != "step") continue;
     double sum = 0.0;
     for (const char* part : {"data_ms", "forward_ms", "backward_ms", "optimizer_ms"}) {
       sum += event.at(part).get<double>();

@@ -50,14 +50,19 @@ int print_plan(const SweepRecords& records, std::int64_t jobs) {
   return 0;
 }
 
-int write_export(const SweepRecords& records, SweepExport kind, spdlog::logger& log) {
-  const ExportedSweep exported = export_sweep(records, kind);
-  log.info("{} runs in {}", exported.runs, exported.file.string());
-  log.info("once they have ended, start the sweep again to collect them");
+int write_export(const SweepRecords& records, const TrainConfig& config, spdlog::logger& log) {
+  const ExportedSweep exported =
+      export_sweep(records, config.sweep_export, machine_share(config.sweep_jobs));
+  if (exported.runs > 0) {
+    log.info("{} runs in {}", exported.runs, exported.file.string());
+    log.info("once they have ended, start the sweep again to collect them");
+  } else {
+    log.warn("no run is left to export; nothing is written");
+  }
   if (exported.waiting > 0) {
     log.warn(
-        "{} rows wait for the training time of another (match_time): export again, or run the "
-        "sweep itself, when that is done",
+        "{} rows are not exported: the sweep itself chooses how long they train (match_time) and "
+        "runs them, once their references are done",
         exported.waiting);
   }
   return 0;
@@ -107,7 +112,7 @@ int run_sweep(const ParsedConfig& parsed) {
   records.write_all();
   const auto log = make_logger(config.quiet, folder / "sweep.log");
   if (config.sweep_export != SweepExport::none) {
-    return write_export(records, config.sweep_export, *log);
+    return write_export(records, config, *log);
   }
   return run_rows(records, forecaster, config, *log);
 }

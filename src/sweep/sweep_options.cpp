@@ -44,6 +44,15 @@ void read_base_file(const std::string& path, Settings& settings, ErrorList& erro
 
 constexpr const char* kListOfValues = "a list of values";
 
+// An object of options and lists of values that names at least one option.
+bool expect_axes(const Json& object, const std::string& where, ErrorList& errors) {
+  if (!expect_object(object, where, "an object of options and lists of values", errors)) {
+    return false;
+  }
+  if (object.empty()) errors.add(where + ": it names no option; give one, or drop it");
+  return !object.empty();
+}
+
 // A setting of `option` for each value, at its place.
 SweepAxis read_axis(const std::string& option, const Json& values, const std::string& where,
                     ErrorList& errors) {
@@ -63,7 +72,7 @@ void reject_repeated_values(const Json& values, const std::string& where, ErrorL
 
 SweepAxis read_zip(const Json& zip, const std::string& where, ErrorList& errors) {
   SweepAxis axis;
-  if (!expect_object(zip, where, "an object of options and lists of values", errors)) return axis;
+  if (!expect_axes(zip, where, errors)) return axis;
   for (const auto& [option, values] : zip.items()) {
     const std::string here = where + "." + option;
     if (!expect_list(values, here, kListOfValues, errors)) continue;
@@ -121,7 +130,7 @@ void read_base(const Json& base, const std::string& folder, const std::string& w
 
 std::vector<SweepAxis> read_grid(const Json& grid, const std::string& where, ErrorList& errors) {
   std::vector<SweepAxis> axes;
-  if (!expect_object(grid, where, "an object of options and lists of values", errors)) return axes;
+  if (!expect_axes(grid, where, errors)) return axes;
   for (const auto& [option, values] : grid.items()) {
     const std::string here = where + "." + option;
     if (!expect_list(values, here, kListOfValues, errors)) continue;
@@ -133,7 +142,7 @@ std::vector<SweepAxis> read_grid(const Json& grid, const std::string& where, Err
 
 std::vector<SweepAxis> read_zips(const Json& zip, const std::string& where, ErrorList& errors) {
   std::vector<SweepAxis> axes;
-  if (!zip.is_array()) {
+  if (!zip.is_array() || zip.empty()) {
     axes.push_back(read_zip(zip, where, errors));
     return axes;
   }

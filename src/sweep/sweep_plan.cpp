@@ -1,6 +1,7 @@
 #include "hgnn_moe/sweep/sweep_plan.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include <fmt/format.h>
@@ -109,42 +110,45 @@ std::vector<DraftRow> draft_rows(const SweepFile& file, const Settings& flags,
   return drafts;
 }
 
-// The index of the row that is to be trained as long as; an error where the sweep has none.
-std::optional<std::size_t> find_reference(const SweepFile& file, const Settings& settings,
-                                          const std::vector<SweepRow>& rows,
-                                          const std::vector<std::string>& varied,
-                                          Forecaster& forecaster, ErrorList& errors) {
-  SweepRow reference;
-  reference.settings = settings;
-  prepare(reference, forecaster);
-  const std::string hash = hash_of(reference, varied, "");
-  const auto found =
-      std::find_if(rows.begin(), rows.end(), [&](const SweepRow& row) { return row.hash == hash; });
-  if (found != rows.end()) return static_cast<std::size_t>(found - rows.begin());
-  errors.add(
-      fmt::format("{}: match_time: no row of the sweep has the settings {} with seed {}; add it",
-                  file.path, json_text(varied_values(reference, varied)), reference.seed));
-  return std::nullopt;
+// The runs whose training time rows are to have, with their hashes. A row that is its own reference
+// has none: its length is its settings'.
+std::vector<std::optional<SweepRow>> time_references(const std::vector<DraftRow>& drafts,
+                                                     const SweepPlan& plan,
+                                                     Forecaster& forecaster) {
+  std::vector<std::optional<SweepRow>> references(drafts.size());
+  for (std::size_t i = 0; i < drafts.size(); ++i) {
+    if (!drafts[i].time_reference) continue;
+    SweepRow reference;
+    reference.settings = *drafts[i].time_reference;
+    prepare(reference, forecaster);
+    reference.hash = hash_of(reference, plan.varied, "");
+    if (reference.hash != plan.rows[i].hash) references[i] = std::move(reference);
+  }
+  return references;
 }
 
 // Hashes, and references by them. Rows that wait for a time have none before their reference has.
-void identify(const SweepFile& file, std::vector<DraftRow>& drafts, SweepPlan& plan,
+void identify(const SweepFile& file, const std::vector<DraftRow>& drafts, SweepPlan& plan,
               Forecaster& forecaster) {
   for (SweepRow& row : plan.rows) row.hash = hash_of(row, plan.varied, "");
-  std::vector<SweepRow> with_own_length;
-  for (std::size_t i = 0; i < drafts.size(); ++i) {
-    with_own_length.push_back(plan.rows[i]);
-    if (drafts[i].time_reference) with_own_length.back().hash.clear();
+  const auto references = time_references(drafts, plan, forecaster);
+  std::map<std::string, std::size_t> with_own_length;  // the first row of each hash
+  for (std::size_t i = 0; i < plan.rows.size(); ++i) {
+    if (!references[i]) with_own_length.emplace(plan.rows[i].hash, i);
   }
   ErrorList errors;
-  for (std::size_t i = 0; i < drafts.size(); ++i) {
-    if (!drafts[i].time_reference) continue;
-    SweepRow& row = plan.rows[i];
-    row.time_reference = find_reference(file, *drafts[i].time_reference, with_own_length,
-                                        plan.varied, forecaster, errors);
-    if (row.time_reference) {
-      row.hash = hash_of(row, plan.varied, with_own_length[*row.time_reference].hash);
+  for (std::size_t i = 0; i < plan.rows.size(); ++i) {
+    if (!references[i]) continue;
+    const auto found = with_own_length.find(references[i]->hash);
+    if (found == with_own_length.end()) {
+      errors.add(fmt::format(
+          "{}: match_time: no row of the sweep has the settings {} with seed {}; add it", file.path,
+          json_text(varied_values(*references[i], plan.varied)), references[i]->seed));
+      continue;
     }
+    SweepRow& row = plan.rows[i];
+    row.time_reference = found->second;
+    row.hash = hash_of(row, plan.varied, references[i]->hash);
   }
   errors.throw_if_any();
 }

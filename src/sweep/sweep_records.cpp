@@ -241,7 +241,7 @@ Json SweepRecords::row_json(std::size_t index) const {
   record["hash"] = row.hash;
   record["settings"] = row.varied;
   record["seed"] = row.seed;
-  for (const char* key : {"status", "reason", "message", "exit_code", "signal"}) {
+  for (const char* key : {"status", "reason", "message", "exit_code", "signal", "commit"}) {
     record[key] = outcome.at(key);
   }
   record["graph"] = row.forecast ? Json(name_of(row.forecast->graph.effect)) : Json(nullptr);

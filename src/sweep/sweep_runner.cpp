@@ -91,8 +91,7 @@ void SweepRunner::fail_for_want_of_disk() const {
   fail(ExitCode::disk,
        "the sweep stops with {} rows to run, because {} could not write its files: {}; free some "
        "space and go on with --sweep_retry_failed",
-       left, records_.rows()[*row_without_disk_].id,
-       records_.outcome(*row_without_disk_).message);
+       left, records_.rows()[*row_without_disk_].id, records_.outcome(*row_without_disk_).message);
 }
 
 // Takes the runs that have ended out of their slots. Returns whether there were any runs.
@@ -201,9 +200,8 @@ std::vector<std::string> SweepRunner::placement(std::size_t slot, const SweepRow
   if (any_gpu && share_.gpus > 1) {
     flags = {"--device", fmt::format("cuda:{}", static_cast<int>(slot) % share_.gpus)};
   }
-  if (row.config.threads == 0 && share_.threads() > 0) {
-    flags.insert(flags.end(), {"--threads", std::to_string(share_.threads())});
-  }
+  const std::vector<std::string> threads = threads_flag(share_, row);
+  flags.insert(flags.end(), threads.begin(), threads.end());
   return flags;
 }
 
@@ -256,12 +254,15 @@ void SweepRunner::end_row(std::size_t row, RowOutcome outcome) {
   }
 }
 
-MachineShare machine_share(std::int64_t jobs) {
-  return {jobs, usable_cores(), usable_gpus()};
-}
+MachineShare machine_share(std::int64_t jobs) { return {jobs, usable_cores(), usable_gpus()}; }
 
 std::int64_t MachineShare::threads() const {
   return jobs == 1 ? 0 : std::max<std::int64_t>(1, cores / jobs);
+}
+
+std::vector<std::string> threads_flag(const MachineShare& share, const SweepRow& row) {
+  if (row.config.threads != 0 || share.threads() == 0) return {};
+  return {"--threads", std::to_string(share.threads())};
 }
 
 }  // namespace hgnn_moe

@@ -16,6 +16,8 @@ constexpr double kMeasuredSeconds = 0.2;
 // What training reaches of the rate of products alone: the rest of a step is bound by memory.
 constexpr double kShareOfProducts = 0.6;
 constexpr std::int64_t kRows = 1024;
+// Wider products are no faster, and their matrices grow with the square of it.
+constexpr std::int64_t kLargestWidth = 2048;
 
 std::optional<double> median(std::vector<double> values) {
   if (values.empty()) return std::nullopt;
@@ -38,23 +40,28 @@ std::optional<double> TimeEstimator::seconds(const SweepRow& row) {
 
 std::optional<double> TimeEstimator::rate(const TrainConfig& config) {
   if (seen_) return seen_;
-  const auto found = measured_.find(config.embed_dim);
+  const std::int64_t width = std::min(config.embed_dim, kLargestWidth);
+  const auto found = measured_.find(width);
   if (found != measured_.end()) return found->second;
   TrainConfig shared = config;
+  shared.embed_dim = width;
   if (shared.threads == 0) shared.threads = share_;
-  std::optional<double>& rate = measured_[config.embed_dim];
+  std::optional<double>& rate = measured_[width];
   try {
     rate = kShareOfProducts * measured_product_rate(shared, kMeasuredSeconds);
   } catch (const Error&) {
     // The device is not here: the run would say so.
+  } catch (const c10::Error&) {
+    // It has no room for the matrices: then there is no time to tell.
   }
   return rate;
 }
 
 std::string TimeEstimator::source() const {
-  return seen_ ? "times are FLOPs at the median rate of the rows that are done"
-               : "times are FLOPs at 0.6 of the rate that a matrix product of that width has just "
-                 "reached: no row is done yet";
+  return seen_
+             ? "times are FLOPs at the median rate of the rows that are done"
+             : "times are FLOPs at 0.6 of the rate that a matrix product of that width, of 2048 at "
+               "most, has just reached: no row is done yet";
 }
 
 double measured_product_rate(const TrainConfig& config, double seconds) {

@@ -2,8 +2,8 @@
 
 #include <chrono>
 #include <cmath>
+#include <fstream>
 #include <functional>
-#include <sstream>
 #include <utility>
 
 #include <fmt/format.h>
@@ -21,6 +21,7 @@ double now() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
+constexpr std::size_t kLongestPiece = 1 << 20;  // of past records, in bytes
 constexpr char kNameStart[] = "events.out.tfevents.";
 
 // Empties the files of earlier processes. A TensorBoard that still has the last one open then finds
@@ -80,7 +81,8 @@ double seconds_of(const Json& event) {
 
 // One after the other, because those of a long run would fill memory.
 void for_each_event(const fs::path& metrics, const std::function<void(const Json&)>& visit) {
-  std::istringstream lines(read_text_file(metrics, ExitCode::checkpoint));
+  std::ifstream lines(metrics);
+  if (!lines) fail(ExitCode::checkpoint, "cannot read '{}'; restore it", metrics.string());
   std::int64_t number = 0;
   for (std::string line; std::getline(lines, line);) {
     const std::string source = fmt::format("'{}', event {}", metrics.string(), ++number);
@@ -117,6 +119,9 @@ void TensorBoardFile::write_past(const fs::path& metrics) {
   for_each_event(metrics, [&](const Json& event) {
     wall_time += seconds_of(event);
     records += record_of(event, wall_time);
+    if (records.size() < kLongestPiece) return;
+    file_.append(records);
+    records.clear();
   });
   file_.append(records);
 }

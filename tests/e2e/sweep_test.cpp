@@ -24,6 +24,7 @@ TEST_F(SweepTest, EveryRowIsARunOfItsOwnAndALineOfTheTable) {
     EXPECT_EQ(line.at("best_eval_loss"), summary.at("best_eval_loss"));
     EXPECT_EQ(line.at("tokens"), summary.at("tokens"));
     EXPECT_EQ(line.at("steps"), 6);
+    EXPECT_EQ(line.at("commit"), table().at("commit"));
     EXPECT_EQ(line.at("parameters").at("total"), summary.at("parameters"));
     EXPECT_EQ(line.at("measured").at("seconds"), summary.at("seconds"));
     const double rate = summary.at("needed_flops_per_s").get<double>();
@@ -139,7 +140,8 @@ TEST_F(SweepTest, MissingDataAreTheReasonWhereSizesAreNotKnown) {
 
 TEST_F(SweepTest, FinishedRowsStayWhenTheirDataAreGone) {
   write_dataset(path("data/wikitext/wikitext-2-v1"), make_documents(21, 1), make_documents(5, 2));
-  data::testing::write_bytes(path("sweep.json"), R"({"base": {"embed_dim": 16, "num_heads": 2, "num_layers": 1,
+  data::testing::write_bytes(path("sweep.json"),
+                             R"({"base": {"embed_dim": 16, "num_heads": 2, "num_layers": 1,
       "data_dir": "data", "max_seq_length": 16, "batch_size": 4,
       "max_steps": 3, "threads": 1}, "grid": {"num_experts": [2, 3]}})");
   expect_success(run(sweep_flags()));
@@ -157,7 +159,7 @@ TEST_F(SweepTest, FinishedRowsStayWhenTheirDataAreGone) {
 
 TEST_F(SweepTest, AMessageThatIsNoTextDoesNotEndTheSweep) {
   data::testing::write_bytes(path("sweep.json"),
-              R"({"base": {"vocab_size": 64, "embed_dim": 16, "num_heads": 2}})");
+                             R"({"base": {"vocab_size": 64, "embed_dim": 16, "num_heads": 2}})");
   ProcessOptions odd;
   odd.environment["HGNN_MOE_DATA"] = "/tmp/e\xFF";
   for (int start = 0; start < 2; ++start) {
@@ -169,10 +171,11 @@ TEST_F(SweepTest, AMessageThatIsNoTextDoesNotEndTheSweep) {
 
 TEST_F(SweepTest, WhatAnEarlierStopSummedUpIsNotTheRows) {
   data::testing::write_bytes(path("sweep.json"),
-              R"({"base": {"vocab_size": 64, "embed_dim": 16, "num_heads": 2}})");
+                             R"({"base": {"vocab_size": 64, "embed_dim": 16, "num_heads": 2}})");
   expect_success(run(sweep_flags().with({{"sweep_export", "commands"}})));
-  data::testing::write_bytes(run_folder(0) / "run_summary.json",
-              R"({"status": "stopped", "steps": 91, "best_eval_loss": 2.5, "seconds": 3})");
+  data::testing::write_bytes(
+      run_folder(0) / "run_summary.json",
+      R"({"status": "stopped", "steps": 91, "best_eval_loss": 2.5, "seconds": 3})");
   expect_failure(run(sweep_flags()), ExitCode::rows_failed, {"failed: data"});
   EXPECT_EQ(column("steps").dump(), "[null]");
   EXPECT_EQ(column("best_eval_loss").dump(), "[null]");
@@ -183,8 +186,9 @@ TEST_F(SweepTest, AFullDiskStopsTheSweepAtItsFirstRow) {
   write_sweep(R"("grid": {"num_experts": [2, 3, 4]})");
   ProcessOptions full;
   full.file_size_limit = 20000;  // less than model.safetensors, more than all else here
-  expect_failure(run(sweep_flags(), full), ExitCode::disk,
-                 {"the sweep stops with 2 rows to run", "model.safetensors", "--sweep_retry_failed"});
+  expect_failure(
+      run(sweep_flags(), full), ExitCode::disk,
+      {"the sweep stops with 2 rows to run", "model.safetensors", "--sweep_retry_failed"});
   EXPECT_EQ(column("status").dump(), R"(["failed","pending","pending"])");
   EXPECT_EQ(column("reason").dump(), R"(["disk",null,null])");
   expect_success(run(sweep_flags().with({{"sweep_retry_failed", ""}})));
@@ -248,6 +252,16 @@ TEST_F(SweepTest, ADryRunPrintsTheTableAndWritesNothing) {
   const ProcessResult after = run(sweep_flags().with({{"sweep_dry_run", ""}}));
   EXPECT_TRUE(contains(after.out, "3 runs: 0 to run, 3 done, 0 failed")) << after.out;
   EXPECT_TRUE(contains(after.out, "median rate of the rows that are done")) << after.out;
+}
+
+TEST_F(SweepTest, ADryRunOfVeryWideModelsNeedsLittleMemory) {
+  write_sweep(R"("grid": {"embed_dim": [16, 65536]})");
+  ProcessOptions limited;
+  limited.address_space_limit = 32L << 30;  // less than a product of that width takes
+  const ProcessResult result = run(sweep_flags().with({{"sweep_dry_run", ""}}), limited);
+  expect_success(result);
+  EXPECT_TRUE(contains(result.out, "2 runs: 2 to run")) << result.out;
+  EXPECT_FALSE(contains(result.out, "time is not known")) << result.out;
 }
 
 TEST_F(SweepTest, ExportedCommandsAreCollected) {

@@ -100,6 +100,13 @@ TEST_F(RowOutcomeTest, ResultsComeFromTheRunsFiles) {
   EXPECT_EQ(step_milliseconds(folder_.path()), (std::vector<double>{55, 45}));
 }
 
+TEST_F(RowOutcomeTest, TheCommitIsThatOfTheProgramThatRan) {
+  EXPECT_TRUE(to_json(after({3})).at("commit").is_null());
+  put_file(folder_ / "config.json", R"({"commit": "v0-12-gabc"})");
+  EXPECT_EQ(to_json(after({0})).at("commit"), "v0-12-gabc");
+  EXPECT_EQ(outcome_from_json(to_json(after({0}))).commit, "v0-12-gabc");
+}
+
 TEST_F(RowOutcomeTest, WithoutFilesResultsAreNull) {
   const RowOutcome outcome = after({6});
   for (const auto& [key, value] : outcome.results.items()) EXPECT_TRUE(value.is_null()) << key;

@@ -192,5 +192,15 @@ TEST_F(SweepFileTest, TheFilesOfTheRepositoryAreRight) {
   EXPECT_GE(files, 10u);
 }
 
+TEST_F(SweepFileTest, AxesWithoutOptionsAreMistakes) {
+  for (const std::string key : {"grid", "zip"}) {
+    EXPECT_EQ(errors_of_file("{\"" + key + "\": {}}"),
+              "FILE: " + key + ": it names no option; give one, or drop it");
+  }
+  EXPECT_EQ(errors_of_file(R"({"zip": [{"num_experts": [2]}, {}]})"),
+            "FILE: zip[1]: it names no option; give one, or drop it");
+  EXPECT_TRUE(contains(errors_of_file(R"({"zip": []})"), "FILE: zip: it holds a JSON array"));
+}
+
 }  // namespace
 }  // namespace hgnn_moe

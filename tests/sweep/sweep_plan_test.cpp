@@ -188,6 +188,43 @@ TEST_F(SweepPlanTest, HyperedgesCountByTheirContent) {
   EXPECT_TRUE(contains(plan(parts).rows.at(0).problem, "hyperedge 0 holds 7"));
 }
 
+TEST_F(SweepPlanTest, FirstWeightsCountByTheirContent) {
+  const std::filesystem::path run = folder() / "run";
+  const std::filesystem::path checkpoint = run / "checkpoints/step-00000003";
+  std::filesystem::create_directories(checkpoint);
+  put_file(checkpoint / "model.safetensors", "one");
+  put_file(run / "checkpoints/best", "step-00000003\n");
+  put_file(folder() / "copy.safetensors", "one");
+  const auto hash = [&](const std::filesystem::path& source) {
+    return plan("", {"--init_from", source.string()}).rows.at(0).hash;
+  };
+  const std::string one = hash(checkpoint);
+  EXPECT_EQ(hash(run / "checkpoints/best"), one);
+  EXPECT_EQ(hash(checkpoint / "model.safetensors"), one);
+  EXPECT_EQ(hash(folder() / "copy.safetensors"), one);
+  EXPECT_NE(hash(folder() / "missing"), one);
+  put_file(checkpoint / "model.safetensors", "two");
+  EXPECT_NE(hash(checkpoint), one);
+}
+
+// Rows of a hash do not have an option that is at its default, so a default that changes changes
+// what they mean: raise kHashFormat then and write the file anew. A new option needs neither.
+TEST_F(SweepPlanTest, DefaultsAreThoseOfTheHashesFormat) {
+  const Json now = to_json(TrainConfig{});
+  const Json then = read_json_file(HGNN_MOE_SOURCE_DIR "/tests/sweep/defaults_of_hashes.json",
+                                   ExitCode::internal);
+  EXPECT_GT(then.size(), 40u);
+  for (const auto& [option, value] : then.items()) {
+    ASSERT_TRUE(now.contains(option)) << option;
+    EXPECT_EQ(now.at(option), value) << option;
+  }
+}
+
+// Pinned, because every finished row is found by it.
+TEST_F(SweepPlanTest, AHashStaysWhatItIs) {
+  EXPECT_EQ(plan("").rows.at(0).hash, "5a94350288cee35872f8efe84b40172a");
+}
+
 TEST_F(SweepPlanTest, EqualRunsAreOne) {
   const SweepPlan found = plan(
       R"("grid": {"num_experts": [2, 3]}, "points": [{"num_experts": 3}, {"num_experts": 4}])");
@@ -270,6 +307,20 @@ TEST_F(SweepPlanTest, ARowOfEqualTimeKnowsItsReferenceOfTheSameSeed) {
     EXPECT_EQ(reference.seed, found.rows[row].seed);
   }
   EXPECT_FALSE(found.rows[2].time_reference.has_value());
+}
+
+TEST_F(SweepPlanTest, ARowThatIsItsOwnTimeReferenceIsPlannedOnce) {
+  const std::string group = R"({"name": "all", "grid": {"num_experts": [2, 3]},
+      "match_time": {"num_experts": 3}})";
+  const SweepPlan alone = plan(R"("groups": [)" + group + "]");
+  ASSERT_EQ(alone.rows.size(), 2u);
+  EXPECT_EQ(alone.rows[0].time_reference, 1u);
+  EXPECT_FALSE(alone.rows[1].time_reference.has_value());
+  const SweepPlan twice =
+      plan(R"("groups": [{"name": "plain", "base": {"num_experts": 3}}, )" + group + "]");
+  ASSERT_EQ(twice.rows.size(), 2u);
+  EXPECT_EQ(twice.repeated, 1);
+  EXPECT_EQ(twice.rows[1].time_reference, 0u);
 }
 
 TEST_F(SweepPlanTest, ATimeReferenceOutsideTheSweepIsAnError) {

@@ -47,12 +47,14 @@ TEST_F(SweepRecordsTest, TheTableHasTheAgreedKeys) {
   keys.clear();
   const Json& row = found.at("rows").at(1);
   for (const auto& item : row.items()) keys.push_back(item.key());
-  EXPECT_EQ(keys, (std::vector<std::string>{
-                      "id",      "group",  "name",         "hash",           "settings",
-                      "seed",    "status", "reason",       "message",        "exit_code",
-                      "signal",  "graph",  "graph_note",   "notes",          "parameters",
-                      "steps",   "tokens", "needed_flops", "best_eval_loss", "final_eval_loss",
-                      "measured"}));
+  EXPECT_EQ(keys, (std::vector<std::string>{"id",           "group",          "name",
+                                            "hash",         "settings",       "seed",
+                                            "status",       "reason",         "message",
+                                            "exit_code",    "signal",         "commit",
+                                            "graph",        "graph_note",     "notes",
+                                            "parameters",   "steps",          "tokens",
+                                            "needed_flops", "best_eval_loss", "final_eval_loss",
+                                            "measured"}));
   EXPECT_EQ(row.at("settings").dump(), R"({"num_experts":3})");
   EXPECT_EQ(row.at("status"), "pending");
   EXPECT_EQ(row.at("graph"), "active");
@@ -227,8 +229,8 @@ TEST_F(SweepRecordsTest, AnotherFilesRowsAreNotDropped) {
   EXPECT_NO_THROW(open(changed)) << "the file itself may change";
   SweepPlan rows = plan(changed);
   std::filesystem::rename(folder() / "sweep.json", other);
-  EXPECT_NO_THROW(SweepRecords(folder() / "runs", read_sweep_file(other), std::move(rows),
-                               forecaster_))
+  EXPECT_NO_THROW(
+      SweepRecords(folder() / "runs", read_sweep_file(other), std::move(rows), forecaster_))
       << "and be moved";
 }
 

@@ -133,6 +133,23 @@ TEST(TensorBoardFile, IsThatOfTheTruncatedMetrics) {
   EXPECT_EQ(records.size(), 4u) << "step 2 stands there once";
 }
 
+// More than is kept in memory of them at a time.
+TEST(TensorBoardFile, ALongPastIsWhole) {
+  const TemporaryFolder folder;
+  std::string lines;
+  constexpr std::size_t kSteps = 50'000;
+  for (std::size_t step = 1; step <= kSteps; ++step) {
+    lines += R"({"event":"eval","step":)" + std::to_string(step) + R"(,"loss":2.5})" + "\n";
+  }
+  put_file(folder / "metrics.jsonl", lines);
+  TensorBoardFile(folder / "tensorboard", folder / "metrics.jsonl");
+  const std::string bytes = read_text_file(event_file(folder / "tensorboard"), ExitCode::internal);
+  EXPECT_GT(bytes.size(), std::size_t{1} << 20);
+  const auto [records, length] = records_of(bytes);
+  EXPECT_EQ(length, bytes.size());
+  EXPECT_EQ(records.size(), kSteps + 2) << "and the version and the restart";
+}
+
 TEST(TensorBoardFile, EmptiedFilesGoAndOthersStay) {
   const TemporaryFolder folder;
   put_file(folder / "metrics.jsonl", "");

@@ -22,6 +22,7 @@ struct RowOutcome {
   RowStatus status = RowStatus::pending;
   std::string reason;   // of a failed row: diverged, out_of_memory, bad_options, ...
   std::string message;  // its error
+  std::string commit;   // of the program that ran it; "" where no run has begun
   std::optional<ChildEnd> end;
   Json results = Json::object();   // steps, tokens, best_eval_loss, final_eval_loss: they repeat
   Json measured = Json::object();  // seconds, train_seconds, tokens_per_s, ...: they do not

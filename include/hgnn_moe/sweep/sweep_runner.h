@@ -28,6 +28,9 @@ struct MachineShare {
 
 MachineShare machine_share(std::int64_t jobs);
 
+// --threads for a run whose options leave them open, where runs share the machine; else nothing.
+std::vector<std::string> threads_flag(const MachineShare& share, const SweepRow& row);
+
 class SweepRunner {
  public:
   SweepRunner(SweepRecords& records, Forecaster& forecaster, const MachineShare& share,
@@ -71,7 +74,7 @@ class SweepRunner {
   // Since when the folder of a row has been found locked.
   std::vector<std::optional<std::chrono::steady_clock::time_point>> locked_since_;
   std::optional<std::size_t> row_without_disk_;  // one whose run could not write its files
-  std::size_t finished_ = 0;  // rows that need no run, or no more
+  std::size_t finished_ = 0;                     // rows that need no run, or no more
 };
 
 }  // namespace hgnn_moe
