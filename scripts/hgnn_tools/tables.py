@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hgnn_tools.markdown_text import as_cell, as_text
+
 NOTHING = "–"
 MINUS = "−"
 
@@ -132,14 +134,14 @@ def raw_cells(column: Column, value: Any) -> Sequence[Any]:
 def to_markdown(table: Table) -> str:
     """Padded, so that it can be read as it is."""
     texts = [[column.title for column in table.shown], *cells(table)]
-    escaped = [[" ".join(text.replace("|", "\\|").split()) for text in line] for line in texts]
+    escaped = [list(map(as_cell, line)) for line in texts]
     widths = [max(3, *map(len, column)) for column in zip(*escaped, strict=True)]
     numbers = [column.is_number for column in table.shown]
     header, *body = [markdown_row(line, widths, numbers) for line in escaped]
     rules = [rule(width, right) for width, right in zip(widths, numbers, strict=True)]
-    lines = [f"**{table.title}**", "", header, markdown_row(rules, widths, numbers), *body]
+    lines = [f"**{as_text(table.title)}**", "", header, markdown_row(rules, widths, numbers), *body]
     for note in table.notes:
-        lines += ["", note]
+        lines += ["", as_text(note)]
     return "\n".join(lines) + "\n"
 
 

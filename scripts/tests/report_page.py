@@ -1,6 +1,7 @@
 """A report written for a test, and what a reader finds in it."""
 
 import csv
+import html
 import json
 import math
 import re
@@ -56,9 +57,13 @@ def markdown_tables(text: str) -> list[list[list[str]]]:
     blocks = re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE)
     split = [[re.split(r"(?<!\\)\|", line)[1:-1] for line in one.splitlines()] for one in blocks]
     return [
-        [[cell.strip().replace("\\|", "|") for cell in line] for line in rows[:1] + rows[2:]]
+        [[unescaped(cell.strip()) for cell in line] for line in rows[:1] + rows[2:]]
         for rows in split
     ]
+
+
+def unescaped(cell: str) -> str:
+    return html.unescape(re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", cell))
 
 
 class ReportTestCase(ScriptTestCase):

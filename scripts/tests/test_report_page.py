@@ -48,10 +48,14 @@ class PageTest(ReportTestCase):
 
     def test_texts_of_the_sweep_are_no_markup(self) -> None:
         row = FakeRow(settings("GNN", 2, None, None), status="failed", message="<b>|&")
-        self.write_report(FakeSweep((row,), description="<script>alert(1)</script>"))
+        asked = {"title": "Is *that* so?", "factor": "num_experts"}
+        self.write_report(FakeSweep((row,), (asked,), description="<script>alert(1)</script>"))
         self.assertNotIn("script", Page(self.page).tags)
         self.assertIn("<b>|&", Page(self.page).tables[-2][1])
         self.assertEqual(Page(self.page).tables, markdown_tables(self.markdown))
+        self.assertIn("\n&lt;script>alert(1)&lt;/script>\n", self.markdown)
+        self.assertIn("## 2. Is \\*that\\* so?\n", self.markdown)
+        self.assertIn("- Is \\*that\\* so? no finished", self.markdown)
 
     def test_other_folders_are_left_alone(self) -> None:
         sweep = KINDS["one_run"].write(self.folder / "sweep")
