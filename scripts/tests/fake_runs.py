@@ -50,6 +50,8 @@ class FakeRun:
             "hyperedges_file": None,
             "run_name": folder.name,
             "synthetic_data": self.synthetic,
+            "max_steps": self.steps,
+            "epochs": 1 + self.steps // 100,
             "seed": self.seed,
             **self.options,
         }

@@ -68,6 +68,9 @@ class FakeRow:
         if self.writes == "nothing":
             return
         self.run.write(folder)
+        match = next((note for note in self.notes if note.startswith("match_time: ")), None)
+        record = {"match_time": match and {"steps": self.steps, "note": match}}
+        (folder / "row.json").write_text(json.dumps(record))
         metrics = folder / "metrics.jsonl"
         if self.writes == "config":
             metrics.unlink()
@@ -166,6 +169,21 @@ class FakeSweep:
 
 NO_OP = "The graph is a no-op: complete uniform hyperedges with fixed weights give a plain mean."
 MATCHED = "embed_dim 200 chosen for 1.23 M parameters, 0.4 % from the reference"
+
+
+def equal_time(group: str, coupler: str, lengths: tuple[int, ...]) -> tuple[FakeRow, ...]:
+    """Seeds that train as long as their reference, each with a length of its own."""
+    note = "match_time: {} steps of {}.5 ms in the 0.9 s that the reference trained for"
+    return tuple(
+        FakeRow(
+            settings(coupler, 4, None, None),
+            seed,
+            group=group,
+            steps=steps,
+            notes=(note.format(steps, seed),),
+        )
+        for seed, steps in enumerate(lengths, 1)
+    )
 
 
 def settings(coupler: str, experts: int, strategy: str | None, learned: bool | None) -> dict:

@@ -10,12 +10,13 @@ from pathlib import Path
 from unittest import mock
 
 from fake_runs import FakeRun
-from fake_sweeps import KINDS, FakeRow, FakeSweep, settings, study
+from fake_sweeps import KINDS, FakeRow, FakeSweep, equal_time, settings, study
 from support import ScriptTestCase
 
 import compare_runs
 from hgnn_tools import plot_style
 from hgnn_tools.errors import EXIT_DATA, EXIT_USAGE
+from hgnn_tools.reporting.run_groups import read_groups
 from hgnn_tools.run_folder import read_run
 
 NOISE = "no difference can be told from seed noise"
@@ -106,6 +107,50 @@ class CompareRunsTest(ScriptTestCase):
         self.assertRegex(
             lines[2], r"E=64.*\| – +\| +– \|"
         )  # the first sweep has none to compare with
+
+    def test_groups_of_equal_settings_have_their_own_partners(self) -> None:
+        """Equal steps are not compared with equal time."""
+        by_steps = [FakeRow(settings("MEAN", 4, None, None), s, group="equal steps") for s in (1, 2)]
+        by_time = equal_time("equal time", "MEAN", (90, 110))
+        FakeSweep((*by_steps, *by_time)).write(self.folder / "first")
+        second = FakeSweep((*by_time, *by_steps)).write(self.folder / "second")
+        output = self.compare("first", "second")
+        lines = [line.split("|") for line in output.splitlines() if str(second) in line]
+        self.assertEqual(len(lines), 2)
+        for cells in lines:
+            label = cells[1].partition(" (")[0].strip()
+            self.assertTrue(cells[6].strip().startswith(f"{label} ("), cells)
+            self.assertIn("+0.0000", cells[7])
+
+    def test_lengths_that_a_sweep_chose_make_no_groups(self) -> None:
+        by_steps = [FakeRow(settings("MEAN", 4, None, None), s, group="equal steps") for s in (1, 2)]
+        by_time = equal_time("as long as HGNN", "MEAN", (90, 110, 130))
+        other = equal_time("as long as GNN", "MEAN", (60, 70, 80))
+        sweep = FakeSweep((*by_steps, *by_time, *other)).write(self.folder / "sweep")
+        output = self.compare("sweep/coupler*")
+        self.assertRegex(output, r"\| steps=120, epochs=2, equal steps +\| 2 ")
+        self.assertRegex(output, r"\| steps=by match_time, as long as GNN +\| 3 ")
+        self.assertNotRegex(output, "steps=(60|90)|epochs=1")
+        groups = read_groups([str(sweep / "coupler*")], "best_eval_loss")
+        seeds = sorted((one.configuration.rows[0].group, one.configuration.seeds) for one in groups)
+        self.assertEqual(
+            seeds, [("as long as GNN", "3"), ("as long as HGNN", "3"), ("equal steps", "2")]
+        )
+        for group in groups:
+            self.assertEqual(len({row.group for row in group.configuration.rows}), 1)
+        self.assertRegex(self.compare("sweep"), r"\| steps=by match_time, as long as HGNN +\| 3 ")
+
+    def test_chosen_lengths_of_folders_without_their_sweep(self) -> None:
+        for row in equal_time("equal time", "MEAN", (90, 110)):
+            row.write(self.folder / f"mean-{row.seed}")
+        self.assertRegex(self.compare("gnn-seed-*", "mean-*"), r"MEAN, .*steps=by match_time.*\| 2 ")
+
+    def test_how_often_a_run_evaluates_is_no_seed(self) -> None:
+        for seed, every in ((1, 10), (2, 2)):
+            FakeRun(seed=seed, options={"eval_every": every}).write(self.folder / f"every-{every}")
+        output = self.compare("every-*")
+        self.assertRegex(output, r"\| eval_every=10 +\| 1 ")
+        self.assertRegex(output, r"\| eval_every=2 +\| 1 ")
 
     def test_a_sweep_by_itself(self) -> None:
         FakeSweep(study((1, 2, 3))).write(self.folder / "sweep")

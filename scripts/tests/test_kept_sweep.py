@@ -85,7 +85,7 @@ class KeptSweepTest(ReportTestCase):
             for option in theirs.options:
                 if option not in PLACES:
                     self.assertEqual(ours.value_of(option), theirs.value_of(option), option)
-        self.assertEqual(len({row.value_of("max_steps") for row in kept.rows}), 4)
+        self.assertEqual(len({row.value_of("max_steps") for row in kept.rows}), 5)
 
     def test_a_torn_file_of_curves_is_an_error(self) -> None:
         self.keep()

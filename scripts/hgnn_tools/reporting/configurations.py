@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from hgnn_tools.reporting.conditions import describe_value, meets
+from hgnn_tools.reporting.matched_options import CHOSEN_BY_TIME
 from hgnn_tools.reporting.sweep_folder import Row, Sweep
 from hgnn_tools.seed_statistics import Summary, summarise
 from hgnn_tools.tables import Column
@@ -110,7 +111,10 @@ class Configuration:
         return self.mean(lambda row: row.needed_flops)
 
     def value_of(self, option: str) -> Any:
-        """None where the coupler has no use for the option."""
+        """None where the coupler has no use for the option; of a chosen one what chose it, for the
+        seeds have values of their own."""
+        if option in self.rows[0].chosen:
+            return CHOSEN_BY_TIME[option]
         coupler = self.rows[0].value_of("coupler_type")
         return self.rows[0].value_of(option) if applies(option, coupler) else None
 

@@ -10,10 +10,12 @@ from pathlib import Path
 from hgnn_tools.errors import EXIT_USAGE, UserError
 from hgnn_tools.reporting.configurations import Configuration, configurations_of, telling_options
 from hgnn_tools.reporting.curve import Curve
+from hgnn_tools.reporting.matched_options import chosen_options, sweep_entry
 from hgnn_tools.reporting.sweep_folder import Row, is_sweep_folder, read_sweep
 from hgnn_tools.run_folder import Run, read_run
 
-# Options that change no result, only where, how and how often something is computed or written.
+# Options that change no result, only where and how something is computed and what is written. How
+# often a run evaluates is none of them: its best loss is the lowest of its evaluations.
 WITHOUT_EFFECT = (
     "seed",
     "run_name",
@@ -27,7 +29,6 @@ WITHOUT_EFFECT = (
     "threads",
     "deterministic",
     "num_workers_dataloader",
-    "eval_every",
     "save_every",
     "keep_checkpoints",
     "profile",
@@ -94,24 +95,31 @@ def row_of(run: Run) -> Row:
     curve = Curve.of(run)
     ended = (run.summary or {}).get("status")
     seed = run.config.get("seed")
+    entry = sweep_entry(run.folder)
     return Row(
         id=run.name,
         status="done" if ended == "done" else "failed" if ended else "running",
         seed=seed if isinstance(seed, int) else 0,
         settings={},
+        group=entry.get("group"),
         reason=ended if ended != "done" else None,
         best_eval_loss=min(curve.losses, default=None),
         final_eval_loss=curve.losses[-1] if curve.losses else None,
         measured={"train_seconds": 60 * curve.minutes[-1]} if curve.minutes else None,
         run=run,
         options=run.config,
+        chosen=chosen_options(entry.get("notes") or [], entry.get("settings") or {}),
     )
 
 
 def identity(row: Row) -> str:
+    """The same for runs that differ in their seed alone. Of a length that the sweep chose counts
+    what it was matched with, which is one thing in a group of the sweep."""
     config = row.run.config if row.run else {}
-    kept = {key: value for key, value in config.items() if key not in WITHOUT_EFFECT}
-    return json.dumps([kept, row.run.data_folder if row.run else None, row.hash], sort_keys=True)
+    kept = {key: value for key, value in config.items() if key not in WITHOUT_EFFECT} | row.chosen
+    matched = row.group if row.chosen else None
+    data = row.run.data_folder if row.run else None
+    return json.dumps([kept, data, row.hash, matched], sort_keys=True)
 
 
 def names_of(groups: Sequence[Group]) -> list[str]:
@@ -138,18 +146,24 @@ def names_of(groups: Sequence[Group]) -> list[str]:
 
 def baselines_of(groups: Sequence[Group]) -> dict[int, int]:
     """Place of a group: place of the one it is compared with. The first group of all, and where
-    every argument is a sweep, the same settings in the first sweep."""
+    every argument is a sweep, the same settings and group in the first sweep."""
     first = [place for place, group in enumerate(groups) if group.source == groups[0].source]
     is_sweep = [bool(group.configuration.rows[0].settings) for group in groups]
     if not all(is_sweep) or len(first) == len(groups):
         return dict.fromkeys(range(1, len(groups)), 0)
-    settings = {json.dumps(groups[place].configuration.rows[0].settings): place for place in first}
+    partners = {partner_key(groups[place]): place for place in first}
     pairs = {}
     for place in range(len(first), len(groups)):
-        same = settings.get(json.dumps(groups[place].configuration.rows[0].settings))
+        same = partners.get(partner_key(groups[place]))
         if same is not None:
             pairs[place] = same
     return pairs
+
+
+def partner_key(group: Group) -> str:
+    """Settings alone do not tell equal steps from equal time."""
+    row = group.configuration.rows[0]
+    return json.dumps([row.settings, row.group], sort_keys=True)
 
 
 def doubts(groups: Sequence[Group]) -> list[str]:

@@ -14,6 +14,7 @@ from hgnn_tools.reporting.kept_sweep import (
     read_kept_curves,
     read_kept_options,
 )
+from hgnn_tools.reporting.matched_options import chosen_options
 from hgnn_tools.run_folder import Run, read_json_object, read_run
 
 STATUSES = ("done", "failed", "running", "stopped", "pending")
@@ -49,6 +50,7 @@ class Row:
     run: Run | None = None  # None where it left no folder
     kept_curve: Curve = Curve()  # where the sweep was kept without folders
     options: dict[str, Any] = field(default_factory=dict)  # what is known of its configuration
+    chosen: dict[str, Any] = field(default_factory=dict)  # what match_time set, and what was planned
 
     @property
     def is_done(self) -> bool:
@@ -160,7 +162,7 @@ def items(stored: dict[str, Any], key: str, path: Path) -> list[Any]:
     return value
 
 
-KNOWN = {one.name for one in fields(Row)} - {"run", "kept_curve", "options"}
+KNOWN = {one.name for one in fields(Row)} - {"run", "kept_curve", "options", "chosen"}
 TYPES = {"id": str, "seed": int, "settings": dict}
 
 
@@ -181,7 +183,7 @@ def read_row(folder: Path, value: Any, where: str) -> Row:
     run_folder = folder / value["id"]
     run = read_run(run_folder) if (run_folder / "config.json").is_file() else None
     known = {key: one for key, one in value.items() if key in KNOWN and one is not None}
-    return Row(**known, run=run)
+    return Row(**known, run=run, chosen=chosen_options(known.get("notes", []), known["settings"]))
 
 
 def notes_on(row: Row) -> list[str]:
