@@ -110,7 +110,8 @@ class CompareRunsTest(ScriptTestCase):
 
     def test_groups_of_equal_settings_have_their_own_partners(self) -> None:
         """Equal steps are not compared with equal time."""
-        by_steps = [FakeRow(settings("MEAN", 4, None, None), s, group="equal steps") for s in (1, 2)]
+        mean = settings("MEAN", 4, None, None)
+        by_steps = [FakeRow(mean, seed, group="equal steps") for seed in (1, 2)]
         by_time = equal_time("equal time", "MEAN", (90, 110))
         FakeSweep((*by_steps, *by_time)).write(self.folder / "first")
         second = FakeSweep((*by_time, *by_steps)).write(self.folder / "second")
@@ -123,7 +124,8 @@ class CompareRunsTest(ScriptTestCase):
             self.assertIn("+0.0000", cells[7])
 
     def test_lengths_that_a_sweep_chose_make_no_groups(self) -> None:
-        by_steps = [FakeRow(settings("MEAN", 4, None, None), s, group="equal steps") for s in (1, 2)]
+        mean = settings("MEAN", 4, None, None)
+        by_steps = [FakeRow(mean, seed, group="equal steps") for seed in (1, 2)]
         by_time = equal_time("as long as HGNN", "MEAN", (90, 110, 130))
         other = equal_time("as long as GNN", "MEAN", (60, 70, 80))
         sweep = FakeSweep((*by_steps, *by_time, *other)).write(self.folder / "sweep")
@@ -143,7 +145,8 @@ class CompareRunsTest(ScriptTestCase):
     def test_chosen_lengths_of_folders_without_their_sweep(self) -> None:
         for row in equal_time("equal time", "MEAN", (90, 110)):
             row.write(self.folder / f"mean-{row.seed}")
-        self.assertRegex(self.compare("gnn-seed-*", "mean-*"), r"MEAN, .*steps=by match_time.*\| 2 ")
+        output = self.compare("gnn-seed-*", "mean-*")
+        self.assertRegex(output, r"MEAN, .*steps=by match_time.*\| 2 ")
 
     def test_how_often_a_run_evaluates_is_no_seed(self) -> None:
         for seed, every in ((1, 10), (2, 2)):
@@ -164,7 +167,7 @@ class CompareRunsTest(ScriptTestCase):
         )
         output = self.compare("gnn-seed-*", "diverged", "other")
         self.assertIn("diverged is diverged, so its loss is not compared", output)
-        self.assertIn("n/a (no finished run)", output)
+        self.assertIn("n/a (no finished run) (1 of 1 seeds diverged)", output)
         self.assertIn("different max_seq_length (64, None): these losses do not compare", output)
         self.assertIn("SYNTHETIC DATA", output)
 

@@ -196,6 +196,37 @@ class HonestyTest(ReportTestCase):
         )
         self.assertIn("not num_experts is at least 3", left_out["constraint"])
 
+    def test_verdicts_tell_the_seeds_that_they_are_without(self) -> None:
+        """Means of survivors flatter who lost the others."""
+        lost = {"status": "failed", "reason": "diverged"}
+        options = [settings(kind, 4, None, None) for kind in ("MEAN", "GNN")]
+        rows = [FakeRow(one, seed) for one in options for seed in (1, 2)]
+        rows += [FakeRow(options[0], 3), FakeRow(options[1], 3, loss_shift=-0.5, **lost)]
+        asked = {"title": "Graph?", "factor": "coupler_type", "baseline": {"coupler_type": "MEAN"}}
+        self.write_report(FakeSweep(tuple(rows), (asked,)))
+        told = "(1 of 3 seeds diverged)"
+        self.assertEqual([row["verdict"] for row in self.rows("question-1")][1], f"{NOISE} {told}")
+        short, _, _ = self.markdown.partition("## 2.")
+        left_out = "Left out of the means: GNN: 1 of 3 seeds diverged."
+        self.assertIn(f"Graph? GNN: {NOISE} {told} (", short)
+        for text in (short, self.markdown.partition("## 3.")[0].partition("## 2.")[2]):
+            self.assertIn(left_out, text)
+
+    def test_verdicts_tell_the_seeds_that_the_baseline_is_without(self) -> None:
+        options = [settings(kind, 4, None, None) for kind in ("MEAN", "GNN")]
+        rows = [FakeRow(one, seed) for one in options for seed in (1, 2)]
+        rows += [
+            FakeRow(options[0], 3, "failed", "disk", writes="config"),
+            FakeRow(options[0], 4, "failed", "diverged"),
+            FakeRow(options[0], 5, "pending", writes="nothing"),
+            FakeRow(options[1], 3, "pending", writes="nothing"),
+        ]
+        asked = {"title": "Graph?", "factor": "coupler_type", "baseline": {"coupler_type": "MEAN"}}
+        self.write_report(FakeSweep(tuple(rows), (asked,)))
+        told = "(of the baseline 2 of 5 seeds failed (1 disk, 1 diverged))"
+        self.assertTrue(self.rows("question-1")[1]["verdict"].endswith(told))
+        self.assertIn(f"{told} (", self.markdown.partition("## 2.")[0])
+
     def test_unfinished_sweep(self) -> None:
         self.write_report(KINDS["half_finished"])
         warning = (

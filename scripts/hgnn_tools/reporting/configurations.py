@@ -86,9 +86,21 @@ class Configuration:
         missing = [row for row in self.rows if row not in self.done]
         if not missing:
             return str(len(self.rows))
-        reasons = [row.reason or ("no loss" if row.is_done else row.status) for row in missing]
-        counted = [f"{reasons.count(one)} {one}" for one in dict.fromkeys(reasons)]
-        return f"{len(self.done)} of {len(self.rows)} ({', '.join(counted)})"
+        reasons = count_each(list(map(missing_reason, missing)))
+        return f"{len(self.done)} of {len(self.rows)} ({reasons})"
+
+    @property
+    def survival(self) -> str:
+        """'1 of 3 seeds diverged', '2 of 3 seeds failed (1 diverged, 1 disk)'; empty where none that
+        has ended is missing from the mean."""
+        ended = [row for row in self.rows if row.status in ("done", "failed")]
+        reasons = [missing_reason(row) for row in ended if row not in self.done]
+        if not reasons:
+            return ""
+        share = f"{len(reasons)} of {len(self.rows)} seeds"
+        if set(reasons) == {"diverged"}:
+            return f"{share} diverged"
+        return f"{share} failed ({count_each(reasons)})"
 
     def mean(self, value: Callable[[Row], float | None]) -> float | None:
         """Over finished rows that have it."""
@@ -134,6 +146,24 @@ class Configuration:
         text = ", ".join(short_text(*one) for one in values.items() if one[1] not in (None, ""))
         text = text or "all runs"
         return f"{text} {self.marks}" if marks and self.marks else text
+
+
+def missing_reason(row: Row) -> str:
+    return row.reason or ("no loss" if row.is_done else row.status)
+
+
+def count_each(words: list[str]) -> str:
+    """'2 diverged, 1 disk'."""
+    return ", ".join(f"{words.count(one)} {one}" for one in dict.fromkeys(words))
+
+
+def survivors(configuration: Configuration, baseline: Configuration) -> str:
+    """Behind what can be told of their difference: ' (1 of 3 seeds diverged; of the baseline 1 of 3
+    seeds diverged)'. Seeds that ended well alone make a mean, so it flatters who lost others."""
+    parts = [configuration.survival]
+    parts += [f"of the baseline {baseline.survival}"] if baseline.survival else []
+    told = "; ".join(part for part in parts if part)
+    return f" ({told})" if told else ""
 
 
 def applies(option: str, coupler: str | None) -> bool:

@@ -6,7 +6,12 @@ from typing import Any
 
 from hgnn_tools import plot_style
 from hgnn_tools.errors import EXIT_DATA, UserError
-from hgnn_tools.reporting.configurations import Configuration, configurations_of, legend_notes
+from hgnn_tools.reporting.configurations import (
+    Configuration,
+    configurations_of,
+    legend_notes,
+    survivors,
+)
 from hgnn_tools.reporting.curves import Band, band_of
 from hgnn_tools.reporting.picture import SYNTHETIC, names_below
 from hgnn_tools.reporting.plot_curves import COSTS, draw_panel, end_names, loss_limits
@@ -68,12 +73,13 @@ def comparison_table(groups: Sequence[Group], noise: Noise | None) -> Table:
         row: dict[str, Any] = {"run": names[place], "train_minutes": one.minutes, **loss_cells(one)}
         if place in baselines:
             against = baselines[place]
-            difference = difference_of(one, groups[against].configuration, noise)
+            other = groups[against].configuration
+            difference = difference_of(one, other, noise)
             row |= {
                 "against": names[against],
                 "difference": difference.mean,
                 "difference_interval": difference.interval,
-                "verdict": verdict(difference),
+                "verdict": verdict(difference) + survivors(one, other),
             }
         rows.append(row)
     notes = legend_notes(group.configuration for group in groups)

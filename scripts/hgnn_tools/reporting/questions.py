@@ -13,6 +13,7 @@ from hgnn_tools.reporting.configurations import (
     naming_columns,
     select,
     short_text,
+    survivors,
     telling_options,
 )
 from hgnn_tools.reporting.sweep_folder import Sweep
@@ -54,6 +55,11 @@ class Comparison:
         if noise:
             return NOISE
         return "lower loss" if self.difference.mean < 0 else "higher loss"
+
+    @property
+    def full_verdict(self) -> str:
+        """With the seeds that are missing from it."""
+        return self.verdict + survivors(self.configuration, self.baseline)
 
 
 @dataclass(frozen=True)
@@ -185,7 +191,7 @@ def difference_cells(
         "difference": difference.mean,
         "difference_interval": difference.interval or told_why(difference),
         "method": difference.method,
-        "verdict": comparison.verdict + against(question, comparison),
+        "verdict": comparison.full_verdict + against(question, comparison),
     }
 
 
@@ -214,9 +220,22 @@ def notes_of(question: Question) -> tuple[str, ...]:
     told = [one for one in question.comparisons.values() if one.difference.interval is not None]
     if told:
         notes.append(interval_note(question, told))
+    left_out = left_out_of_means(question)
+    if left_out:
+        notes.append(left_out)
     if question.baseline and not question.comparisons:
         notes.append(f"No finished run is the baseline, {describe(question.baseline)}.")
     return tuple(notes)
+
+
+def left_out_of_means(question: Question) -> str:
+    """'Left out of the means: HGNN 1 of 3 seeds diverged.'; empty where nothing is."""
+    missing = [
+        f"{question.label(one, marks=False)}: {one.survival}"
+        for one in question.configurations
+        if one.survival
+    ]
+    return f"Left out of the means: {'; '.join(missing)}." if missing else ""
 
 
 def interval_note(question: Question, told: Sequence[Comparison]) -> str:
@@ -237,7 +256,11 @@ def interval_note(question: Question, told: Sequence[Comparison]) -> str:
 
 
 def short_answer(question: Question) -> str:
-    """A sentence for the top of the page."""
+    """Sentences for the top of the page."""
+    return f"{answer(question)} {left_out_of_means(question)}".rstrip()
+
+
+def answer(question: Question) -> str:
     comparisons = list(question.comparisons.values())
     if not comparisons:
         finished = [one for one in question.configurations if one.loss.mean is not None]
@@ -265,7 +288,7 @@ def short_answer(question: Question) -> str:
 
 def one_answer(question: Question, comparison: Comparison) -> str:
     difference = comparison.difference
-    text = f"{question.label(comparison.configuration, marks=False)}: {comparison.verdict}"
+    text = f"{question.label(comparison.configuration, marks=False)}: {comparison.full_verdict}"
     if difference.interval is None:
         return text
     low, high = difference.interval

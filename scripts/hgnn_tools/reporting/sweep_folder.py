@@ -50,7 +50,7 @@ class Row:
     run: Run | None = None  # None where it left no folder
     kept_curve: Curve = Curve()  # where the sweep was kept without folders
     options: dict[str, Any] = field(default_factory=dict)  # what is known of its configuration
-    chosen: dict[str, Any] = field(default_factory=dict)  # what match_time set, and what was planned
+    chosen: dict[str, Any] = field(default_factory=dict)  # set by match_time: the plan's
 
     @property
     def is_done(self) -> bool:
