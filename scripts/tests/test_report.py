@@ -7,7 +7,17 @@ from typing import Any
 from unittest import main, mock
 
 from fake_runs import FakeRun
-from fake_sweeps import EXPECTED, KINDS, QUESTIONS, STUDY, FakeRow, FakeSweep, settings, study
+from fake_sweeps import (
+    EXPECTED,
+    KINDS,
+    QUESTIONS,
+    STUDY,
+    FakeRow,
+    FakeSweep,
+    equal_time,
+    settings,
+    study,
+)
 from report_page import Page, ReportTestCase, markdown_tables
 
 # 95 % points of Student's t by degrees of freedom, from a table.
@@ -136,7 +146,7 @@ class NumbersTest(ReportTestCase):
         low, _ = EXPECTED[1]["eval_loss"]
         self.assert_close(ranges[0]["difference"], float(ranges[0]["loss_mean"]) - low)
         self.assertEqual(len(ranges), 3)  # fixed and learned pairs, triplets
-        self.assertEqual(absent["verdict"], "no finished run")
+        self.assertEqual(absent["verdict"], "no finished run (1 of 1 seeds failed (1 out_of_memory))")
 
     def test_all_forms_show_the_same(self) -> None:
         page = Page(self.page)
@@ -203,14 +213,16 @@ class HonestyTest(ReportTestCase):
         rows = [FakeRow(one, seed) for one in options for seed in (1, 2)]
         rows += [FakeRow(options[0], 3), FakeRow(options[1], 3, loss_shift=-0.5, **lost)]
         asked = {"title": "Graph?", "factor": "coupler_type", "baseline": {"coupler_type": "MEAN"}}
-        self.write_report(FakeSweep(tuple(rows), (asked,)))
+        expected = {"where": {"coupler_type": "GNN"}, "eval_loss": 9.0, "source": "hoped for"}
+        self.write_report(FakeSweep(tuple(rows), (asked,), (expected,)))
         told = "(1 of 3 seeds diverged)"
+        self.assertTrue(self.rows("expected")[0]["verdict"].endswith(told))
         self.assertEqual([row["verdict"] for row in self.rows("question-1")][1], f"{NOISE} {told}")
         short, _, _ = self.markdown.partition("## 2.")
         left_out = "Left out of the means: GNN: 1 of 3 seeds diverged."
         self.assertIn(f"Graph? GNN: {NOISE} {told} (", short)
-        for text in (short, self.markdown.partition("## 3.")[0].partition("## 2.")[2]):
-            self.assertIn(left_out, text)
+        self.assertIn(left_out, short)
+        self.assertIn(f"\n\n{left_out}\n", self.markdown.partition("## 2.")[2])
 
     def test_verdicts_tell_the_seeds_that_the_baseline_is_without(self) -> None:
         options = [settings(kind, 4, None, None) for kind in ("MEAN", "GNN")]
@@ -226,6 +238,16 @@ class HonestyTest(ReportTestCase):
         told = "(of the baseline 2 of 5 seeds failed (1 disk, 1 diverged))"
         self.assertTrue(self.rows("question-1")[1]["verdict"].endswith(told))
         self.assertIn(f"{told} (", self.markdown.partition("## 2.")[0])
+
+    def test_notes_of_rows_are_one_line_a_configuration(self) -> None:
+        rows = rows_with(study(), coupler_type="GNN", num_experts=4)
+        rows += [FakeRow(settings("MEAN", 4, None, None), seed, group="steps") for seed in (1, 2)]
+        rows += equal_time("time", "MEAN", (1090, 110, 130))
+        self.write_report(FakeSweep(tuple(rows)))
+        note = "MEAN, time: match_time: 110 to 1090 steps of 1.5 to 3.5 ms in the 0.9 s that"
+        note += " the reference trained for"
+        noted = [line for line in self.markdown.splitlines() if "match_time: " in line]
+        self.assertEqual(noted, [note] * 3, "below the question, the costs and all runs")
 
     def test_unfinished_sweep(self) -> None:
         self.write_report(KINDS["half_finished"])

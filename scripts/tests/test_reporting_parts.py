@@ -9,13 +9,15 @@ from fake_sweeps import FakeRow, FakeSweep, settings, study
 from support import ScriptTestCase
 
 from hgnn_tools.reporting.conditions import describe, meets
+from hgnn_tools.reporting.configurations import Configuration
 from hgnn_tools.reporting.curves import band_of
 from hgnn_tools.reporting.equal_loss import cost_at
+from hgnn_tools.reporting.legend import legend_notes, summarised
 from hgnn_tools.reporting.pareto import pareto_front
 from hgnn_tools.reporting.picture import spread_labels, tag
 from hgnn_tools.reporting.questions import Question, question_table, questions_of
 from hgnn_tools.reporting.curve import Curve
-from hgnn_tools.reporting.sweep_folder import read_sweep
+from hgnn_tools.reporting.sweep_folder import Row, read_sweep
 from hgnn_tools.tables import Column, Table, cells, significant, to_csv, to_markdown
 
 
@@ -73,6 +75,21 @@ class TableTest(unittest.TestCase):
             (4.2e-5, "4.20e-5"),
         ):
             self.assertEqual(significant(value), text)
+
+
+class LegendTest(unittest.TestCase):
+    def test_numbers_that_differ_are_ranges(self) -> None:
+        notes = ["9 steps, 1,200 in 0.5 s", "10 steps, 970 in 0.5 s", "10 steps, 970 in 2 min"]
+        found = ["9 to 10 steps, 970 to 1,200 in 0.5 s", "10 steps, 970 in 2 min"]
+        self.assertEqual(summarised(notes), found)
+        self.assertEqual(summarised(["no number", "no number"]), ["no number"])
+
+    def test_notes_name_who_they_are_of(self) -> None:
+        named = [
+            (name, Configuration((Row(name, "done", 1, {}, notes=notes),), "best_eval_loss"))
+            for name, notes in (("a", ["x", "y"]), ("b", []), *((one, ["y"]) for one in "cdefd"))
+        ]
+        self.assertEqual(legend_notes(named), ["a: x", "a; c; d; and 2 more: y"])
 
 
 class ConditionsTest(unittest.TestCase):

@@ -157,11 +157,11 @@ def count_each(words: list[str]) -> str:
     return ", ".join(f"{words.count(one)} {one}" for one in dict.fromkeys(words))
 
 
-def survivors(configuration: Configuration, baseline: Configuration) -> str:
-    """Behind what can be told of their difference: ' (1 of 3 seeds diverged; of the baseline 1 of 3
+def survivors(configuration: Configuration, baseline: Configuration | None = None) -> str:
+    """Behind what can be told of it, or of their difference: ' (1 of 3 seeds diverged; of the baseline 1 of 3
     seeds diverged)'. Seeds that ended well alone make a mean, so it flatters who lost others."""
     parts = [configuration.survival]
-    parts += [f"of the baseline {baseline.survival}"] if baseline.survival else []
+    parts += [f"of the baseline {baseline.survival}"] if baseline and baseline.survival else []
     told = "; ".join(part for part in parts if part)
     return f" ({told})" if told else ""
 
@@ -237,11 +237,3 @@ def telling_options(
     ]
     names = {json.dumps(one.cells(chosen), sort_keys=True) for one in configurations}
     return chosen if len(names) == len(configurations) else [*chosen, "group"]
-
-
-def legend_notes(configurations: Iterable[Configuration]) -> list[str]:
-    """The legend of the marks that occur, then what the sweep says of these rows."""
-    configurations = list(configurations)
-    marks = "".join(one.marks for one in configurations)
-    legend = [f"{mark} {text}." for mark, text in LEGEND.items() if mark in marks]
-    return legend + list(dict.fromkeys(note for one in configurations for note in one.notes))

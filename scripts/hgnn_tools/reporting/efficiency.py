@@ -4,7 +4,8 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from hgnn_tools.reporting.configurations import Configuration, legend_notes, naming_columns
+from hgnn_tools.reporting.configurations import Configuration, naming_columns
+from hgnn_tools.reporting.legend import legend_notes
 from hgnn_tools.reporting.sweep_folder import Row
 from hgnn_tools.tables import Column, Table
 
@@ -61,7 +62,8 @@ def parameter_cells(rows: Sequence[Row]) -> dict[str, Any]:
 def cost_table(configurations: Sequence[Configuration], options: Sequence[str]) -> Table:
     finished = [one for one in configurations if one.done]
     rows = tuple({**one.cells(options), **cost_cells(one)} for one in finished)
-    notes = (*legend_notes(finished), TIME_NOTE, RATIO_NOTE)
+    named = [(one.label(options, marks=False), one) for one in finished]
+    notes = (*legend_notes(named), TIME_NOTE, RATIO_NOTE)
     title = "Cost of training, means over seeds"
     return Table("costs", title, (*naming_columns(options), *COST_COLUMNS), rows, notes)
 

@@ -7,11 +7,12 @@ from hgnn_tools.reporting.conditions import describe
 from hgnn_tools.reporting.configurations import (
     Configuration,
     configurations_of,
-    legend_notes,
     select,
+    survivors,
     telling_options,
 )
 from hgnn_tools.reporting.equal_loss import ratio
+from hgnn_tools.reporting.legend import legend_notes
 from hgnn_tools.reporting.questions import loss_cells
 from hgnn_tools.reporting.sweep_folder import Sweep
 from hgnn_tools.tables import Column, Table, plain
@@ -41,9 +42,9 @@ def expectation_table(sweep: Sweep, loss_key: str) -> Table | None:
     for expected in sweep.expected:
         where = expected.get("where") or {}
         found = configurations_of(sweep, select(sweep.rows, where), loss_key)
-        shown += found
         names = telling_options(found, (), sweep.varied)
         rows += [expectation_row(expected, where, one, names) for one in found]
+        shown += [(name_of(where, one, names), one) for one in found]
         if not found:
             rows.append(expectation_row(expected, where, None, []))
     notes = [
@@ -73,7 +74,7 @@ def expectation_row(
         "marks": found.marks,
         **loss_cells(found),
         "difference": distance(found.loss.mean, loss),
-        "verdict": verdict(found, loss),
+        "verdict": verdict(found, loss) + survivors(found),
         "train_minutes": found.minutes,
         "time_ratio": ratio(found.minutes, minutes),
         "data": found.data_mode,

@@ -9,13 +9,13 @@ from hgnn_tools.reporting.conditions import describe, meets
 from hgnn_tools.reporting.configurations import (
     Configuration,
     configurations_of,
-    legend_notes,
     naming_columns,
     select,
     short_text,
     survivors,
     telling_options,
 )
+from hgnn_tools.reporting.legend import legend_notes
 from hgnn_tools.reporting.sweep_folder import Sweep
 from hgnn_tools.seed_statistics import Difference, compare
 from hgnn_tools.tables import Column, Table, signed
@@ -216,7 +216,8 @@ def against(question: Question, comparison: Comparison) -> str:
 
 
 def notes_of(question: Question) -> tuple[str, ...]:
-    notes = legend_notes(question.configurations)
+    named = [(question.label(one, marks=False), one) for one in question.configurations]
+    notes = legend_notes(named)
     told = [one for one in question.comparisons.values() if one.difference.interval is not None]
     if told:
         notes.append(interval_note(question, told))

@@ -3,7 +3,12 @@
 from typing import Any
 
 from hgnn_tools.reporting.conditions import describe
-from hgnn_tools.reporting.configurations import Configuration, legend_notes, naming_columns
+from hgnn_tools.reporting.configurations import (
+    Configuration,
+    naming_columns,
+    telling_options,
+)
+from hgnn_tools.reporting.legend import legend_notes
 from hgnn_tools.reporting.sweep_folder import Row, Sweep
 from hgnn_tools.tables import Column, Table
 
@@ -40,7 +45,9 @@ def all_runs_table(sweep: Sweep, configurations: list[Configuration]) -> Table:
         Column("data", "data", csv_only=True),
     )
     rows = tuple(run_row(sweep, row) for row in sweep.rows)
-    return Table("runs", "All runs", columns, rows, tuple(legend_notes(configurations)))
+    options = telling_options(configurations, sweep.varied, ())
+    named = [(one.label(options, marks=False), one) for one in configurations]
+    return Table("runs", "All runs", columns, rows, tuple(legend_notes(named)))
 
 
 def run_row(sweep: Sweep, row: Row) -> dict[str, Any]:

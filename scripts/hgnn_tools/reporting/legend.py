@@ -1,0 +1,46 @@
+"""Lines below a table: its marks, and what the sweep noted on its rows, once a configuration."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from hgnn_tools.reporting.configurations import LEGEND, Configuration
+
+NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
+MOST_NAMES = 3
+
+
+def legend_notes(named: Iterable[tuple[str, Configuration]]) -> list[str]:
+    """Of configurations and their names: the legend of the marks that occur, then 'MEAN: match_time:
+    15 to 147 steps of ...', each note once, behind the names of those that it is of."""
+    named = list(named)
+    marks = "".join(one.marks for _, one in named)
+    names: dict[str, list[str]] = {}
+    for name, one in named:
+        for note in summarised(one.notes):
+            names.setdefault(note, []).append(name)
+    legend = [f"{mark} {text}." for mark, text in LEGEND.items() if mark in marks]
+    return legend + [f"{enumerated(found)}: {note}" for note, found in names.items()]
+
+
+def summarised(notes: Sequence[str]) -> list[str]:
+    """Notes of equal words as one, with ranges in the place of numbers that differ."""
+    numbers: dict[tuple[str, ...], list[list[str]]] = {}
+    for note in notes:
+        numbers.setdefault(tuple(NUMBER.split(note)), []).append(NUMBER.findall(note))
+    return [
+        first + "".join(map(str.__add__, map(range_of, zip(*found, strict=True)), rest))
+        for (first, *rest), found in numbers.items()
+    ]
+
+
+def range_of(numbers: Sequence[str]) -> str:
+    ordered = sorted(numbers, key=lambda number: float(number.replace(",", "")))
+    low, high = ordered[0], ordered[-1]
+    return low if low == high else f"{low} to {high}"
+
+
+def enumerated(names: Sequence[str]) -> str:
+    names = list(dict.fromkeys(names))
+    more = len(names) - MOST_NAMES
+    told = "; ".join(names[:MOST_NAMES])
+    return f"{told}; and {more} more" if more > 0 else told
