@@ -51,6 +51,10 @@ class CompareRunsTest(ScriptTestCase):
         events = read_run(self.folder / name).of_kind("eval")
         return min(event["loss"] for event in events)
 
+    def table_lines(self, output: str, text: str) -> list[str]:
+        lines = output.splitlines()
+        return [line for line in lines if line.startswith("|") and text in line]
+
     def test_globs_of_seeds_are_paired(self) -> None:
         output = self.compare("gnn-seed-*", "hgnn-seed-*")
         mean = statistics.fmean(
@@ -102,7 +106,7 @@ class CompareRunsTest(ScriptTestCase):
         self.assertEqual(first.name, "first")
         output = self.compare("first", second.name)
         self.assertNotIn("lower loss, by", output)
-        lines = [line for line in output.splitlines() if str(second) in line]
+        lines = self.table_lines(output, str(second))
         self.assertEqual(len(lines), 3)
         self.assertRegex(
             lines[2], r"E=64.*\| – +\| +– \|"
@@ -116,7 +120,7 @@ class CompareRunsTest(ScriptTestCase):
         FakeSweep((*by_steps, *by_time)).write(self.folder / "first")
         second = FakeSweep((*by_time, *by_steps)).write(self.folder / "second")
         output = self.compare("first", "second")
-        lines = [line.split("|") for line in output.splitlines() if str(second) in line]
+        lines = [line.split("|") for line in self.table_lines(output, str(second))]
         self.assertEqual(len(lines), 2)
         for cells in lines:
             label = cells[1].partition(" (")[0].strip()
@@ -154,6 +158,10 @@ class CompareRunsTest(ScriptTestCase):
         output = self.compare("every-*")
         self.assertRegex(output, r"\| eval_every=10 +\| 1 ")
         self.assertRegex(output, r"\| eval_every=2 +\| 1 ")
+        self.assertNotIn("Numbers of evaluations", output)
+        FakeRun(steps=60).write(self.folder / "short")
+        output = self.compare("every-10", "short")
+        self.assertRegex(output, r"Numbers of evaluations differ: 5 \(.*\); 3 \(.*\)\.")
 
     def test_a_sweep_by_itself(self) -> None:
         FakeSweep(study((1, 2, 3))).write(self.folder / "sweep")

@@ -249,6 +249,20 @@ class HonestyTest(ReportTestCase):
         noted = [line for line in self.markdown.splitlines() if "match_time: " in line]
         self.assertEqual(noted, [note] * 3, "below the question, the costs and all runs")
 
+    def test_best_losses_of_different_numbers_of_evaluations_are_doubted(self) -> None:
+        asked = {"title": "Graph?", "factor": "coupler_type", "baseline": {"coupler_type": "MEAN"}}
+        rows = [FakeRow(settings("MEAN", 4, None, None), seed) for seed in (1, 2)]
+        fake = FakeSweep((*rows, *equal_time("time", "GNN", (100, 160))), (asked,))
+        self.write_report(fake)
+        told = "\n\nNumbers of evaluations differ: 6 (MEAN); 5 to 8 (GNN). A best loss is"
+        self.assertEqual(self.markdown.count(told), 1)
+        self.folder = self.folder / "final"
+        self.write_report(fake, "final")
+        self.assertNotIn("Numbers of evaluations", self.markdown)
+        self.folder = self.folder / "equal"
+        self.write_report(KINDS["one_seed"])
+        self.assertNotIn("Numbers of evaluations", self.markdown)
+
     def test_unfinished_sweep(self) -> None:
         self.write_report(KINDS["half_finished"])
         warning = (

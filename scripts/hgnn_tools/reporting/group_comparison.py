@@ -8,7 +8,7 @@ from hgnn_tools import plot_style
 from hgnn_tools.errors import EXIT_DATA, UserError
 from hgnn_tools.reporting.configurations import Configuration, configurations_of, survivors
 from hgnn_tools.reporting.curves import Band, band_of
-from hgnn_tools.reporting.legend import legend_notes
+from hgnn_tools.reporting.legend import evaluation_notes, legend_notes
 from hgnn_tools.reporting.picture import SYNTHETIC, names_below
 from hgnn_tools.reporting.plot_curves import COSTS, draw_panel, end_names, loss_limits
 from hgnn_tools.reporting.questions import NOISE, loss_cells
@@ -78,7 +78,8 @@ def comparison_table(groups: Sequence[Group], noise: Noise | None) -> Table:
                 "verdict": verdict(difference) + survivors(one, other),
             }
         rows.append(row)
-    notes = legend_notes(zip(names, (group.configuration for group in groups), strict=True))
+    named = [(name, group.configuration) for name, group in zip(names, groups, strict=True)]
+    notes = [*legend_notes(named), *evaluation_notes(named)]
     if len(groups) == 1:
         notes.append("These runs differ in their seed alone, so their spread is the seed noise.")
     if noise is not None:

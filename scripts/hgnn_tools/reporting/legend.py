@@ -22,6 +22,23 @@ def legend_notes(named: Iterable[tuple[str, Configuration]]) -> list[str]:
     return legend + [f"{enumerated(found)}: {note}" for note, found in names.items()]
 
 
+def evaluation_notes(named: Iterable[tuple[str, Configuration]]) -> list[str]:
+    """One where best losses are the lowest of different numbers of evaluations, else none: who
+    trains for more steps in equal time has more of them."""
+    names: dict[str, list[str]] = {}
+    for name, one in named:
+        counts = [str(len(row.curve.losses)) for row in one.done if row.curve.losses]
+        if counts and one.loss_key == "best_eval_loss":
+            names.setdefault(range_of(counts), []).append(name)
+    if len(names) < 2:
+        return []
+    told = "; ".join(f"{count} ({enumerated(found)})" for count, found in names.items())
+    return [
+        f"Numbers of evaluations differ: {told}. A best loss is the lowest of them, so more of them"
+        " make it lower by chance alone; --loss final compares losses at the end."
+    ]
+
+
 def summarised(notes: Sequence[str]) -> list[str]:
     """Notes of equal words as one, with ranges in the place of numbers that differ."""
     numbers: dict[tuple[str, ...], list[list[str]]] = {}

@@ -15,7 +15,7 @@ from hgnn_tools.reporting.configurations import (
     survivors,
     telling_options,
 )
-from hgnn_tools.reporting.legend import legend_notes
+from hgnn_tools.reporting.legend import evaluation_notes, legend_notes
 from hgnn_tools.reporting.sweep_folder import Sweep
 from hgnn_tools.seed_statistics import Difference, compare
 from hgnn_tools.tables import Column, Table, signed
@@ -217,7 +217,7 @@ def against(question: Question, comparison: Comparison) -> str:
 
 def notes_of(question: Question) -> tuple[str, ...]:
     named = [(question.label(one, marks=False), one) for one in question.configurations]
-    notes = legend_notes(named)
+    notes = [*legend_notes(named), *evaluation_notes(named)]
     told = [one for one in question.comparisons.values() if one.difference.interval is not None]
     if told:
         notes.append(interval_note(question, told))
