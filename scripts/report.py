@@ -61,16 +61,16 @@ def report(args: argparse.Namespace) -> Path:
     # Imported here so that --help needs no package.
     from hgnn_tools.reporting.configurations import LOSSES
     from hgnn_tools.reporting.kept_sweep import keep_sweep
+    from hgnn_tools.reporting.run_tables import runs_csv
     from hgnn_tools.reporting.sweep_folder import read_sweep
     from hgnn_tools.reporting.sweep_report import build_report
     from hgnn_tools.reporting.write_report import write_into_page, write_report
-    from hgnn_tools.tables import to_csv
 
     sweep = read_sweep(args.sweep)
     document = build_report(sweep, LOSSES[args.loss])
     print_notes(document.warnings)
     if args.keep:
-        return keep_sweep(sweep, to_csv(document.table("runs")), args.keep)
+        return keep_sweep(sweep, runs_csv, args.keep)
     if args.into:
         return write_into_page(document, sweep.name, args.into)
     return write_report(document, args.out or args.sweep / "report")

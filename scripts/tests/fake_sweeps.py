@@ -6,6 +6,7 @@
 import hashlib
 import json
 import math
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,8 @@ class FakeRow:
 
     @property
     def id(self) -> str:
-        parts = [f"{option}-{value}" for option, value in self.settings.items()]
+        plain = {key: re.sub("[^A-Za-z0-9.+-]", "-", str(one)) for key, one in self.settings.items()}
+        parts = [f"{option}-{value}" for option, value in plain.items()]
         return "_".join([*parts, f"seed-{self.seed}", self.hash[:8]])
 
     @property

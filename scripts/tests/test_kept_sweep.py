@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 from unittest import main
 
-from fake_sweeps import STUDY
-from report_page import ReportTestCase
+from fake_sweeps import STUDY, FakeRow, FakeSweep
+from report_page import ReportTestCase, markdown_tables
 
 from hgnn_tools.errors import EXIT_DATA, EXIT_USAGE, UserError
-from hgnn_tools.reporting.kept_sweep import PLACES
+from hgnn_tools.reporting.kept_places import PLACES, Places, in_id, shortened
 from hgnn_tools.reporting.sweep_folder import read_sweep
 
 PAGE = """# The study
@@ -68,6 +68,58 @@ class KeptSweepTest(ReportTestCase):
             self.assertNotIn("/home/someone", path.read_text(), path.name)
         kept = json.loads((self.kept / "sweep.json").read_text())
         self.assertEqual(kept["sweep_file"], "study.json")
+
+    def test_paths_keep_what_tells_them_apart(self) -> None:
+        data = [str(self.folder / "my data" / part / "mine") for part in "ab"]
+        said = (
+            f"cannot read {self.folder}/sweep/x/row.json, {Path.home()}, {Path.cwd()}/in/here,"
+            f" {data[0]}/train.bin, '/mnt/disk 1/runs/z' or /mnt/disk/train.bin;"
+            " see http://a.b/c/d, ./e/f"
+        )
+        rows = [FakeRow({"dataset_name": path}, seed) for path in data for seed in (1, 2)]
+        rows.append(FakeRow({"dataset_name": data[1]}, 3, "failed", message=said))
+        asked = {"title": "?", "factor": "dataset_name", "baseline": {"dataset_name": data[0]}}
+        sweep = FakeSweep(tuple(rows), (asked,)).write(self.folder / "sweep")
+        for path in sweep.glob("*/config.json"):
+            config = json.loads(path.read_text())
+            files = {key: f"{self.folder}/{key}.x" for key in ("hyperedges_file", "init_from")}
+            config["config"].update(**files, sample_ids="ids/a.txt")
+            config["config"].update(data_dir="/mnt/disk 1", checkpoint_dir="/mnt/disk 1/runs")
+            path.write_text(json.dumps(config))
+        kept = self.folder / "kept"
+        self.run_report(sweep, "--keep", kept)
+        for path in kept.iterdir():
+            for place in (str(self.folder), str(Path.home()), str(Path.cwd()), "/mnt"):
+                self.assertNotIn(place, path.read_text(), path.name)
+                self.assertNotIn(in_id(place), path.read_text(), path.name)
+        found = read_sweep(kept)
+        last = found.rows[-1]
+        self.assertEqual(
+            last.message,
+            "cannot read x/row.json, ., in/here, a/mine/train.bin, 'z' or train.bin;"
+            " see http://a.b/c/d, ./e/f",
+        )
+        self.assertEqual(last.settings, {"dataset_name": "b/mine"})
+        options = {key: last.options[key] for key in ("hyperedges_file", "init_from", "sample_ids")}
+        self.assertEqual(list(options.values()), ["hyperedges_file.x", "init_from.x", "a.txt"])
+        self.assertIn("dataset_name-b-mine_seed-3", last.id)
+        self.assertTrue(all(row.curve.losses for row in found.rows[:-1]))
+        self.run_report(kept)
+        first, second = markdown_tables((kept / "report/report.md").read_text())[0][1:]
+        self.assertEqual(first[0], "dataset_name=a/mine")
+        self.assertIn("the baseline", first)
+        self.assertEqual((second[0], second[1]), ("dataset_name=b/mine", "2 of 3 (1 failed)"))
+
+    def test_shortened_paths(self) -> None:
+        self.assertEqual(shortened(["wikitext", "/a/b"]), {"/a/b": "b"})
+        self.assertEqual(shortened(["wikitext", "/a/wikitext"]), {"/a/wikitext": "a/wikitext"})
+        self.assertEqual(shortened(["c/b", "/a/b/"]), {"c/b": "c/b", "/a/b/": "a/b"})
+
+    def test_paths_within_words_stay(self) -> None:
+        places = Places(read_sweep(STUDY.write(self.folder / "sweep")))
+        for text in ("loss/time of 1/2", "https://a.b/c/d.html", "../a/b/c", "and/or", "/ or //"):
+            self.assertEqual(places.text(text), text)
+        self.assertEqual(places.text(f"{self.folder}/sweepers"), "sweepers")
 
     def test_options_that_runs_do_not_share_are_kept(self) -> None:
         sweep = STUDY.write(self.folder / "sweep")

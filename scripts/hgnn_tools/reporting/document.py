@@ -46,9 +46,6 @@ class Document:
     def tables(self) -> list[Table]:
         return [block for block in self.blocks() if isinstance(block, Table)]
 
-    def table(self, name: str) -> Table:
-        return next(table for table in self.tables if table.name == name)
-
     @property
     def pictures(self) -> list[Picture]:
         galleries = [block for block in self.blocks() if isinstance(block, Gallery)]

@@ -1,18 +1,21 @@
 """What of a sweep is worth keeping when its run folders are not: enough to write its report again.
 
 A kept sweep is a folder with sweep.json; curves.csv, the evaluations of every run; config.json, the
-options of the runs; and runs.csv, the table of all runs. No path of the machine is in it.
+options of the runs; and runs.csv, the table of all runs. No path of the machine is in it: what
+options and messages name keeps its last part.
 """
 
 import csv
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hgnn_tools.errors import EXIT_DATA, UserError
 from hgnn_tools.output_folder import unfinished_folder
 from hgnn_tools.reporting.curve import Curve
+from hgnn_tools.reporting.kept_places import PLACES, Places
 from hgnn_tools.run_folder import config_of, read_json_object
 
 if TYPE_CHECKING:
@@ -20,20 +23,19 @@ if TYPE_CHECKING:
 
 CURVES, RUNS, SHARED, SWEEP = "curves.csv", "runs.csv", "config.json", "sweep.json"
 COLUMNS = ("id", "step", "loss", "tokens", "training_minutes")
-# Where something lay on the machine that ran it.
-PLACES = ("checkpoint_dir", "data_dir", "run_name", "sweep")
 
 
-def keep_sweep(sweep: "Sweep", runs_csv: str, out: Path) -> Path:
+def keep_sweep(sweep: "Sweep", runs_csv: Callable[[Path], str], out: Path) -> Path:
     """Writes the kept sweep into `out`, whose earlier one is replaced, and returns `out`.
-    `runs_csv` is for readers: its table can be made from the rest."""
+    `runs_csv` makes the table for readers from the folder with the rest."""
+    places = Places(sweep)
     stored = read_json_object(sweep.folder / SWEEP)
     stored["sweep_file"] = Path(stored.get("sweep_file") or "").name
     with unfinished_folder(out) as unfinished:
-        write_json(unfinished / SWEEP, stored)
-        write_json(unfinished / SHARED, kept_options(sweep))
-        (unfinished / CURVES).write_text(curves_csv(sweep), encoding="utf-8")
-        (unfinished / RUNS).write_text(runs_csv, encoding="utf-8")
+        write_json(unfinished / SWEEP, places.without(stored))
+        write_json(unfinished / SHARED, places.without(kept_options(sweep)))
+        (unfinished / CURVES).write_text(curves_csv(sweep, places), encoding="utf-8")
+        (unfinished / RUNS).write_text(runs_csv(unfinished), encoding="utf-8")
         for path in sorted(unfinished.iterdir()):
             path.replace(out / path.name)
     return out
@@ -67,13 +69,14 @@ def common_options(configs: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def curves_csv(sweep: "Sweep") -> str:
+def curves_csv(sweep: "Sweep", places: Places) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in sweep.rows:
         points = (row.curve.steps, row.curve.losses, row.curve.tokens, row.curve.minutes)
-        writer.writerows((row.id, *point) for point in zip(*points, strict=True))
+        run = places.text(row.id)
+        writer.writerows((run, *point) for point in zip(*points, strict=True))
     return text.getvalue()
 
 

@@ -1,5 +1,6 @@
 """Every run of a sweep as it ended: all rows, failures with their reasons, what was left out."""
 
+from pathlib import Path
 from typing import Any
 
 from hgnn_tools.reporting.conditions import describe
@@ -9,8 +10,8 @@ from hgnn_tools.reporting.configurations import (
     telling_options,
 )
 from hgnn_tools.reporting.legend import legend_notes
-from hgnn_tools.reporting.sweep_folder import Row, Sweep
-from hgnn_tools.tables import Column, Table
+from hgnn_tools.reporting.sweep_folder import Row, Sweep, read_sweep
+from hgnn_tools.tables import Column, Table, to_csv
 
 # What the reasons of sweep.json mean.
 REASONS = {
@@ -48,6 +49,11 @@ def all_runs_table(sweep: Sweep, configurations: list[Configuration]) -> Table:
     options = telling_options(configurations, sweep.varied, ())
     named = [(one.label(options, marks=False), one) for one in configurations]
     return Table("runs", "All runs", columns, rows, tuple(legend_notes(named)))
+
+
+def runs_csv(folder: Path) -> str:
+    """The same table of the sweep in `folder`, for spreadsheets."""
+    return to_csv(all_runs_table(read_sweep(folder), []))
 
 
 def run_row(sweep: Sweep, row: Row) -> dict[str, Any]:
