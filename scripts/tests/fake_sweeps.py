@@ -47,8 +47,8 @@ class FakeRow:
 
     @property
     def id(self) -> str:
-        plain = {key: re.sub("[^A-Za-z0-9.+-]", "-", str(one)) for key, one in self.settings.items()}
-        parts = [f"{option}-{value}" for option, value in plain.items()]
+        odd = re.compile("[^A-Za-z0-9.+-]")
+        parts = [f"{key}-{odd.sub('-', str(value))}" for key, value in self.settings.items()]
         return "_".join([*parts, f"seed-{self.seed}", self.hash[:8]])
 
     @property

@@ -146,7 +146,8 @@ class NumbersTest(ReportTestCase):
         low, _ = EXPECTED[1]["eval_loss"]
         self.assert_close(ranges[0]["difference"], float(ranges[0]["loss_mean"]) - low)
         self.assertEqual(len(ranges), 3)  # fixed and learned pairs, triplets
-        self.assertEqual(absent["verdict"], "no finished run (1 of 1 seeds failed (1 out_of_memory))")
+        told = "no finished run (1 of 1 seeds failed (1 out_of_memory))"
+        self.assertEqual(absent["verdict"], told)
 
     def test_all_forms_show_the_same(self) -> None:
         page = Page(self.page)
@@ -262,6 +263,22 @@ class HonestyTest(ReportTestCase):
         self.folder = self.folder / "equal"
         self.write_report(KINDS["one_seed"])
         self.assertNotIn("Numbers of evaluations", self.markdown)
+
+    def test_groups_can_be_asked_for(self) -> None:
+        """Rows of equal settings, trained for equal steps and for equal time."""
+        rows = [FakeRow(settings("MEAN", 4, None, None), seed, group="steps") for seed in (1, 2)]
+        rows += [*equal_time("time", "MEAN", (100, 110)), *equal_time("other", "MEAN", (60, 70))]
+        asked = {
+            "title": "Is the time worth it?",
+            "factor": "group",
+            "where": {"group": ["steps", "time"]},
+            "baseline": {"group": "steps"},
+        }
+        self.write_report(FakeSweep(tuple(rows), (asked,)))
+        found = self.rows("question-1")
+        self.assertEqual([row["configuration"] for row in found], ["steps", "time"])
+        self.assertEqual([row["group"] for row in found], ["steps", "time"])
+        self.assertEqual((found[0]["verdict"], found[1]["method"]), ("the baseline", "paired by seed"))
 
     def test_unfinished_sweep(self) -> None:
         self.write_report(KINDS["half_finished"])

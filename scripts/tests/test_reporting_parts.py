@@ -9,7 +9,7 @@ from fake_sweeps import FakeRow, FakeSweep, settings, study
 from support import ScriptTestCase
 
 from hgnn_tools.reporting.conditions import describe, meets
-from hgnn_tools.reporting.configurations import Configuration
+from hgnn_tools.reporting.configurations import Configuration, telling_options
 from hgnn_tools.reporting.curves import band_of
 from hgnn_tools.reporting.equal_loss import cost_at
 from hgnn_tools.reporting.legend import legend_notes, summarised
@@ -90,6 +90,13 @@ class LegendTest(unittest.TestCase):
             for name, notes in (("a", ["x", "y"]), ("b", []), *((one, ["y"]) for one in "cdefd"))
         ]
         self.assertEqual(legend_notes(named), ["a: x", "a; c; d; and 2 more: y"])
+
+
+class NamesTest(unittest.TestCase):
+    def test_the_group_is_named_once(self) -> None:
+        same = [Configuration((Row("a", "done", 1, {}),), "best_eval_loss")] * 2
+        self.assertEqual(telling_options(same, (), ()), ["group"])
+        self.assertEqual(telling_options(same, ["group"], ()), ["group"])
 
 
 class ConditionsTest(unittest.TestCase):

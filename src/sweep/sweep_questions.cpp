@@ -1,5 +1,8 @@
 #include "sweep_questions.h"
 
+#include <algorithm>
+#include <array>
+
 #include <fmt/format.h>
 
 #include "sweep_json.h"
@@ -10,6 +13,27 @@ namespace hgnn_moe {
 
 namespace {
 
+// What a question may ask of a row beside its options.
+constexpr std::array<const char*, 2> kRowFields = {"group", "name"};
+
+bool is_row_field(const std::string& name) {
+  return std::find(kRowFields.begin(), kRowFields.end(), name) != kRowFields.end();
+}
+
+// Conditions on options, and on the fields of a row a text or a list of texts.
+void check_conditions(const Json& conditions, const std::string& where, ErrorList& errors) {
+  Json on_options = conditions;
+  for (const char* field : kRowFields) {
+    if (!on_options.is_object() || !on_options.contains(field)) continue;
+    const Json& value = conditions.at(field);
+    const Json texts = value.is_array() ? value : Json::array({value});
+    if (texts.empty()) errors.add(fmt::format("{}.{}: no value is in an empty list", where, field));
+    for (const Json& text : texts) expect_text(text, fmt::format("{}.{}", where, field), errors);
+    on_options.erase(field);
+  }
+  read_conditions(on_options, where, errors);
+}
+
 void check_factor(const Json& question, const std::string& where, ErrorList& errors) {
   if (!question.contains("factor")) {
     errors.add(where + ": it has no factor; give the option, or the options, that it compares");
@@ -19,9 +43,9 @@ void check_factor(const Json& question, const std::string& where, ErrorList& err
   const Json options = factor.is_array() ? factor : Json::array({factor});
   if (options.empty()) errors.add(where + ".factor: it names no option; give at least one");
   for (const Json& option : options) {
-    if (expect_text(option, where + ".factor", errors)) {
-      find_option(option.get<std::string>(), where + ".factor", errors);
-    }
+    if (!expect_text(option, where + ".factor", errors)) continue;
+    const auto name = option.get<std::string>();
+    if (!is_row_field(name)) find_option(name, where + ".factor", errors);
   }
 }
 
@@ -34,9 +58,9 @@ void check_question(const Json& question, const std::string& where, ErrorList& e
     expect_text(question.at("title"), where + ".title", errors);
   }
   check_factor(question, where, errors);
-  if (question.contains("where")) read_conditions(question.at("where"), where + ".where", errors);
+  if (question.contains("where")) check_conditions(question.at("where"), where + ".where", errors);
   if (question.contains("baseline") && !question.at("baseline").is_null()) {
-    read_conditions(question.at("baseline"), where + ".baseline", errors);
+    check_conditions(question.at("baseline"), where + ".baseline", errors);
   }
 }
 
@@ -48,7 +72,7 @@ bool is_range(const Json& value) {
 void check_target(const Json& target, const std::string& where, ErrorList& errors) {
   if (!expect_object(target, where, "an object", errors)) return;
   check_keys(target, {"where", "eval_loss", "minutes", "source"}, where, errors);
-  if (target.contains("where")) read_conditions(target.at("where"), where + ".where", errors);
+  if (target.contains("where")) check_conditions(target.at("where"), where + ".where", errors);
   if (!target.contains("eval_loss")) {
     errors.add(where + ": it has no eval_loss; give a number or [low, high]");
   } else if (!target.at("eval_loss").is_number() && !is_range(target.at("eval_loss"))) {

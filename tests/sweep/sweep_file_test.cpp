@@ -31,6 +31,14 @@ TEST_F(SweepFileTest, EveryPartIsRead) {
   EXPECT_EQ(file.expected[0].at("source"), "a friend");
 }
 
+TEST_F(SweepFileTest, QuestionsMayAskForGroupsAndNames) {
+  const SweepFile file = read(R"({
+      "questions": [{"title": "?", "factor": ["group", "name"], "baseline": {"group": "a"},
+                     "where": {"group": ["a", "b"], "num_experts": 2}}],
+      "expected": [{"where": {"name": "x"}, "eval_loss": 1, "source": "a friend"}]})");
+  EXPECT_EQ(file.questions[0].at("where").size(), 2u) << "kept as it is, for the report";
+}
+
 TEST_F(SweepFileTest, ABaseIsLaidOverFromLeftToRight) {
   put_file(folder() / "run.json", R"({"embed_dim": 32, "num_layers": 2, "run_name": "its own",
                                       "checkpoint_dir": "elsewhere"})");
@@ -143,6 +151,10 @@ TEST_F(SweepFileTest, EachMistakeHasItsSentence) {
       {R"({"questions": [{"title": "?", "factor": "seed", "baseline": 3}]})",
        "FILE: questions[0].baseline: it holds a JSON number; write an object of options and "
        "conditions"},
+      {R"({"questions": [{"title": "?", "factor": "grp", "where": {"group": 3, "name": []}}]})",
+       "FILE: questions[0].factor: there is no option \"grp\"; --help lists all of them\n"
+       "FILE: questions[0].where.group: it holds a JSON number; write text\n"
+       "FILE: questions[0].where.name: no value is in an empty list"},
       {R"({"expected": [{"source": "x"}]})",
        "FILE: expected[0]: it has no eval_loss; give a number or [low, high]"},
       {R"({"expected": [{"source": "x", "eval_loss": [2, 1]}]})",

@@ -91,8 +91,8 @@ class Configuration:
 
     @property
     def survival(self) -> str:
-        """'1 of 3 seeds diverged', '2 of 3 seeds failed (1 diverged, 1 disk)'; empty where none that
-        has ended is missing from the mean."""
+        """'1 of 3 seeds diverged', '2 of 3 seeds failed (1 diverged, 1 disk)'; empty where the mean
+        is over all that have ended."""
         ended = [row for row in self.rows if row.status in ("done", "failed")]
         reasons = [missing_reason(row) for row in ended if row not in self.done]
         if not reasons:
@@ -158,8 +158,9 @@ def count_each(words: list[str]) -> str:
 
 
 def survivors(configuration: Configuration, baseline: Configuration | None = None) -> str:
-    """Behind what can be told of it, or of their difference: ' (1 of 3 seeds diverged; of the baseline 1 of 3
-    seeds diverged)'. Seeds that ended well alone make a mean, so it flatters who lost others."""
+    """Behind what can be told of it, or of their difference: ' (1 of 3 seeds diverged; of the
+    baseline 1 of 3 seeds diverged)'. A mean is of seeds that ended well, which flatters who lost
+    others."""
     parts = [configuration.survival]
     parts += [f"of the baseline {baseline.survival}"] if baseline and baseline.survival else []
     told = "; ".join(part for part in parts if part)
@@ -236,4 +237,4 @@ def telling_options(
         and len({json.dumps(one.value_of(option)) for one in configurations}) > 1
     ]
     names = {json.dumps(one.cells(chosen), sort_keys=True) for one in configurations}
-    return chosen if len(names) == len(configurations) else [*chosen, "group"]
+    return chosen if len(names) == len(configurations) or "group" in chosen else [*chosen, "group"]

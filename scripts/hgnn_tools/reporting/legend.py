@@ -10,8 +10,8 @@ MOST_NAMES = 3
 
 
 def legend_notes(named: Iterable[tuple[str, Configuration]]) -> list[str]:
-    """Of configurations and their names: the legend of the marks that occur, then 'MEAN: match_time:
-    15 to 147 steps of ...', each note once, behind the names of those that it is of."""
+    """Of configurations and their names: the legend of the marks that occur, then what was noted,
+    'MEAN: match_time: 15 to 147 steps of ...', each note once behind the names that it is of."""
     named = list(named)
     marks = "".join(one.marks for _, one in named)
     names: dict[str, list[str]] = {}
