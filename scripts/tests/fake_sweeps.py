@@ -37,6 +37,7 @@ class FakeRow:
     loss_shift: float = 0.0
     milliseconds: float = 600.0
     steps: int = 120
+    commit: str | None = "0123abc"
     writes: str = "all"  # or "nothing" of its folder, or "config" alone, or "torn" metrics
     synthetic: bool = False
 
@@ -92,6 +93,7 @@ class FakeRow:
             "group": self.group,
             "name": self.name,
             "hash": self.hash,
+            "commit": self.commit if self.status == "done" else None,
             "settings": self.settings,
             "seed": self.seed,
             "status": self.status,

@@ -3,6 +3,7 @@
 import json
 import math
 import statistics
+from dataclasses import replace
 from typing import Any
 from unittest import main, mock
 
@@ -287,7 +288,16 @@ class HonestyTest(ReportTestCase):
         )
         for text in (self.page, self.markdown):
             self.assertIn(warning, text)
+            self.assertNotIn("versions of the program", text)
         self.assertIn("2 of 3 (1 pending)", [row["seeds"] for row in self.rows("question-1")])
+
+    def test_runs_of_several_versions_are_told(self) -> None:
+        rows = study((1, 2))
+        mixed = (*rows[:-1], replace(rows[-1], commit="4567def"))
+        self.write_report(FakeSweep(mixed, QUESTIONS))
+        warning = "The runs come from 2 versions of the program (0123abc, 4567def)"
+        for text in (self.page, self.markdown):
+            self.assertIn(warning, text)
 
     def test_a_last_row_that_runs_is_said(self) -> None:
         rows = study((1, 2))

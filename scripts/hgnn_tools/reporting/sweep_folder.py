@@ -33,6 +33,7 @@ class Row:
     group: str | None = None
     name: str | None = None
     hash: str | None = None
+    commit: str | None = None  # of the program that ended it
     reason: str | None = None
     message: str | None = None
     exit_code: int | None = None

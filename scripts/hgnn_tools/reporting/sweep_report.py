@@ -89,6 +89,12 @@ class SweepReport:
                 f"The sweep is not finished: of {len(self.sweep.rows)} runs {', '.join(open_rows)}."
                 f" All figures are of the {self.sweep.count('done')} that are done."
             )
+        commits = sorted({row.commit for row in self.sweep.rows if row.is_done and row.commit})
+        if len(commits) > 1:
+            yield (
+                f"The runs come from {len(commits)} versions of the program"
+                f" ({', '.join(commits)}), which may differ in what they compute."
+            )
         if self.sweep.notes:
             told = "; ".join(self.sweep.notes[:MOST_NOTES])
             more = len(self.sweep.notes) - MOST_NOTES
