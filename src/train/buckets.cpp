@@ -15,11 +15,21 @@ static_assert(std::size(kSixteenths) <= kMostBuckets);
 // Matrix products are fastest where rows fill whole tiles; small batches have none to fill.
 std::int64_t tile_of(std::int64_t full) { return std::clamp<std::int64_t>(full / 16, 1, 64); }
 
+}  // namespace
+
 std::int64_t round_up(std::int64_t value, std::int64_t unit) {
   return (value + unit - 1) / unit * unit;
 }
 
-}  // namespace
+std::vector<std::int64_t> padded_lengths(std::vector<std::int64_t> lengths, std::int64_t padding,
+                                         std::int64_t max_length) {
+  for (std::int64_t& length : lengths) {
+    const std::int64_t added = std::clamp<std::int64_t>(max_length - length, 0, padding);
+    length += added;
+    padding -= added;
+  }
+  return lengths;
+}
 
 std::vector<std::int64_t> make_buckets(std::int64_t batch_size, std::int64_t max_length) {
   HGNN_MOE_ASSERT(batch_size > 0 && max_length > 0, "batches of {} x {}", batch_size, max_length);

@@ -7,6 +7,7 @@
 
 #include "hgnn_moe/model/profile_scopes.h"
 #include "hgnn_moe/ops/copy_together.h"
+#include "hgnn_moe/train/buckets.h"
 
 namespace hgnn_moe {
 
@@ -18,26 +19,9 @@ at::Tensor hidden_at_targets(const LanguageModel& model, const DeviceBatch& batc
   return hidden_ND.index_select(0, batch.target_positions_K);
 }
 
-constexpr std::int64_t kPaddingToken = 0;  // any id of the vocabulary
 // Numbers of tokens that batches can have. More would pad less, which is 1 in 64 on average of a
 // full batch's tokens; 16 would save a tenth of the memory.
 constexpr std::int64_t kSizes = 32;
-
-std::int64_t round_up(std::int64_t value, std::int64_t unit) {
-  return (value + unit - 1) / unit * unit;
-}
-
-// The lengths of the batch's samples with padding, which fills one after the other.
-std::vector<std::int64_t> padded_lengths(const data::Batch& batch, const Padding& padding) {
-  std::vector<std::int64_t> lengths = batch.lengths;
-  std::int64_t missing = round_up(batch.real_tokens, padding.unit) - batch.real_tokens;
-  for (std::int64_t& length : lengths) {
-    const std::int64_t added = std::clamp<std::int64_t>(padding.max_length - length, 0, missing);
-    length += added;
-    missing -= added;
-  }
-  return lengths;
-}
 
 }  // namespace
 
@@ -48,7 +32,9 @@ Padding few_sizes(std::int64_t batch_size, std::int64_t max_length) {
 DeviceBatch to_device(const data::Batch& batch, std::int64_t first_index, c10::Device device,
                       const Padding& padding) {
   RECORD_USER_SCOPE(profile_scope::kData);
-  const std::vector<std::int64_t> lengths = padded_lengths(batch, padding);
+  const std::vector<std::int64_t> lengths =
+      padded_lengths(batch.lengths, round_up(batch.real_tokens, padding.unit) - batch.real_tokens,
+                     padding.max_length);
   std::vector<std::int64_t> tokens, positions, targets, sample_indices;
   for (std::int64_t b = 0; b < batch.size; ++b) {
     for (std::int64_t t = 0; t < batch.lengths[b]; ++t) {

@@ -5,12 +5,11 @@
 #include <ATen/ATen.h>
 
 #include "hgnn_moe/base/error.h"
+#include "hgnn_moe/train/buckets.h"
 
 namespace hgnn_moe {
 
 namespace {
-
-constexpr std::int64_t kPaddingToken = 0;  // any id of the vocabulary
 
 std::int64_t words_of_floats(std::int64_t count) { return (count + 1) / 2; }
 
@@ -54,11 +53,13 @@ void StepLayout::write(const data::Batch& batch, const StepValues& values,
   HGNN_MOE_ASSERT(batch.real_tokens <= shape_.tokens && batch.size <= shape_.samples,
                   "{} tokens of {} samples where {} of {} have room", batch.real_tokens, batch.size,
                   shape_.tokens, shape_.samples);
-  std::int64_t n = 0, padding = shape_.tokens - batch.real_tokens;
+  std::vector<std::int64_t> real_lengths = batch.lengths;
+  real_lengths.resize(static_cast<std::size_t>(shape_.samples), 0);
+  const std::vector<std::int64_t> lengths =
+      padded_lengths(real_lengths, shape_.tokens - batch.real_tokens, shape_.max_length);
+  std::int64_t n = 0;
   for (std::int64_t b = 0; b < shape_.samples; ++b) {
-    const std::int64_t real = b < batch.size ? batch.lengths[b] : 0;
-    const std::int64_t length = std::min(shape_.max_length, real + padding);
-    padding -= length - real;
+    const std::int64_t real = real_lengths[b], length = lengths[b];
     words[offsets_ + b] = n;
     words[indices_ + b] = values.first_index + b;
     for (std::int64_t t = 0; t < length; ++t, ++n) {

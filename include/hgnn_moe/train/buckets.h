@@ -1,4 +1,4 @@
-// Sizes that batches are padded up to, so that all steps on a GPU have one of a few shapes.
+// Sizes that batches are padded up to, so that steps have one of a few shapes, and the padding.
 #pragma once
 
 #include <cstdint>
@@ -16,5 +16,14 @@ std::vector<std::int64_t> make_buckets(std::int64_t batch_size, std::int64_t max
 
 // The index of the smallest bucket that holds so many tokens.
 std::size_t bucket_of(const std::vector<std::int64_t>& buckets, std::int64_t tokens);
+
+inline constexpr std::int64_t kPaddingToken = 0;  // any id of the vocabulary
+
+std::int64_t round_up(std::int64_t value, std::int64_t unit);
+
+// The lengths of samples with so many tokens of padding more, as far as samples of `max_length`
+// tokens have room. It fills one sample after the other.
+std::vector<std::int64_t> padded_lengths(std::vector<std::int64_t> lengths, std::int64_t padding,
+                                         std::int64_t max_length);
 
 }  // namespace hgnn_moe
