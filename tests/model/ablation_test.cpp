@@ -7,6 +7,7 @@
 #include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
+#include "tests/support/noisy_model.h"
 #include "tests/support/tensors.h"
 
 namespace hgnn_moe {
@@ -31,14 +32,9 @@ ModelConfig config_of(CouplerType type, std::int64_t experts, const Hyperedges& 
   return config;
 }
 
-// Values that are not 0 and 1, which would hide what is done with them.
 LanguageModel make_model(const ModelConfig& config, const Execution& execution = {}) {
   LanguageModel model(config, 3, at::kDouble, at::kCPU, execution);
-  const c10::NoGradGuard no_grad;
-  int seed = 0;
-  for (const NamedParameter& p : model.parameters()) {
-    at::Tensor(p.tensor).add_(testing::random_tensor(p.tensor.sizes(), ++seed), 0.3);
-  }
+  testing::add_noise(model, 0.3);
   return model;
 }
 

@@ -1,8 +1,8 @@
 // Fused or one after the other: experts are one function, with the same dropout.
 #include <ATen/ATen.h>
-#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
+#include "tests/support/noisy_model.h"
 #include "tests/support/tensors.h"
 
 #include "hgnn_moe/model/language_model.h"
@@ -71,19 +71,9 @@ std::vector<at::Tensor> loss_and_gradients(const LanguageModel& model, const Tok
   return result;
 }
 
-// The initial values leave biases zero and norms one, which would hide what is done with them.
-void spread(const LanguageModel& model) {
-  const c10::NoGradGuard no_grad;
-  int seed = 0;
-  for (const NamedParameter& parameter : model.parameters()) {
-    at::Tensor(parameter.tensor)
-        .add_(testing::random_tensor(parameter.tensor.sizes(), ++seed), 0.2);
-  }
-}
-
 LanguageModel make_model(const ModelConfig& config, at::ScalarType type, ExpertPath path) {
   LanguageModel model(config, 3, type, at::kCPU, {CouplerPath::automatic, 0, path});
-  spread(model);
+  testing::add_noise(model, 0.2);
   return model;
 }
 

@@ -6,9 +6,8 @@
 #include <vector>
 
 #include <ATen/ATen.h>
-#include <c10/core/GradMode.h>
 
-#include "tests/support/tensors.h"
+#include "tests/support/noisy_model.h"
 
 #include "hgnn_moe/data/batch.h"
 #include "hgnn_moe/model/language_model.h"
@@ -31,16 +30,10 @@ inline ModelConfig step_model_config(CouplerType type) {
   return config;
 }
 
-// With biases and norms that are not 0 and 1, which would hide what is done with them.
 inline LanguageModel step_model(const ModelConfig& config, at::ScalarType type, c10::Device device,
                                 const Execution& execution = {}) {
   LanguageModel model(config, 3, type, device, execution);
-  const c10::NoGradGuard no_grad;
-  int seed = 0;
-  for (const NamedParameter& parameter : model.parameters()) {
-    at::Tensor(parameter.tensor)
-        .add_(testing::random_tensor(parameter.tensor.sizes(), ++seed).to(device), 0.2);
-  }
+  testing::add_noise(model, 0.2);
   return model;
 }
 
