@@ -19,13 +19,14 @@ MAY_INCLUDE = {
     "base": set(),
     "config": {"base"},
     "data": {"config", "base"},
+    "kg": {"base"},
     "ops": {"base"},
     "model": {"ops", "config", "base"},
     "train": {"model", "data", "ops", "config", "base"},
     "sweep": {"train", "config", "base"},
-    "cli": {"sweep", "train", "config", "base"},
+    "cli": {"sweep", "train", "kg", "config", "base"},
 }
-WITHOUT_TORCH = {"base", "config", "data"}
+WITHOUT_TORCH = {"base", "config", "data", "kg"}
 # Written into the build folder, which is on the include path of its one user.
 GENERATED = {"hgnn_moe_commit.h"}
 # Intrinsics are inlined always: nothing of their header is left to be merged.

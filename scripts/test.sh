@@ -85,7 +85,7 @@ run_ctest() { # PRESET [CTEST_ARGUMENT...]
 
 # LibTorch is not built with the sanitizers and its allocations would drown ours.
 test_with_sanitizers() {
-  local module targets=(base_test config_test data_test ops_kernels_test)
+  local module targets=(base_test config_test data_test kg_test ops_kernels_test)
   build_preset asan "${targets[@]}"
   for module in "${targets[@]}"; do
     UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 "build/asan/bin/$module" --gtest_brief=1
