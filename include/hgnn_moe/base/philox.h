@@ -30,7 +30,14 @@ constexpr PhiloxBlock philox(std::uint64_t key, PhiloxBlock counter) {
 
 // The key of an independent stream: `purpose` keeps data order, initial values, dropout and
 // sampling apart; `a` and `b` are what the stream depends on (epoch, step, site ...).
-enum class RandomPurpose : std::uint32_t { data_subset, data_order, init, dropout, sampling };
+enum class RandomPurpose : std::uint32_t {
+  data_subset,
+  data_order,
+  init,
+  dropout,
+  sampling,
+  generated_graph,
+};
 
 constexpr std::uint64_t philox_stream_key(std::uint64_t seed, RandomPurpose purpose,
                                           std::uint64_t a, std::uint32_t b = 0) {
