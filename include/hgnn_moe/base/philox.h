@@ -37,6 +37,7 @@ enum class RandomPurpose : std::uint32_t {
   dropout,
   sampling,
   generated_graph,
+  node_subset,
 };
 
 constexpr std::uint64_t philox_stream_key(std::uint64_t seed, RandomPurpose purpose,
