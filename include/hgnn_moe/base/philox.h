@@ -38,6 +38,10 @@ enum class RandomPurpose : std::uint32_t {
   sampling,
   generated_graph,
   node_subset,
+  graph_split,
+  edge_order,
+  neighbor_sampling,
+  negative_sampling,
 };
 
 constexpr std::uint64_t philox_stream_key(std::uint64_t seed, RandomPurpose purpose,
