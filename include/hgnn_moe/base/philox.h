@@ -42,6 +42,7 @@ enum class RandomPurpose : std::uint32_t {
   edge_order,
   neighbor_sampling,
   negative_sampling,
+  edge_shuffle,
 };
 
 constexpr std::uint64_t philox_stream_key(std::uint64_t seed, RandomPurpose purpose,
