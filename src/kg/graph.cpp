@@ -32,16 +32,12 @@ std::string fault_of_types(const Graph& graph) {
   return first == graph.node_count() ? "" : "some nodes have no type";
 }
 
-bool contains(const NodeType& type, std::int32_t node) {
-  return node >= type.first && node - type.first < type.count;
-}
-
 std::string fault_of_edges(const Graph& graph, const Relation& relation) {
   const NodeType& heads = graph.node_types[relation.head_type];
   const NodeType& tails = graph.node_types[relation.tail_type];
   const Edge* previous = nullptr;
   for (const Edge& edge : relation.edges) {
-    if (!contains(heads, edge.head) || !contains(tails, edge.tail)) {
+    if (!heads.contains(edge.head) || !tails.contains(edge.tail)) {
       return relation_title(graph, relation) + " joins nodes of other types";
     }
     if (previous != nullptr && !(*previous < edge)) {

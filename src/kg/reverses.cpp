@@ -9,14 +9,6 @@
 namespace hgnn_moe::kg {
 namespace {
 
-std::vector<Edge> mirror_of(const SharedArray<Edge>& edges) {
-  std::vector<Edge> mirror;
-  mirror.reserve(edges.size());
-  for (const Edge& edge : edges) mirror.push_back(flipped(edge));
-  std::sort(mirror.begin(), mirror.end());
-  return mirror;
-}
-
 bool equal(const SharedArray<Edge>& a, const std::vector<Edge>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end());
 }
@@ -105,6 +97,14 @@ class Reverser {
 }  // namespace
 
 ReversedGraph with_reverses(const Graph& graph) { return Reverser(graph).run(); }
+
+std::vector<Edge> mirror_of(const SharedArray<Edge>& edges) {
+  std::vector<Edge> mirror;
+  mirror.reserve(edges.size());
+  for (const Edge& edge : edges) mirror.push_back(flipped(edge));
+  std::sort(mirror.begin(), mirror.end());
+  return mirror;
+}
 
 std::string to_text(const ReversedGraph& reversed) {
   std::string text;

@@ -5,9 +5,16 @@
 #include <gtest/gtest.h>
 
 #include "tests/kg/kg_files.h"
+#include "tests/kg/sampling_support.h"
 
+#include "hgnn_moe/kg/contrast_pairs.h"
+#include "hgnn_moe/kg/degree_matched.h"
+#include "hgnn_moe/kg/find_node.h"
+#include "hgnn_moe/kg/find_relations.h"
 #include "hgnn_moe/kg/load_graph.h"
+#include "hgnn_moe/kg/neighbor_sampler.h"
 #include "hgnn_moe/kg/reverses.h"
+#include "hgnn_moe/kg/split.h"
 
 namespace hgnn_moe::kg {
 namespace {
@@ -23,6 +30,8 @@ class RealDataTest : public ::testing::Test {
   LoadedFiles load(const char* name) const {
     return load_graph(find_graph_files(folder_ / name), std::nullopt);
   }
+
+  Graph hetionet() const { return with_reverses(load("hetionet-5k").parts.at(0).graph).graph; }
 
   const fs::path folder_ = fs::path(HGNN_MOE_SOURCE_DIR) / "../shared/data/kg";
 };
@@ -56,6 +65,72 @@ TEST_F(RealDataTest, Umls) {
     EXPECT_EQ(report.nodes, 135);
     EXPECT_EQ(report.relations.size(), 46u);
   }
+}
+
+TEST_F(RealDataTest, HetionetSplitsWithoutLeaks) {
+  const Graph graph = hetionet();
+  const std::int32_t disease = 4;
+  ASSERT_EQ(graph.node_types[disease].name, "Disease");
+  const std::vector<std::int32_t> treatments = {find_relations(graph, "treats").at(0),
+                                                find_relations(graph, "palliates").at(0)};
+  for (const Split& split : {split_pairs(graph, {0.1, 0.2}, 42),
+                             split_nodes(graph, disease, treatments, {0.1, 0.2}, 42)}) {
+    EXPECT_EQ(find_fault(split.train), "");
+    EXPECT_FALSE(split.valid.empty());
+    EXPECT_FALSE(split.test.empty());
+    testing::TripleSet all = testing::triples_in(split.train);
+    std::set<std::pair<std::int32_t, std::int32_t>> joined;
+    for (const auto& [r, head, tail] : all) joined.insert(testing::undirected({head, tail}));
+    for (const Triple& fact : held_out_facts(split)) {
+      EXPECT_EQ(joined.count(testing::undirected(edge_of(fact))), 0u);
+      testing::add_fact(graph, fact, all);
+    }
+    EXPECT_EQ(all, testing::triples_in(graph));
+  }
+}
+
+TEST_F(RealDataTest, HetionetHasMatchedNegativesAndNeighborhoods) {
+  const Graph graph = hetionet();
+  const Split split = split_pairs(graph, {0.1, 0.2}, 42);
+  const TripleIndex known(split.train, held_out_facts(split));
+  for (std::size_t r = 0; r < graph.relations.size(); ++r) {
+    const auto relation = static_cast<std::int32_t>(r);
+    std::vector<Edge> positives;
+    for (const Triple& fact : split.test) {
+      if (fact.relation == relation) positives.push_back(edge_of(fact));
+    }
+    const auto matched = degree_matched_negatives(split.train, relation, positives, known, 42);
+    EXPECT_EQ(matched.without, 0) << relation_title(graph, graph.relations[r]);
+    for (const Edge& pair : matched.pairs) {
+      EXPECT_FALSE(known.contains({pair.head, relation, pair.tail}));
+    }
+  }
+  const std::int32_t aspirin = find_node(graph, "acetylsalicylic acid");
+  EXPECT_EQ(graph.node_ids[aspirin], "Compound::DB00945");
+  const NeighborSampler sampler(MessageGraph(split.train), {10, 10}, 42);
+  const std::vector<Block> blocks = sampler.sample({aspirin}, 0);
+  EXPECT_GT(blocks[0].sources.size(), blocks[1].sources.size());
+  testing::triples_in(blocks[0]);
+}
+
+TEST_F(RealDataTest, HetionetDiseasesShareGenes) {
+  const Graph graph = hetionet();
+  const ContrastPairs pairs =
+      contrast_pairs(graph, {4, find_relations(graph, "associates"), 0.1, 64});
+  EXPECT_GT(pairs.partners.size(), 0u);
+  for (const float similarity : pairs.similarities) EXPECT_GT(similarity, 0.1f);
+}
+
+TEST_F(RealDataTest, UmlsIsSplitByItsFiles) {
+  const Split split = split_of_files(load("umls").parts);
+  EXPECT_EQ(find_fault(split.train), "");
+  EXPECT_EQ(Facts(split.train).size(), 5216) << "no relation of the file is symmetric";
+  EXPECT_EQ(split.valid.size(), 652u);
+  EXPECT_EQ(split.test.size(), 661u);
+  EXPECT_EQ(split.joined_in_training, 404 + 421);
+  const TripleIndex known(split.train, held_out_facts(split));
+  for (const Triple& fact : split.test) EXPECT_TRUE(known.contains(fact));
+  EXPECT_FALSE(TripleIndex(split.train).contains(split.test.front()));
 }
 
 }  // namespace

@@ -27,6 +27,8 @@ struct NodeType {
   std::string name;
   std::int32_t first = 0;
   std::int32_t count = 0;
+
+  bool contains(std::int32_t node) const { return node >= first && node - first < count; }
 };
 
 // What the format of a file says about a relation. An undirected one holds both ways, whether a

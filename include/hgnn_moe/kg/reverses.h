@@ -40,6 +40,9 @@ struct ReversedGraph {
 // where the name NAME_reverse is taken by other edges.
 ReversedGraph with_reverses(const Graph& graph);
 
+// The edges flipped, sorted.
+std::vector<Edge> mirror_of(const SharedArray<Edge>& edges);
+
 // One line a note.
 std::string to_text(const ReversedGraph& reversed);
 

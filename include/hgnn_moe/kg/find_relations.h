@@ -1,0 +1,16 @@
+// Relations by what a user calls them.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "hgnn_moe/kg/graph.h"
+
+namespace hgnn_moe::kg {
+
+// `text` is a relation's name, or its title "(head type, name, tail type)" where several share the
+// name. Ascending: all of a name. Throws Error(usage) where there is none.
+std::vector<std::int32_t> find_relations(const Graph& graph, std::string_view text);
+
+}  // namespace hgnn_moe::kg
