@@ -48,4 +48,12 @@ std::string xxh3_hex_of_file(const std::filesystem::path& path, ExitCode on_erro
   return xxh3_hex(file.bytes().data, file.bytes().size);
 }
 
+std::uint64_t fnv1a(std::string_view text) {
+  std::uint64_t hash = 0xcbf29ce484222325u;
+  for (const char c : text) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  }
+  return hash;
+}
+
 }  // namespace hgnn_moe

@@ -60,5 +60,12 @@ TEST(Xxh3, HashesAFile) {
   EXPECT_TRUE(contains(message, "none")) << message;
 }
 
+// The vectors that its authors publish.
+TEST(Fnv1a, IsTheCanonicalFunction) {
+  EXPECT_EQ(fnv1a(""), 0xcbf29ce484222325u);
+  EXPECT_EQ(fnv1a("a"), 0xaf63dc4c8601ec8cu);
+  EXPECT_EQ(fnv1a("foobar"), 0x85944171f73967e8u);
+}
+
 }  // namespace
 }  // namespace hgnn_moe
