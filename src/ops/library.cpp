@@ -40,4 +40,11 @@ TORCH_LIBRARY(hgnn_moe, m) {
       "gnn_message_gradient(Tensor d_out, Tensor x, Tensor message_weight, Tensor message_bias, "
       "Tensor adjacency_logits) -> (Tensor d_x, Tensor d_message_weight, Tensor d_message_bias, "
       "Tensor d_adjacency_logits)");
+
+  m.def(
+      "hgt_edges(Tensor sources, Tensor destinations, Tensor relations, int num_sources, "
+      "int num_destinations) -> (int[] relations, Tensor lists)");
+  m.def(
+      "hgt_attention(Tensor k, Tensor q, Tensor v, Tensor k_rel, Tensor v_rel, Tensor p_rel, "
+      "int[] relations, Tensor lists) -> Tensor");
 }

@@ -4,7 +4,7 @@
 // CUDA or LibTorch is included here.
 //
 // A body is a struct made from its arguments and the block's shared memory, with
-//   int phases() const;                   of every token
+//   int phases() const;                   of every token, or int phases(std::int64_t token) const
 //   void run(int phase, std::int64_t token, bool is_first, Thread) const;
 //   int finish_phases() const;            of the block, after its last token
 //   void finish(int phase, std::int64_t block, Thread) const;
@@ -29,6 +29,17 @@ namespace hgnn_moe::ops::cuda {
 struct Thread {
   int index, count;  // in its block
 };
+
+// The phases of one token, by whichever of the two a body has; the last argument picks it.
+template <typename Body>
+HGNN_MOE_HOST_DEVICE auto phases_of(const Body& body, std::int64_t token, int)
+    -> decltype(body.phases(token)) {
+  return body.phases(token);
+}
+template <typename Body>
+HGNN_MOE_HOST_DEVICE int phases_of(const Body& body, std::int64_t, long) {
+  return body.phases();
+}
 
 // bfloat16 in memory; computed with as float.
 struct Bf16 {

@@ -27,7 +27,7 @@ void launch_on_host(const typename Body::Arguments& arguments, std::int64_t toke
     const Body body(arguments, shared.data(), threads);
     const std::int64_t begin = block * chunk, end = std::min(tokens, begin + chunk);
     for (std::int64_t n = begin; n < end; ++n) {
-      for (int phase = 0; phase < body.phases(); ++phase) {
+      for (int phase = 0; phase < phases_of(body, n, 0); ++phase) {
         for_all_threads([&](Thread t) { body.run(phase, n, n == begin, t); });
       }
     }

@@ -30,8 +30,9 @@ __global__ void __launch_bounds__(kMaxThreads)
   const Body body(arguments, shared, thread.count);
   const std::int64_t begin = static_cast<std::int64_t>(blockIdx.x) * chunk;
   const std::int64_t end = begin + chunk < tokens ? begin + chunk : tokens;
-  const int phases = body.phases(), finish_phases = body.finish_phases();
+  const int finish_phases = body.finish_phases();
   for (std::int64_t n = begin; n < end; ++n) {
+    const int phases = phases_of(body, n, 0);
     for (int phase = 0; phase < phases; ++phase) {
       body.run(phase, n, n == begin, thread);
       __syncthreads();
