@@ -24,7 +24,8 @@ MAY_INCLUDE = {
     "model": {"ops", "config", "base"},
     "train": {"model", "data", "ops", "config", "base"},
     "sweep": {"train", "config", "base"},
-    "cli": {"sweep", "train", "kg", "config", "base"},
+    "hgt": {"train", "ops", "config", "kg", "base"},
+    "cli": {"hgt", "sweep", "train", "kg", "config", "base"},
 }
 WITHOUT_TORCH = {"base", "config", "data", "kg"}
 # Written into the build folder, which is on the include path of its one user.

@@ -22,6 +22,7 @@ from golden_cases import (
     ModelCase,
     TrainingCase,
 )
+from hgt_golden import HGT_CASES, hgt_golden
 from hypergraphs import mixing_matrix
 from reference_model import HgnnLayer, LanguageModel, ModelConfig, next_token_loss
 from reference_training import Batch, TrainingSettings, train
@@ -207,6 +208,7 @@ def all_golden() -> dict[str, Golden]:
     golden = {case.name: model_golden(case) for case in MODEL_CASES}
     golden |= {case.name: hypergraph_golden(case) for case in HYPERGRAPH_CASES}
     golden |= {case.name: training_golden(case) for case in TRAINING_CASES}
+    golden |= {case.name: hgt_golden(case, generator_for(case.name)) for case in HGT_CASES}
     return golden
 
 

@@ -1,0 +1,92 @@
+#include "hgnn_moe/hgt/input_layer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include "hgnn_moe/base/error.h"
+
+namespace hgnn_moe::hgt {
+
+InputLayer::InputLayer(Parameters& parameters, const std::string& prefix, const Schema& schema,
+                       NodeFeatures kind, std::int64_t features,
+                       const std::vector<std::int64_t>& given_dims)
+    : schema_(schema),
+      kind_(kind),
+      dims_(kind == NodeFeatures::given ? given_dims
+                                        : std::vector<std::int64_t>(schema.node_types.size(), 1)),
+      type_(parameters.type()),
+      device_(parameters.device()) {
+  if (kind == NodeFeatures::learned) {
+    const std::string name = prefix + "node_emb.weight";
+    node_embeddings_ = {name, parameters.draw_normal(name, {schema.num_nodes(), features}, 1.0)};
+    return;
+  }
+  HGNN_MOE_ASSERT(static_cast<std::int64_t>(dims_.size()) == schema.num_types(),
+                  "widths of {} types, the graph has {}", dims_.size(), schema.num_types());
+  for (std::size_t t = 0; t < dims_.size(); ++t) {
+    layers_.push_back(Linear::create(parameters, prefix + "lin_dict." + schema.node_types[t].name,
+                                     dims_[t], features));
+  }
+}
+
+void InputLayer::set_given(std::vector<at::Tensor> features_by_type) {
+  HGNN_MOE_ASSERT(kind_ == NodeFeatures::given && features_by_type.size() == dims_.size(),
+                  "features of {} types for {}", features_by_type.size(), dims_.size());
+  for (std::size_t t = 0; t < dims_.size(); ++t) {
+    at::Tensor& features = features_by_type[t];
+    HGNN_MOE_ASSERT(features.dim() == 2 && features.size(0) == schema_.node_types[t].count &&
+                        features.size(1) == dims_[t],
+                    "features of type {} are not [{}, {}]", schema_.node_types[t].name,
+                    schema_.node_types[t].count, dims_[t]);
+    features = features.to(device_, type_);
+  }
+  given_ = std::move(features_by_type);
+}
+
+// Of rows of the type, int64.
+at::Tensor InputLayer::of_type(std::size_t type, const at::Tensor& rows) const {
+  HGNN_MOE_ASSERT(kind_ == NodeFeatures::ones || given_.size() == dims_.size(),
+                  "features of {} types were set", given_.size());
+  const at::Tensor features =
+      kind_ == NodeFeatures::given
+          ? given_[type].index_select(0, rows)
+          : at::ones({rows.size(0), 1}, at::TensorOptions(device_).dtype(type_));
+  return at::relu(layers_[type](features));
+}
+
+InputFeatures InputLayer::operator()(const std::vector<std::int32_t>& nodes) const {
+  const at::Tensor numbers = at::tensor(nodes, at::kLong).to(device_);
+  InputFeatures result;
+  if (kind_ == NodeFeatures::learned) {
+    const c10::NoGradGuard no_grad;
+    result.learned_rows = node_embeddings_.tensor.index_select(0, numbers);
+  }
+  if (result.learned_rows.defined()) result.learned_rows.set_requires_grad(true);
+  for (std::size_t t = 0; t < schema_.node_types.size(); ++t) {
+    const NodeTypeRange& type = schema_.node_types[t];
+    const auto begin = std::lower_bound(nodes.begin(), nodes.end(), type.first);
+    const auto end = std::lower_bound(begin, nodes.end(), type.first + type.count);
+    const std::int64_t first = begin - nodes.begin(), count = end - begin;
+    result.by_type.push_back(kind_ == NodeFeatures::learned
+                                 ? result.learned_rows.narrow(0, first, count)
+                                 : of_type(t, numbers.narrow(0, first, count) - type.first));
+  }
+  return result;
+}
+
+std::vector<at::Tensor> InputLayer::all_nodes() const {
+  std::vector<at::Tensor> by_type;
+  for (std::size_t t = 0; t < schema_.node_types.size(); ++t) {
+    const NodeTypeRange& type = schema_.node_types[t];
+    by_type.push_back(
+        kind_ == NodeFeatures::learned
+            ? node_embeddings_.tensor.narrow(0, type.first, type.count)
+            : of_type(t, at::arange(type.count, at::TensorOptions(device_).dtype(at::kLong))));
+  }
+  return by_type;
+}
+
+}  // namespace hgnn_moe::hgt

@@ -1,0 +1,166 @@
+#include "hgnn_moe/hgt/hgt_encoder.h"
+
+#include <algorithm>
+#include <set>
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "hgt_support.h"
+
+#include "hgnn_moe/base/error.h"
+#include "hgnn_moe/hgt/tiled_inference.h"
+
+namespace hgnn_moe::hgt {
+namespace {
+
+using namespace ::hgnn_moe::testing;
+
+HgtEncoderOptions small_options(NodeFeatures features, std::int64_t layers = 2) {
+  HgtEncoderOptions options;
+  options.hidden_dim = 8;
+  options.embedding_dim = 6;
+  options.num_layers = layers;
+  options.num_heads = 2;
+  options.node_features = features;
+  options.given_dims = {4, 2, 3, 1};
+  return options;
+}
+
+std::vector<std::int32_t> all_numbers() {
+  std::vector<std::int32_t> nodes(kSmallGraphNodes);
+  for (std::int32_t n = 0; n < kSmallGraphNodes; ++n) nodes[n] = n;
+  return nodes;
+}
+
+struct Model {
+  explicit Model(const HgtEncoderOptions& options, at::ScalarType type = at::kDouble)
+      : parameters(3, type, at::kCPU), encoder(parameters, "", schema_of(small_graph()), options) {
+    disturb(parameters.list());
+    if (options.node_features != NodeFeatures::given) return;
+    std::vector<at::Tensor> given;
+    for (std::size_t t = 0; t < 4; ++t) {
+      given.push_back(
+          random_tensor({encoder.schema().node_types[t].count, options.given_dims[t]}, 20 + t));
+    }
+    encoder.input().set_given(given);
+  }
+
+  at::Tensor embed_in_one_block() const {
+    const BlockTensors block =
+        make_block_tensors(whole_block(small_graph()), encoder.schema(), at::kCPU);
+    return encoder(std::vector<BlockTensors>(encoder.num_layers(), block),
+                   encoder.input()(all_numbers()).by_type);
+  }
+
+  Parameters parameters;
+  HgtEncoder encoder;
+};
+
+TEST(HgtEncoder, PublishesDistinctNames) {
+  const Model model(small_options(NodeFeatures::learned));
+  std::set<std::string> names{model.encoder.input().node_embeddings().name};
+  for (const NamedParameter& parameter : model.parameters.list()) names.insert(parameter.name);
+  EXPECT_EQ(names.size(), model.parameters.list().size() + 1);
+  EXPECT_EQ(names.count("node_emb.weight"), 1u);
+  EXPECT_EQ(names.count("convs.1.skip.disease"), 1u);
+  EXPECT_EQ(names.count("out_dict.gene/protein.bias"), 1u);
+  EXPECT_EQ(names.count("lin_dict.drug.weight"), 0u);
+  const Model with_features(small_options(NodeFeatures::given));
+  EXPECT_EQ(with_features.parameters.list()[0].name, "lin_dict.drug.weight");
+}
+
+TEST(HgtEncoder, TilesOfAnySizeEqualOneBlock) {
+  for (const NodeFeatures kind : {NodeFeatures::learned, NodeFeatures::given, NodeFeatures::ones}) {
+    for (const std::int64_t layers : {0, 1, 3}) {
+      const Model model(small_options(kind, layers));
+      const at::Tensor expected = model.embed_in_one_block();
+      EXPECT_EQ(expected.sizes(), at::IntArrayRef({kSmallGraphNodes, 6}));
+      for (const std::int64_t tile : {1, 7, 13, 40, 1000}) {
+        SCOPED_TRACE(::testing::Message() << layers << " layers, tiles of " << tile);
+        EXPECT_TRUE(close(embed_all_nodes(model.encoder, small_graph(), tile), expected, 40));
+      }
+    }
+  }
+}
+
+TEST(HgtEncoder, ABatchOfSeedsEqualsTheWholeGraph) {
+  const kg::Graph graph = small_graph();
+  const Model model(small_options(NodeFeatures::learned));
+  // Two hops around nodes 28 to 32: genes and diseases.
+  const kg::Block last = block_of_nodes(graph, 28, 5);
+  kg::Block first = whole_block(graph);
+  kg::Block cut;
+  cut.sources = first.sources;
+  cut.destinations = last.sources;  // as positions: all nodes are sources
+  for (const kg::BlockEdges& edges : first.relations) {
+    kg::BlockEdges kept{edges.relation, {}, {}};
+    for (std::size_t e = 0; e < edges.heads.size(); ++e) {
+      const auto at =
+          std::lower_bound(cut.destinations.begin(), cut.destinations.end(), edges.tails[e]);
+      if (at == cut.destinations.end() || *at != edges.tails[e]) continue;
+      kept.heads.push_back(edges.heads[e]);
+      kept.tails.push_back(static_cast<std::int32_t>(at - cut.destinations.begin()));
+    }
+    if (!kept.heads.empty()) cut.relations.push_back(kept);
+  }
+  const Schema& schema = model.encoder.schema();
+  const std::vector<BlockTensors> blocks{make_block_tensors(cut, schema, at::kCPU),
+                                         make_block_tensors(last, schema, at::kCPU)};
+  const InputFeatures input = model.encoder.input()(cut.sources);
+  const at::Tensor embeddings = model.encoder(blocks, input.by_type);
+  EXPECT_TRUE(close(embeddings, model.embed_in_one_block().narrow(0, 28, 5), 40));
+}
+
+// The table gets no gradient; the rows that were looked up do.
+TEST(HgtEncoder, LearnedEmbeddingsAreDifferentiatedByRows) {
+  const Model model(small_options(NodeFeatures::learned, 0));
+  const std::vector<std::int32_t> nodes{2, 13, 14, 38};
+  const InputFeatures input = model.encoder.input()(nodes);
+  EXPECT_EQ(input.by_type[2].size(0), 0);
+  const at::Tensor table = model.encoder.input().node_embeddings().tensor;
+  EXPECT_TRUE(at::equal(input.by_type[1], table.narrow(0, 13, 2)));
+  model.encoder.output(input.by_type).sum().backward();
+  EXPECT_FALSE(table.requires_grad());
+  EXPECT_EQ(input.learned_rows.grad().sizes(), at::IntArrayRef({4, 8}));
+  EXPECT_TRUE(input.learned_rows.grad().ne(0).any(1).all().item<bool>());
+}
+
+// With one feature for all, nodes of a type that see the same are the same: the planted collapse.
+TEST(HgtEncoder, OnesGiveNodesOfATypeOneEmbeddingWhereEdgesDoNotTellThemApart) {
+  const Model model(small_options(NodeFeatures::ones, 0));
+  const at::Tensor embeddings = model.embed_in_one_block();
+  for (const NodeTypeRange& type : model.encoder.schema().node_types) {
+    const at::Tensor rows = embeddings.narrow(0, type.first, type.count);
+    EXPECT_TRUE(close(rows, rows.narrow(0, 0, 1).expand_as(rows), 4)) << type.name;
+  }
+  const Model learned(small_options(NodeFeatures::learned, 0));
+  EXPECT_FALSE(at::equal(learned.embed_in_one_block()[0], learned.embed_in_one_block()[1]));
+}
+
+TEST(HgtEncoder, DropoutIsAFunctionOfSeedStepAndLayer) {
+  const auto keys = [](std::uint64_t seed, std::uint64_t step) {
+    const auto streams = layer_dropout(0.2, seed, step, 2, at::kCPU);
+    return std::vector<std::int64_t>{streams[0].key.item<std::int64_t>(),
+                                     streams[1].key.item<std::int64_t>()};
+  };
+  EXPECT_EQ(keys(1, 2), keys(1, 2));
+  EXPECT_NE(keys(1, 2), keys(1, 3));
+  EXPECT_NE(keys(1, 2), keys(2, 2));
+  EXPECT_NE(keys(1, 2)[0], keys(1, 2)[1]);
+  EXPECT_TRUE(layer_dropout(0.0, 1, 2, 2, at::kCPU).empty());
+}
+
+TEST(HgtEncoder, RefusesWhatDoesNotFit) {
+  Model model(small_options(NodeFeatures::given));
+  EXPECT_THROW(model.encoder({}, model.encoder.input().all_nodes()), InternalError);
+  EXPECT_THROW(model.encoder.input().set_given({at::zeros({12, 4})}), InternalError);
+  EXPECT_THROW(embed_all_nodes(model.encoder, small_graph(), 0), InternalError);
+  Parameters parameters(3, at::kFloat, at::kCPU);
+  const HgtEncoder unset(parameters, "", schema_of(small_graph()),
+                         small_options(NodeFeatures::given));
+  EXPECT_THROW(unset.input().all_nodes(), InternalError);
+}
+
+}  // namespace
+}  // namespace hgnn_moe::hgt
