@@ -23,11 +23,13 @@ struct NpyTypeInfo {
   std::size_t size;
 };
 
-constexpr std::array<NpyTypeInfo, 5> kNpyTypes = {{{NpyType::u2, "<u2", 2},
+constexpr std::array<NpyTypeInfo, 7> kNpyTypes = {{{NpyType::u2, "<u2", 2},
                                                    {NpyType::u4, "<u4", 4},
                                                    {NpyType::i4, "<i4", 4},
                                                    {NpyType::i8, "<i8", 8},
-                                                   {NpyType::f4, "<f4", 4}}};
+                                                   {NpyType::f2, "<f2", 2},
+                                                   {NpyType::f4, "<f4", 4},
+                                                   {NpyType::f8, "<f8", 8}}};
 
 // A cursor over the header's Python literal; each function consumes what it names, or nothing.
 class Literal {
@@ -188,7 +190,9 @@ class HeaderReader {
     for (const NpyTypeInfo& known : kNpyTypes) {
       if (descr == known.descr) return known.type;
     }
-    reject("its dtype is '{}', and '<u2', '<u4', '<i4', '<i8' and '<f4' are supported", descr);
+    reject(
+        "its dtype is '{}', and '<u2', '<u4', '<i4', '<i8', '<f2', '<f4' and '<f8' are supported",
+        descr);
   }
 
   std::size_t checked_count(const NpyArray& array) const {

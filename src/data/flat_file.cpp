@@ -23,11 +23,14 @@ TokenType token_type_of_npy(const MappedFile& file, NpyType type) {
       return TokenType::i32;
     case NpyType::i8:
       return TokenType::i64;
+    case NpyType::f2:
     case NpyType::f4:
+    case NpyType::f8:
       break;
   }
   fail(ExitCode::data,
-       "{}: its elements are float32, not token ids; save them as uint16, uint32, int32 or int64",
+       "{}: its elements are real numbers, not token ids; save them as uint16, uint32, int32 or "
+       "int64",
        file.path().string());
 }
 

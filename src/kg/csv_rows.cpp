@@ -1,5 +1,7 @@
 #include "csv_rows.h"
 
+#include "hgnn_moe/kg/records.h"
+
 namespace hgnn_moe::kg {
 
 constexpr std::size_t kBlockSize = 1 << 20;
@@ -12,9 +14,9 @@ CsvRows::CsvRows(const TextSink& sink) : sink_(sink) {
 
 void CsvRows::add(std::string_view relation, std::string_view display, const CsvNode& x,
                   const CsvNode& y) {
-  add_field(relation);
+  append_csv_field(block_, relation);
   block_ += ',';
-  add_field(display);
+  append_csv_field(block_, display);
   add_node(x);
   add_node(y);
   block_ += '\n';
@@ -28,26 +30,13 @@ void CsvRows::finish() {
   block_.clear();
 }
 
-void CsvRows::add_field(std::string_view text) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
-    block_ += text;
-    return;
-  }
-  block_ += '"';
-  for (const char character : text) {
-    if (character == '"') block_ += '"';
-    block_ += character;
-  }
-  block_ += '"';
-}
-
 void CsvRows::add_node(const CsvNode& node) {
   block_ += ',';
   block_ += std::to_string(node.index);
   for (const std::string_view field :
        {std::string_view(node.id), node.type, std::string_view(node.name), node.source}) {
     block_ += ',';
-    add_field(field);
+    append_csv_field(block_, field);
   }
 }
 

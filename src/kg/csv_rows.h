@@ -26,7 +26,6 @@ class CsvRows {
   void finish();
 
  private:
-  void add_field(std::string_view text);  // in quotes where it has to be
   void add_node(const CsvNode& node);
 
   const TextSink& sink_;

@@ -1,4 +1,4 @@
-#include "error_list.h"
+#include "hgnn_moe/kg/error_list.h"
 
 #include <algorithm>
 

@@ -21,15 +21,6 @@ std::uint32_t hash_of(const NodeKey& key) {
 
 }  // namespace
 
-void TextList::add(std::string_view text) {
-  bytes_.insert(bytes_.end(), text.begin(), text.end());
-  offsets_.push_back(static_cast<std::int64_t>(bytes_.size()));
-}
-
-TextArray TextList::share() && {
-  return {SharedArray<std::int64_t>(std::move(offsets_)), SharedArray<char>(std::move(bytes_))};
-}
-
 NodeTable::NodeTable() : slots_(kFirstSlots) {}
 
 std::size_t NodeTable::slot_of(const NodeKey& wanted, std::uint32_t hash) const {

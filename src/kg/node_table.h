@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hgnn_moe/kg/graph.h"
+#include "hgnn_moe/kg/text_list.h"
 
 namespace hgnn_moe::kg {
 
@@ -14,22 +15,6 @@ struct NodeKey {
   std::int32_t type = 0;
   std::int32_t source = 0;
   std::string_view id;
-};
-
-// Texts that are appended, as in TextArray.
-class TextList {
- public:
-  std::int32_t size() const { return static_cast<std::int32_t>(offsets_.size()) - 1; }
-  std::string_view operator[](std::int32_t index) const {
-    return {bytes_.data() + offsets_[index],
-            static_cast<std::size_t>(offsets_[index + 1] - offsets_[index])};
-  }
-  void add(std::string_view text);
-  TextArray share() &&;
-
- private:
-  std::vector<std::int64_t> offsets_{0};
-  std::vector<char> bytes_;
 };
 
 // Numbers nodes in the order of their first appearance. Holds each id and name once: the table

@@ -2,10 +2,10 @@
 #include <utility>
 
 #include "graph_builder.h"
-#include "records.h"
 #include "row_checks.h"
 
 #include "hgnn_moe/kg/readers.h"
+#include "hgnn_moe/kg/records.h"
 
 namespace hgnn_moe::kg {
 namespace {

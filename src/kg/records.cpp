@@ -1,4 +1,4 @@
-#include "records.h"
+#include "hgnn_moe/kg/records.h"
 
 #include <algorithm>
 
@@ -124,6 +124,19 @@ Records::After Records::take_separator(std::size_t at) {
 void Records::skip_line() {
   const std::size_t end = rest_.find('\n');
   take_separator(std::min(end, rest_.size()));
+}
+
+void append_csv_field(std::string& row, std::string_view text) {
+  if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
+    row += text;
+    return;
+  }
+  row += '"';
+  for (const char character : text) {
+    if (character == '"') row += '"';
+    row += character;
+  }
+  row += '"';
 }
 
 std::string_view without_mark(std::string_view text) {

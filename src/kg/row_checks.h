@@ -4,8 +4,9 @@
 #include <cstdint>
 #include <string_view>
 
-#include "records.h"
 #include "vocabulary.h"
+
+#include "hgnn_moe/kg/records.h"
 
 namespace hgnn_moe::kg {
 

@@ -1,8 +1,8 @@
 #include "graph_builder.h"
-#include "records.h"
 #include "row_checks.h"
 
 #include "hgnn_moe/kg/readers.h"
+#include "hgnn_moe/kg/records.h"
 
 namespace hgnn_moe::kg {
 namespace {

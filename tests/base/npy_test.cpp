@@ -62,7 +62,7 @@ TEST(Npy, ReadsTwoDimensions) {
 
 TEST(Npy, ReadsEveryType) {
   const std::vector<std::pair<const char*, std::size_t>> types = {
-      {"<u2", 2}, {"<u4", 4}, {"<i4", 4}, {"<i8", 8}, {"<f4", 4}};
+      {"<u2", 2}, {"<u4", 4}, {"<i4", 4}, {"<i8", 8}, {"<f2", 2}, {"<f4", 4}, {"<f8", 8}};
   for (std::size_t i = 0; i < types.size(); ++i) {
     const NpyArray array = header_of(saved(
         std::string("{'descr': '") + types[i].first + "', 'fortran_order': False, 'shape': (5,), }",
@@ -97,7 +97,7 @@ const BadHeader kBadHeaders[] = {
     {"{'descr': '<u2', 'fortran_order': False, 'shape': (99999999999999999999,)}", 6,
      "cannot be read"},
     {"{'descr': '>u2', 'fortran_order': False, 'shape': (3,)}", 6, "dtype is '>u2'"},
-    {"{'descr': '<f8', 'fortran_order': False, 'shape': (3,)}", 24, "dtype is '<f8'"},
+    {"{'descr': '<c8', 'fortran_order': False, 'shape': (3,)}", 24, "dtype is '<c8'"},
     {"{'descr': '<u2', 'fortran_order': True, 'shape': (3, 2)}", 12, "Fortran"},
     {"{'descr': '<u2', 'fortran_order': False, 'shape': ()}", 2, "0 dimensions"},
     {"{'descr': '<u2', 'fortran_order': False, 'shape': (1, 1, 1)}", 2, "3 dimensions"},

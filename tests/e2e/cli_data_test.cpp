@@ -151,7 +151,7 @@ TEST_F(CliDataTest, FlatFilesAreCheckedAgainstTheirHeaders) {
               npy_bytes("<u2", "(60,)", bytes_of<std::uint16_t>(counting(0, 30))));
   expect_data_error(packed_flags(), {"train.npy"});
   write_bytes(text_ / "train.npy", npy_bytes("<f4", "(2,)", bytes_of<float>(counting(0, 2))));
-  expect_data_error(packed_flags(), {"train.npy", "float32"});
+  expect_data_error(packed_flags(), {"train.npy", "real numbers"});
 }
 
 TEST_F(CliDataTest, LinesNeedAnIndexAndPackedModeNeedsEnoughText) {

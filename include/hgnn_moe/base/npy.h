@@ -11,7 +11,7 @@
 
 namespace hgnn_moe {
 
-enum class NpyType { u2, u4, i4, i8, f4 };  // '<u2' ... '<f4'
+enum class NpyType { u2, u4, i4, i8, f2, f4, f8 };  // '<u2' ... '<f8'
 
 std::size_t element_size(NpyType type);  // bytes
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "error_list.h"
+#include "hgnn_moe/kg/error_list.h"
 
 namespace hgnn_moe::kg {
 
@@ -52,6 +52,9 @@ class Records {
   std::vector<std::string_view> fields_;
   std::deque<std::string> unescaped_;  // fields with doubled quotes, which are no part of the text
 };
+
+// Appends `text` as a field of RFC 4180, in quotes where it has to be.
+void append_csv_field(std::string& row, std::string_view text);
 
 // The text without its byte order mark.
 std::string_view without_mark(std::string_view text);
