@@ -57,14 +57,15 @@ bool starts_with(const std::string& text, const char* prefix) {
 // and left out.
 class ArgumentFilter {
  public:
-  ArgumentFilter(const std::vector<std::string>& arguments, const Flags& flags, ErrorList& errors)
-      : arguments_(arguments), flags_(flags), errors_(errors) {}
+  ArgumentFilter(const std::vector<std::string>& arguments, const Flags& flags,
+                 const std::string& positional, ErrorList& errors)
+      : arguments_(arguments), flags_(flags), positional_(positional), errors_(errors) {}
 
   std::vector<std::string> filter() {
     while (next_ < arguments_.size()) {
       const std::string& argument = arguments_[next_++];
       if (!starts_with(argument, "--")) {
-        reject_stray(argument);
+        take_stray(argument);
         continue;
       }
       const std::string name = argument.substr(2, argument.find('=') - 2);
@@ -89,7 +90,11 @@ class ArgumentFilter {
     return next_ < arguments_.size() && !starts_with(arguments_[next_], dashes);
   }
 
-  void reject_stray(const std::string& argument) {
+  void take_stray(const std::string& argument) {
+    if (!positional_.empty() && !starts_with(argument, "-")) {
+      kept_.push_back(fmt::format("--{}={}", positional_, argument));
+      return;
+    }
     errors_.add(fmt::format(
         "the argument '{}' belongs to no flag; write settings as --NAME VALUE, booleans as --NAME "
         "or --no_NAME (--help lists all)",
@@ -125,6 +130,7 @@ class ArgumentFilter {
 
   const std::vector<std::string>& arguments_;
   const Flags& flags_;
+  const std::string& positional_;
   ErrorList& errors_;
   std::size_t next_ = 0;  // the argument to look at
   std::vector<std::string> kept_;
@@ -215,7 +221,7 @@ void lay_over(const Settings& layer, Settings& settings) {
 }
 
 UserInput read_user_input(const std::vector<OptionSpec>& specs, int argc, const char* const* argv,
-                          ErrorList& errors) {
+                          ErrorList& errors, const std::string& positional) {
   UserInput input;
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   const auto given = [&arguments](const char* flag) {
@@ -230,11 +236,11 @@ UserInput read_user_input(const std::vector<OptionSpec>& specs, int argc, const 
   Settings from_flags;
   std::set<std::string> seen;
   for (const auto& argument :
-       parse_flags(flags, ArgumentFilter(arguments, flags, errors).filter())) {
+       parse_flags(flags, ArgumentFilter(arguments, flags, positional, errors).filter())) {
     const Flag& flag = flags.at(argument.key());
     const std::string& name = flag.spec->name;
     if (name != "config" && !seen.insert(name).second) {
-      errors.add(fmt::format("{} is set by two flags; keep one of them", name), name);
+      errors.add(fmt::format("{} is set twice; keep one of them", name), name);
       continue;
     }
     try {

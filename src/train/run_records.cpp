@@ -171,11 +171,10 @@ Json summary_record(const RunSummary& summary) {
   return record;
 }
 
-std::string version_text() {
-  return fmt::format(
-      "hgnn_moe_train {} (commit {})\nLibTorch {}\nCUDA {}\nCPU {}, kernels for {}\n",
-      project_version(), project_commit(), TORCH_VERSION, cuda_text(), at::get_cpu_capability(),
-      ops::name_of(ops::cpu_isa()));
+std::string version_text(const char* program) {
+  return fmt::format("{} {} (commit {})\nLibTorch {}\nCUDA {}\nCPU {}, kernels for {}\n", program,
+                     project_version(), project_commit(), TORCH_VERSION, cuda_text(),
+                     at::get_cpu_capability(), ops::name_of(ops::cpu_isa()));
 }
 
 }  // namespace hgnn_moe

@@ -76,9 +76,8 @@ TEST(Settings, MissingValues) {
 }
 
 TEST(Settings, DuplicateFlags) {
-  EXPECT_EQ(errors_of({"--epochs", "5", "--epochs=5"}),
-            "epochs is set by two flags; keep one of them");
-  EXPECT_EQ(errors_of({"--quiet", "--no_quiet"}), "quiet is set by two flags; keep one of them");
+  EXPECT_EQ(errors_of({"--epochs", "5", "--epochs=5"}), "epochs is set twice; keep one of them");
+  EXPECT_EQ(errors_of({"--quiet", "--no_quiet"}), "quiet is set twice; keep one of them");
 }
 
 TEST(Settings, FilesAreLayersBelowFlags) {
@@ -150,7 +149,7 @@ TEST(Settings, EverythingWrongIsReportedAtOnce) {
   for (const char* part :
        {"broken.json, line 1", "wrong.json: seed is -1", "wrong.json: there is no key \"epohcs\"",
         "--nonsense", "'stray'", "--quiet takes no value", "--epochs is \"0\"",
-        "shuffle is set by two flags", "overwrite (flag)", "--device is \"tpu\"",
+        "shuffle is set twice", "overwrite (flag)", "--device is \"tpu\"",
         "--learning_rate has no value"}) {
     EXPECT_NE(errors.find(part), std::string::npos) << part << " is not in\n" << errors;
   }

@@ -47,10 +47,8 @@ TEST_F(CliConfigTest, UnknownFlagsAreAnsweredWithTheNearestName) {
 }
 
 TEST_F(CliConfigTest, AFlagGivenTwiceIsRefused) {
-  expect_failure(run({"--seed", "1", "--seed", "2"}), ExitCode::usage,
-                 {"seed is set by two flags"});
-  expect_failure(run({"--shuffle", "--no_shuffle"}), ExitCode::usage,
-                 {"shuffle is set by two flags"});
+  expect_failure(run({"--seed", "1", "--seed", "2"}), ExitCode::usage, {"seed is set twice"});
+  expect_failure(run({"--shuffle", "--no_shuffle"}), ExitCode::usage, {"shuffle is set twice"});
 }
 
 TEST_F(CliConfigTest, AWordWithoutAFlagIsRefused) {

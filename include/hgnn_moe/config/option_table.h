@@ -55,6 +55,7 @@ struct OptionSpec {
   Json default_value;       // null where `unset_label` stands for it
   std::string unset_label;  // what happens when it is not given, e.g. "auto"
   bool accepts_null = false;
+  std::vector<std::string> commands = {};  // that have it; empty: all, or a program without
 
   bool is_boolean() const { return std::holds_alternative<AnyBoolean>(domain); }
   bool takes_value() const { return !is_boolean() && !std::holds_alternative<Switch>(domain); }
@@ -98,6 +99,9 @@ class OptionTable {
  public:
   // Options added from here on belong to this group.
   void group(std::string name) { group_ = std::move(name); }
+
+  // Options added from here on belong to these commands of the program.
+  void commands(std::vector<std::string> names) { commands_ = std::move(names); }
 
   void boolean(const char* name, bool Config::* member, const char* help) {
     add_plain(name, member, AnyBoolean{}, help, "");
@@ -168,10 +172,12 @@ class OptionTable {
 
   void add(Option<Config> option) {
     option.spec.default_value = option.get(Config{});
+    option.spec.commands = commands_;
     options_.push_back(std::move(option));
   }
 
   std::string group_;
+  std::vector<std::string> commands_;
   std::vector<Option<Config>> options_;
 };
 

@@ -40,9 +40,10 @@ struct UserInput {
 };
 
 // Reads argv[1..argc). Flags are --name VALUE, --name=VALUE, and --name or --no_name for a
-// boolean; abbreviations, single-dash options and positional arguments are errors. Everything
-// wrong with flags or files goes into `errors` and the rest is still read.
+// boolean; an argument that belongs to no flag is the value of the option `positional` where that
+// is given. Abbreviations, single-dash options and other arguments are errors. Everything wrong
+// with flags or files goes into `errors` and the rest is still read.
 UserInput read_user_input(const std::vector<OptionSpec>& specs, int argc, const char* const* argv,
-                          ErrorList& errors);
+                          ErrorList& errors, const std::string& positional = "");
 
 }  // namespace hgnn_moe

@@ -53,7 +53,7 @@ struct RunSummary {
 
 Json summary_record(const RunSummary& summary);
 
-// What --version prints: version, commit, LibTorch, CUDA, CPU features.
-std::string version_text();
+// What --version of `program` prints: version, commit, LibTorch, CUDA, CPU features.
+std::string version_text(const char* program);
 
 }  // namespace hgnn_moe
