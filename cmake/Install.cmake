@@ -2,7 +2,7 @@
 # CUDA libraries that it needs are copied under lib/ in the layout of the wheel, whose own run
 # paths (../../nvidia/...) then hold. HGNN_MOE_BUNDLE_TORCH=OFF leaves them where they are and
 # writes an absolute run path.
-install(TARGETS hgnn_moe_train ops_module RUNTIME DESTINATION bin LIBRARY DESTINATION lib)
+install(TARGETS hgnn_moe_train hgt_embed ops_module RUNTIME DESTINATION bin LIBRARY DESTINATION lib)
 install(DIRECTORY configs DESTINATION share/hgnn_moe)
 install(FILES README.md LICENSE DESTINATION share/doc/hgnn_moe)
 

@@ -1,0 +1,49 @@
+#include "hgnn_moe/hgt/program.h"
+
+#include <algorithm>
+#include <string>
+#include <thread>
+
+#include <ATen/Parallel.h>
+
+#include "hgnn_moe/base/files.h"
+#include "hgnn_moe/config/hgt_options.h"
+#include "hgnn_moe/hgt/validate.h"
+#include "hgnn_moe/train/guarded_main.h"
+#include "hgnn_moe/train/run_records.h"
+
+namespace hgnn_moe::hgt {
+namespace {
+
+constexpr const char* kProgram = "hgt_embed";
+
+int print(const std::string& text) {
+  write_standard_output(text);
+  return 0;
+}
+
+int run(int argc, char** argv) {
+  const HgtInput input = parse_hgt_command_line(argc, argv);
+  if (!input.help.empty()) return print(input.help);
+  if (input.version) return print(version_text(kProgram));
+  const auto cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  at::set_num_threads(input.config.threads > 0 ? static_cast<int>(input.config.threads) : cores);
+  switch (input.config.command) {
+    case HgtCommand::validate:
+      return run_validate(input.config);
+  }
+  return 0;
+}
+
+// Memory is a matter of the file alone.
+std::string memory_advice() {
+  return "give embeddings of fewer nodes or of fewer numbers, or a machine with more memory";
+}
+
+}  // namespace
+
+int run_embedding_program(int argc, char** argv) {
+  return guarded_main(kProgram, [&] { return run(argc, argv); }, memory_advice);
+}
+
+}  // namespace hgnn_moe::hgt
