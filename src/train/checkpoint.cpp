@@ -131,11 +131,10 @@ TrainingState verify_checkpoint(const fs::path& checkpoint) {
   }
 }
 
-TrainingState load_checkpoint(const fs::path& checkpoint, AdamW& optimizer) {
+TrainingState load_checkpoint(const fs::path& checkpoint, const CheckpointTensors& tensors) {
   TrainingState state = verify_checkpoint(checkpoint);
   const SafetensorsFile model(checkpoint / kModelFile, ExitCode::checkpoint);
   const SafetensorsFile moments(checkpoint / kOptimizerFile, ExitCode::checkpoint);
-  const CheckpointTensors tensors = checkpoint_tensors(optimizer);
 
   throw_mismatches(model.path(), tensor_mismatches(model, tensors.parameters, TypeRule::same));
   throw_mismatches(moments.path(),

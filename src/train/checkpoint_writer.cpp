@@ -55,11 +55,11 @@ void copy_to_host(const ParameterList& from, const ParameterList& host) {
 
 }  // namespace
 
-CheckpointWriter::CheckpointWriter(CheckpointTarget target, const AdamW& optimizer,
+CheckpointWriter::CheckpointWriter(CheckpointTarget target, CheckpointTensors tensors,
                                    MetricsWriter& metrics, spdlog::logger& log,
                                    AvailableMemory available)
     : target_(std::move(target)),
-      optimizer_(optimizer),
+      tensors_(std::move(tensors)),
       metrics_(metrics),
       log_(log),
       available_memory_(std::move(available)) {}
@@ -74,7 +74,7 @@ CheckpointWriter::~CheckpointWriter() {
 
 void CheckpointWriter::save(const TrainingState& state) {
   wait();
-  if (!take_snapshot()) return write(checkpoint_tensors(optimizer_), state);
+  if (!take_snapshot()) return write(tensors_, state);
   try {
     pending_ = std::async(std::launch::async, [this, state] {
       lower_priority();
@@ -87,7 +87,7 @@ void CheckpointWriter::save(const TrainingState& state) {
 
 void CheckpointWriter::save_now(const TrainingState& state) {
   wait();
-  write(checkpoint_tensors(optimizer_), state);
+  write(tensors_, state);
 }
 
 void CheckpointWriter::check() {
@@ -103,26 +103,26 @@ void CheckpointWriter::wait() {
 // False where there is no memory for it.
 bool CheckpointWriter::take_snapshot() {
   if (!in_background_) return false;
-  const CheckpointTensors tensors = checkpoint_tensors(optimizer_);
-  if (snapshot_.parameters.empty() && !make_snapshot(tensors)) {
+  if (snapshot_.parameters.empty() && !make_snapshot()) {
     in_background_ = false;
     log_.warn("there is no memory for a copy of the weights: training waits for checkpoints");
     return false;
   }
-  copy_to_host(tensors.parameters, snapshot_.parameters);
-  copy_to_host(tensors.optimizer_state, snapshot_.optimizer_state);
-  wait_for(tensors.parameters.front().tensor.device());
+  copy_to_host(tensors_.parameters, snapshot_.parameters);
+  copy_to_host(tensors_.optimizer_state, snapshot_.optimizer_state);
+  wait_for(tensors_.parameters.front().tensor.device());
   return true;
 }
 
 // The same. The kernel hands out more memory than there is and kills the process that uses it, so
 // what is left is asked before.
-bool CheckpointWriter::make_snapshot(const CheckpointTensors& like) {
+bool CheckpointWriter::make_snapshot() {
   const std::optional<std::int64_t> available = available_memory_();
-  const std::int64_t needed = bytes_of(like.parameters) + bytes_of(like.optimizer_state);
+  const std::int64_t needed = bytes_of(tensors_.parameters) + bytes_of(tensors_.optimizer_state);
   if (available.has_value() && needed > *available) return false;
   try {
-    snapshot_ = {make_host_tensors(like.parameters), make_host_tensors(like.optimizer_state)};
+    snapshot_ = {make_host_tensors(tensors_.parameters),
+                 make_host_tensors(tensors_.optimizer_state)};
     return true;
   } catch (const c10::Error&) {
     return false;

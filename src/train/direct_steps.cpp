@@ -5,8 +5,7 @@
 #include <ATen/ATen.h>
 #include <ATen/record_function.h>
 
-#include "clock.h"
-
+#include "hgnn_moe/base/clock.h"
 #include "hgnn_moe/model/profile_scopes.h"
 #include "hgnn_moe/train/device_batch.h"
 

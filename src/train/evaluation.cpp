@@ -8,7 +8,7 @@
 #include <c10/core/GradMode.h>
 
 #include "hgnn_moe/base/npy.h"
-#include "hgnn_moe/data/prefetcher.h"
+#include "hgnn_moe/base/prefetcher.h"
 #include "hgnn_moe/train/device_batch.h"
 
 namespace hgnn_moe {
@@ -42,10 +42,11 @@ EvaluationResult evaluate(const LanguageModel& model, const data::SampleSet& set
     token_losses->values.assign(static_cast<std::size_t>(count * token_losses->columns),
                                 std::numeric_limits<float>::quiet_NaN());
   }
-  data::Prefetcher batches((count + batch_size - 1) / batch_size, workers, [&](std::int64_t i) {
-    return data::make_batch(set, rows, i * batch_size,
-                            std::min(batch_size, count - i * batch_size));
-  });
+  Prefetcher<data::Batch> batches(
+      (count + batch_size - 1) / batch_size, workers, [&](std::int64_t i) {
+        return data::make_batch(set, rows, i * batch_size,
+                                std::min(batch_size, count - i * batch_size));
+      });
   const Padding padding = few_sizes(batch_size, model.config().max_seq_length);
   EvaluationResult result;
   // On the device: asking for a value at every batch would wait for it.

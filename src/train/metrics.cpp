@@ -39,7 +39,7 @@ void MetricsWriter::write(const StepEvent& event) {
   json["backward_ms"] = event.backward_ms;
   json["optimizer_ms"] = event.optimizer_ms;
   json["memory_bytes"] = event.memory_bytes;
-  append(json);
+  write(json);
 }
 
 void MetricsWriter::write(const EvalEvent& event) {
@@ -49,7 +49,7 @@ void MetricsWriter::write(const EvalEvent& event) {
   json["loss"] = event.loss;
   json["perplexity"] = event.perplexity;
   json["tokens"] = event.tokens;
-  append(json);
+  write(json);
 }
 
 void MetricsWriter::write(const CouplerEvent& event) {
@@ -67,7 +67,7 @@ void MetricsWriter::write(const CouplerEvent& event) {
     json["adjacency"] = *event.adjacency;
   }
   json["mixing"] = event.mixing;
-  append(json);
+  write(json);
 }
 
 void MetricsWriter::write(const LayerEvent& event) {
@@ -81,7 +81,7 @@ void MetricsWriter::write(const LayerEvent& event) {
   json["dirichlet_after"] = number_or_null(event.dirichlet_after);
   json["second_eigenvalue"] = number_or_null(event.second_eigenvalue);
   json["hyperedge_weight_grad_norm"] = number_or_null(event.hyperedge_weight_grad_norm);
-  append(json);
+  write(json);
 }
 
 void MetricsWriter::sync() { file_.sync(); }
@@ -107,7 +107,7 @@ void MetricsWriter::truncate_to(std::int64_t length) {
   file_.truncate_to(length);
 }
 
-void MetricsWriter::append(const Json& event) {
+void MetricsWriter::write(const Json& event) {
   file_.append(event.dump() + "\n");
   if (mirror_ != nullptr) mirror_->write(event);
 }

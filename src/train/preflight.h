@@ -2,11 +2,10 @@
 // run and costs no run that was to be overwritten.
 #pragma once
 
-#include "resume_point.h"
-
 #include "hgnn_moe/config/train_config.h"
 #include "hgnn_moe/data/dataset.h"
 #include "hgnn_moe/model/model_config.h"
+#include "hgnn_moe/train/resume_point.h"
 
 namespace hgnn_moe {
 

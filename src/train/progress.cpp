@@ -23,9 +23,10 @@ double time_left(const ProgressOptions& options, const ProgressUpdate& update) {
 }
 
 std::string facts(const ProgressOptions& options, const ProgressUpdate& update) {
-  return fmt::format("step {}/{}  epoch {}/{}  loss {:.4f}  {:.0f} tokens/s  {} left", update.step,
+  return fmt::format("step {}/{}  epoch {}/{}  loss {:.4f}  {:.0f} {}/s  {} left", update.step,
                      options.total_steps, update.epoch, options.epochs, update.loss,
-                     update.tokens_per_second, format_duration(time_left(options, update)));
+                     update.items_per_second, options.items,
+                     format_duration(time_left(options, update)));
 }
 
 // One column stays free: a terminal wraps when the last one is written.

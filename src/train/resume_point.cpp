@@ -1,4 +1,4 @@
-#include "resume_point.h"
+#include "hgnn_moe/train/resume_point.h"
 
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/train/checkpoint.h"
@@ -29,27 +29,27 @@ fs::path checkpoint_path(const std::string& text) {
 
 }  // namespace
 
-RunLocation locate_run(const TrainConfig& config) {
-  if (config.resume_checkpoint.empty() || config.resume_checkpoint == kAuto) {
-    return {config.checkpoint_dir, config.run_name};
+RunLocation locate_run(const RunRequest& request) {
+  if (request.resume_checkpoint.empty() || request.resume_checkpoint == kAuto) {
+    return {request.checkpoint_dir, request.run_name};
   }
-  const fs::path run = checkpoint_path(config.resume_checkpoint).parent_path().parent_path();
-  if (!config.run_name.empty()) {
+  const fs::path run = checkpoint_path(request.resume_checkpoint).parent_path().parent_path();
+  if (!request.run_name.empty()) {
     std::error_code ignored;
-    if (!fs::equivalent(fs::path(config.checkpoint_dir) / config.run_name, run, ignored)) {
+    if (!fs::equivalent(fs::path(request.checkpoint_dir) / request.run_name, run, ignored)) {
       fail(ExitCode::usage,
-           "resume_checkpoint {} is not of the run {} in {}; leave run_name out or use init_from "
-           "to start a new run from its weights",
-           config.resume_checkpoint, config.run_name, config.checkpoint_dir);
+           "resume_checkpoint {} is not of the run {} in {}; leave run_name out, or give a "
+           "checkpoint of that run",
+           request.resume_checkpoint, request.run_name, request.checkpoint_dir);
     }
   }
   return {run.parent_path(), run.filename().string()};
 }
 
-std::optional<fs::path> find_resume_checkpoint(const TrainConfig& config,
+std::optional<fs::path> find_resume_checkpoint(const std::string& resume_checkpoint,
                                                const RunLocation& location, spdlog::logger& log) {
-  if (config.resume_checkpoint.empty()) return std::nullopt;
-  if (config.resume_checkpoint != kAuto) return checkpoint_path(config.resume_checkpoint);
+  if (resume_checkpoint.empty()) return std::nullopt;
+  if (resume_checkpoint != kAuto) return checkpoint_path(resume_checkpoint);
   const CheckpointSearch search = find_newest_valid(location.folder());
   for (const std::string& sentence : search.damaged) log.warn("{}", sentence);
   if (!search.checkpoint.has_value() && !search.damaged.empty()) {

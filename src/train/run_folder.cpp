@@ -21,9 +21,11 @@ constexpr char kTensorBoardFolder[] = "tensorboard";
 
 // What a run writes, in the order in which overwriting removes it. The three that mark a folder
 // as occupied come last: a process killed half-way leaves a folder that is still refused.
-constexpr std::array<const char*, 10> kRunEntries = {
-    "plots",      kTensorBoardFolder, kProfileFolder,  kAblationFolder, kEvaluationFile,
-    kSummaryFile, "train.log",        "metrics.jsonl", "checkpoints",   kConfigFile};
+constexpr std::array<const char*, 11> kRunEntries = {
+    "plots",         kTensorBoardFolder, kProfileFolder,
+    kAblationFolder, kEvaluationFile,    "embeddings.safetensors",
+    kSummaryFile,    "train.log",        "metrics.jsonl",
+    "checkpoints",   kConfigFile};
 constexpr std::array<const char*, 3> kOccupiedBy = {kConfigFile, "metrics.jsonl", "checkpoints"};
 
 void refuse_occupied(const fs::path& folder) {

@@ -27,6 +27,19 @@ Json perplexity_or_null(const std::optional<double>& loss) {
   return loss.has_value() ? number_or_null(std::exp(*loss)) : Json(nullptr);
 }
 
+std::string cuda_text() {
+  const ops::CudaStatus cuda = ops::cuda_status();
+  if (!cuda.compiled) return "none in this build";
+  return fmt::format("{}.{}", cuda.runtime_version / 1000, cuda.runtime_version % 1000 / 10);
+}
+
+// A limit of -1 is none.
+bool is_lowered(std::int64_t saved, std::int64_t current) {
+  return current >= 0 && (saved < 0 || current < saved);
+}
+
+}  // namespace
+
 const char* status_name(RunStatus status) {
   switch (status) {
     case RunStatus::done:
@@ -41,18 +54,12 @@ const char* status_name(RunStatus status) {
   return "failed";
 }
 
-std::string cuda_text() {
-  const ops::CudaStatus cuda = ops::cuda_status();
-  if (!cuda.compiled) return "none in this build";
-  return fmt::format("{}.{}", cuda.runtime_version / 1000, cuda.runtime_version % 1000 / 10);
+Json build_record(c10::Device device) {
+  return {{"version", project_version()},    {"commit", project_commit()},
+          {"torch", TORCH_VERSION},          {"cuda", cuda_text()},
+          {"device", device.str()},          {"cpu_isa", ops::name_of(ops::cpu_isa())},
+          {"threads", at::get_num_threads()}};
 }
-
-// A limit of -1 is none.
-bool is_lowered(std::int64_t saved, std::int64_t current) {
-  return current >= 0 && (saved < 0 || current < saved);
-}
-
-}  // namespace
 
 Json config_record(const ParsedConfig& parsed, const data::Dataset& dataset, c10::Device device) {
   Json provenance = Json::object();
@@ -69,13 +76,7 @@ Json config_record(const ParsedConfig& parsed, const data::Dataset& dataset, c10
       dataset.synthetic ? Json(nullptr) : Json(std::filesystem::absolute(dataset.folder).string());
   record["data_mode"] = dataset.synthetic ? "synthetic" : "real";
   record["vocab_size"] = dataset.vocab_size;
-  record["version"] = project_version();
-  record["commit"] = project_commit();
-  record["torch"] = TORCH_VERSION;
-  record["cuda"] = cuda_text();
-  record["device"] = device.str();
-  record["cpu_isa"] = ops::name_of(ops::cpu_isa());
-  record["threads"] = at::get_num_threads();
+  record.update(build_record(device));
   return record;
 }
 
@@ -116,9 +117,9 @@ std::string check_resume(const Json& saved, const Json& current) {
   current_rest.erase("horizon");
   std::vector<std::string> differences = compare_fingerprint(saved_rest, current_rest);
   std::vector<std::string> raised;
-  for (const char* key : {"epochs", "max_steps"}) {
+  for (const auto& [key, value] : current.at("horizon").items()) {
     const auto before = saved.at("horizon").at(key).get<std::int64_t>();
-    const auto now = current.at("horizon").at(key).get<std::int64_t>();
+    const auto now = value.get<std::int64_t>();
     if (is_lowered(before, now)) {
       differences.push_back(
           fmt::format("{}: {} in the checkpoint, {} now; it may only be raised", key, before, now));

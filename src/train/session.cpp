@@ -7,7 +7,6 @@
 
 #include "ablation_report.h"
 #include "preflight.h"
-#include "resume_point.h"
 
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/files.h"
@@ -25,6 +24,7 @@
 #include "hgnn_moe/train/evaluation.h"
 #include "hgnn_moe/train/generate.h"
 #include "hgnn_moe/train/needed_flops.h"
+#include "hgnn_moe/train/resume_point.h"
 #include "hgnn_moe/train/run_folder.h"
 #include "hgnn_moe/train/run_records.h"
 #include "hgnn_moe/train/stop_signal.h"
@@ -113,7 +113,8 @@ Session open_session(const ParsedConfig& parsed) {
   check_sample_ids(sample_id_list(config), dataset.vocab_size);
   check_ablation(config, model_config);
   check_targets(config, dataset);
-  RunLocation location = locate_run(config);
+  RunLocation location =
+      locate_run({config.checkpoint_dir, config.run_name, config.resume_checkpoint});
   check_init_from(config, location);
   LanguageModel model(model_config, static_cast<std::uint64_t>(config.seed), at::kFloat,
                       device.device,
@@ -220,7 +221,8 @@ int evaluate_only(Session& session) {
   const TrainConfig& config = session.config();
   TrainingState state;
   WeightSource source;
-  if (const auto resume = find_resume_checkpoint(config, session.location, *session.log)) {
+  if (const auto resume =
+          find_resume_checkpoint(config.resume_checkpoint, session.location, *session.log)) {
     state = verify_checkpoint(*resume);  // its steps, tokens and seconds stay in the summary
     load_weights(*resume, session.model.parameters(), weight_notes(session.model_config));
     source = {"checkpoints/" + resume->filename().string(), state.step};
@@ -278,7 +280,8 @@ TrainingState begin(Session& session, AdamW& optimizer, MetricsWriter& metrics) 
   const TrainConfig& config = session.config();
   TrainingState fresh;
   fresh.fingerprint = resume_fingerprint(config, session.model_config, session.dataset);
-  const auto checkpoint = find_resume_checkpoint(config, session.location, *session.log);
+  const auto checkpoint =
+      find_resume_checkpoint(config.resume_checkpoint, session.location, *session.log);
   if (!checkpoint.has_value()) {
     remove_checkpoints_after(session.folder.path(), /*step=*/-1, /*best_step=*/-1);
     metrics.truncate_to(0);
@@ -288,7 +291,7 @@ TrainingState begin(Session& session, AdamW& optimizer, MetricsWriter& metrics) 
   if (const std::string raised = check_resume(saved, fresh.fingerprint); !raised.empty()) {
     session.log->info("{}", raised);
   }
-  TrainingState state = load_checkpoint(*checkpoint, optimizer);
+  TrainingState state = load_checkpoint(*checkpoint, checkpoint_tensors(optimizer));
   metrics.check_length(state.metrics_length);  // while refusing still loses nothing
   remove_checkpoints_after(session.folder.path(), state.step, state.best_step);
   metrics.truncate_to(state.metrics_length);

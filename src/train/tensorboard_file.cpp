@@ -75,8 +75,13 @@ void add_scalars(const std::string& tag, const Json& value, std::vector<ScalarVa
 
 // How long training took for it.
 double seconds_of(const Json& event) {
-  const bool is_timed = event.at("event") == "step" && event.at("tokens_per_s").is_number();
-  return is_timed ? event.at("tokens").get<double>() / event.at("tokens_per_s").get<double>() : 0.0;
+  if (event.at("event") != "step") return 0.0;
+  for (const char* items : {"tokens", "triples"}) {
+    const auto speed = event.find(fmt::format("{}_per_s", items));
+    if (speed == event.end() || !speed->is_number()) continue;
+    return event.at(items).get<double>() / speed->get<double>();
+  }
+  return 0.0;
 }
 
 // One after the other, because those of a long run would fill memory.

@@ -7,10 +7,10 @@
 #include <ATen/ATen.h>
 #include <ATen/record_function.h>
 
-#include "clock.h"
 #include "layer_events.h"
 #include "profile.h"
 
+#include "hgnn_moe/base/clock.h"
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/process_age.h"
 #include "hgnn_moe/model/profile_scopes.h"
@@ -61,7 +61,7 @@ Trainer::Trainer(TrainerParts parts, TrainingState state)
       progress_(progress_options(parts.config, plan_, state_.step), std::cerr),
       checkpoints_(
           {parts.folder.path(), weight_notes(parts.model.config()), parts.config.keep_checkpoints},
-          parts.optimizer, parts.metrics, parts.log),
+          checkpoint_tensors(parts.optimizer), parts.metrics, parts.log),
       profile_(std::make_unique<StepProfile>(parts.config.profile, parts.folder.profile_folder(),
                                              parts.device, parts.log)) {}
 
@@ -97,7 +97,7 @@ bool Trainer::run_epoch(const StopSignal& stop) {
   const auto order = data::epoch_order(train_rows_, config.shuffle,
                                        static_cast<std::uint64_t>(config.seed), state_.epoch);
   const std::int64_t first = state_.position;
-  data::Prefetcher prefetcher(
+  Prefetcher<data::Batch> prefetcher(
       plan_.batches_per_epoch - first, config.num_workers_dataloader, [&](std::int64_t i) {
         return data::make_batch(*parts_.dataset.train, order, (first + i) * plan_.batch_size,
                                 plan_.batch_samples(first + i));
@@ -127,7 +127,7 @@ bool Trainer::run_epoch(const StopSignal& stop) {
 }
 
 // The step of the micro-batches before `end`, started or, on a CPU, done.
-void Trainer::next_step(data::Prefetcher& prefetcher, std::int64_t end) {
+void Trainer::next_step(Prefetcher<data::Batch>& prefetcher, std::int64_t end) {
   RECORD_USER_SCOPE(profile_scope::kStep);
   StepPlan plan;
   plan.step = state_.step;
@@ -304,7 +304,7 @@ void Trainer::show_progress(const StepReport& report, double tokens_per_s) {
   update.step = report.plan.step + 1;
   update.epoch = report.plan.epoch + 1;
   update.loss = report.loss;
-  update.tokens_per_second = tokens_per_s;
+  update.items_per_second = tokens_per_s;
   update.seconds = seconds_now() - started_;
   progress_.update(update);
 }

@@ -7,7 +7,7 @@
 
 #include "tests/data/data_files.h"
 
-#include "hgnn_moe/data/prefetcher.h"
+#include "hgnn_moe/base/prefetcher.h"
 
 namespace hgnn_moe::data {
 namespace {
@@ -367,7 +367,7 @@ TEST_F(DatasetTest, BatchesDoNotDependOnTheNumberOfWorkers) {
       choose_samples(dataset.train->size(), 205, true, config_.seed, Split::train);
   const Document order = epoch_order(samples, true, config_.seed, 3);
   const auto epoch = [&](std::int64_t workers) {
-    Prefetcher prefetcher(21, workers, [&](std::int64_t index) {
+    Prefetcher<Batch> prefetcher(21, workers, [&](std::int64_t index) {
       const std::int64_t left = static_cast<std::int64_t>(order.size()) - index * 10;
       return make_batch(*dataset.train, order, index * 10, std::min<std::int64_t>(10, left));
     });

@@ -69,7 +69,7 @@ TEST(Checkpoint, ReturnsParametersMomentsAndState) {
   EXPECT_EQ(names_in(saved), (std::vector<std::string>{kModelFile, kOptimizerFile, kStateFile}));
 
   Model restored(5);
-  const TrainingState state = load_checkpoint(saved, restored.optimizer);
+  const TrainingState state = load_checkpoint(saved, checkpoint_tensors(restored.optimizer));
   EXPECT_EQ(state.step, 20);
   EXPECT_EQ(state.tokens, 2000);
   EXPECT_EQ(state.fingerprint, state_at(20).fingerprint);
@@ -83,7 +83,7 @@ TEST(Checkpoint, TrainingGoesOnToTheBit) {
   Model first;
   const fs::path saved = save_at(run.path(), first, 17);
   Model second(5);
-  second.step = load_checkpoint(saved, second.optimizer).step;
+  second.step = load_checkpoint(saved, checkpoint_tensors(second.optimizer)).step;
   second.train(13);
   expect_same_values(second.everything(), straight.everything());
 }
@@ -183,8 +183,8 @@ TEST(Checkpoint, ADamagedOneChangesNothingInMemory) {
   const fs::path saved = save_at(run.path(), model, 20);
   flip_byte(saved / kOptimizerFile, 200);
   Model other(5), untouched(5);
-  const std::string message =
-      message_of_error(ExitCode::checkpoint, [&] { load_checkpoint(saved, other.optimizer); });
+  const std::string message = message_of_error(
+      ExitCode::checkpoint, [&] { load_checkpoint(saved, checkpoint_tensors(other.optimizer)); });
   EXPECT_TRUE(contains(message, "no earlier checkpoint")) << message;
   expect_same_values(other.everything(), untouched.everything());
 }
@@ -274,8 +274,8 @@ TEST(Checkpoint, AnotherShapeListsEveryMismatch) {
                                {"output_norm.weight", make_leaf({8}, 0)}};
   AdamW optimizer(other, {});
   const at::Tensor before = other[0].tensor.detach().clone();
-  const std::string message =
-      message_of_error(ExitCode::checkpoint, [&] { load_checkpoint(saved, optimizer); });
+  const std::string message = message_of_error(
+      ExitCode::checkpoint, [&] { load_checkpoint(saved, checkpoint_tensors(optimizer)); });
   EXPECT_TRUE(contains(message, "token_emb.weight: shape [11, 4] in the file, [11, 8]")) << message;
   EXPECT_TRUE(contains(message, "hyperedge_weights: shape [3] in the file, [6]")) << message;
   EXPECT_TRUE(contains(message, "output_norm.weight: missing")) << message;

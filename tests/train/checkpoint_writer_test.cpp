@@ -31,9 +31,9 @@ class CheckpointWriterTest : public ::testing::Test {
     parameters_ = {{"weight", at::zeros({elements}).requires_grad_(true)}};
     optimizer_ = std::make_unique<AdamW>(parameters_, AdamWOptions{});
     metrics_ = std::make_unique<MetricsWriter>(metrics_file_);
-    writer_ =
-        std::make_unique<CheckpointWriter>(CheckpointTarget{run_.path(), {}, keep}, *optimizer_,
-                                           *metrics_, log_, [this] { return available_; });
+    writer_ = std::make_unique<CheckpointWriter>(CheckpointTarget{run_.path(), {}, keep},
+                                                 checkpoint_tensors(*optimizer_), *metrics_, log_,
+                                                 [this] { return available_; });
   }
 
   // All of the state gets the value.
@@ -58,7 +58,7 @@ class CheckpointWriterTest : public ::testing::Test {
   // The checkpoint is intact and every element of it has the value.
   void expect_value(std::int64_t step, double value) {
     set(-1);
-    EXPECT_EQ(load_checkpoint(checkpoint(step), *optimizer_).step, step);
+    EXPECT_EQ(load_checkpoint(checkpoint(step), checkpoint_tensors(*optimizer_)).step, step);
     const CheckpointTensors tensors = checkpoint_tensors(*optimizer_);
     for (const ParameterList* list : {&tensors.parameters, &tensors.optimizer_state}) {
       for (const NamedParameter& entry : *list) {

@@ -23,7 +23,7 @@ ProgressUpdate update_at(std::int64_t step, double seconds) {
   update.step = step;
   update.epoch = 1 + (step - 1) / 25;
   update.loss = 3.25;
-  update.tokens_per_second = 1234.4;
+  update.items_per_second = 1234.4;
   update.seconds = seconds;
   return update;
 }

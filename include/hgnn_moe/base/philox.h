@@ -42,6 +42,7 @@ enum class RandomPurpose : std::uint32_t {
   edge_order,
   neighbor_sampling,
   negative_sampling,
+  contrast_sampling,
   edge_shuffle,
 };
 

@@ -22,7 +22,7 @@ inline constexpr char kStateFile[] = "state.json";
 // The tensors of a checkpoint: a run's own, or a copy of them.
 struct CheckpointTensors {
   ParameterList parameters;
-  ParameterList optimizer_state;  // as AdamW::state()
+  ParameterList optimizer_state;  // as AdamW::state(), of one or several optimizers
 };
 
 // Those that `optimizer` works on. Writing into them restores a state.
@@ -41,10 +41,11 @@ std::filesystem::path save_checkpoint(const std::filesystem::path& run_folder,
 // Error(checkpoint) naming the damaged file and the newest earlier checkpoint that is intact.
 TrainingState verify_checkpoint(const std::filesystem::path& checkpoint);
 
-// Copies a checkpoint's tensors into `optimizer` and its parameters, on any device, and returns
-// its state. Throws Error(checkpoint) as verify_checkpoint does, and where names, shapes or types
-// differ, with a line for each; nothing is copied then.
-TrainingState load_checkpoint(const std::filesystem::path& checkpoint, AdamW& optimizer);
+// Copies a checkpoint's tensors into `tensors`, on any device, and returns its state. Throws
+// Error(checkpoint) as verify_checkpoint does, and where names, shapes or types differ, with a line
+// for each; nothing is copied then.
+TrainingState load_checkpoint(const std::filesystem::path& checkpoint,
+                              const CheckpointTensors& tensors);
 
 struct CheckpointSearch {
   std::optional<std::filesystem::path> checkpoint;  // the newest that is intact

@@ -12,7 +12,6 @@
 #include "hgnn_moe/base/available_memory.h"
 #include "hgnn_moe/train/checkpoint.h"
 #include "hgnn_moe/train/metrics.h"
-#include "hgnn_moe/train/optimizer.h"
 #include "hgnn_moe/train/training_state.h"
 #include "hgnn_moe/train/weight_notes.h"
 
@@ -33,22 +32,22 @@ class CheckpointWriter {
   // Bytes of the host's memory that are left, where that is known.
   using AvailableMemory = std::function<std::optional<std::int64_t>()>;
 
-  // The references outlive the writer.
+  // `tensors` are the run's own. The references outlive the writer.
   CheckpointWriter(
-      CheckpointTarget target, const AdamW& optimizer, MetricsWriter& metrics, spdlog::logger& log,
-      AvailableMemory available = [] { return available_memory(); });
+      CheckpointTarget target, CheckpointTensors tensors, MetricsWriter& metrics,
+      spdlog::logger& log, AvailableMemory available = [] { return available_memory(); });
   // Waits. An error that nobody has seen goes to the log.
   ~CheckpointWriter();
   CheckpointWriter(const CheckpointWriter&) = delete;
   CheckpointWriter& operator=(const CheckpointWriter&) = delete;
 
-  // Copies the optimizer's tensors to memory of the host and returns; a thread with a small share
+  // Copies the tensors to memory of the host and returns; a thread with a small share
   // of the CPU does the rest. Waits first where the checkpoint before is still being written. The
   // copy's memory is taken once and kept. Where less is available, or it is refused, this and all
   // later checkpoints are written before the call returns, and the log says so once.
   void save(const TrainingState& state);
 
-  // Writes from the optimizer's own tensors before it returns: for the last checkpoint of a
+  // Writes from the tensors themselves before it returns: for the last checkpoint of a
   // process, which nothing is left to be computed beside.
   void save_now(const TrainingState& state);
 
@@ -60,11 +59,11 @@ class CheckpointWriter {
 
  private:
   bool take_snapshot();
-  bool make_snapshot(const CheckpointTensors& like);
+  bool make_snapshot();
   void write(const CheckpointTensors& tensors, const TrainingState& state);
 
   const CheckpointTarget target_;
-  const AdamW& optimizer_;
+  const CheckpointTensors tensors_;
   MetricsWriter& metrics_;
   spdlog::logger& log_;
   const AvailableMemory available_memory_;

@@ -77,6 +77,8 @@ class MetricsWriter {
   void write(const EvalEvent& event);
   void write(const CouplerEvent& event);
   void write(const LayerEvent& event);
+  // Any other, with the keys event and step.
+  void write(const Json& event);
 
   // From here on events go into a TensorBoard event file in `folder`, too, which begins with the
   // events that there are; see train/tensorboard_file.h.
@@ -96,8 +98,6 @@ class MetricsWriter {
   void truncate_to(std::int64_t length);
 
  private:
-  void append(const Json& event);
-
   AppendFile file_;
   std::unique_ptr<TensorBoardFile> mirror_;
 };

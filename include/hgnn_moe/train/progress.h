@@ -21,15 +21,16 @@ struct ProgressOptions {
   std::int64_t first_step = 0;  // finished before this process began
   std::int64_t total_steps = 1;
   std::int64_t epochs = 1;
-  double line_interval = 10;  // seconds between two plain lines
-  int columns = 80;           // width of the bar's line
+  double line_interval = 10;     // seconds between two plain lines
+  int columns = 80;              // width of the bar's line
+  const char* items = "tokens";  // what speed counts
 };
 
 struct ProgressUpdate {
   std::int64_t step = 0;   // finished updates
   std::int64_t epoch = 1;  // the current one, from 1
   double loss = std::numeric_limits<double>::quiet_NaN();
-  double tokens_per_second = 0;
+  double items_per_second = 0;
   double seconds = 0;  // since this process began to train
 };
 

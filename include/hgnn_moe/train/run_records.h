@@ -15,6 +15,9 @@
 
 namespace hgnn_moe {
 
+// What made a run: version, commit, libraries, device, instruction set and threads.
+Json build_record(c10::Device device);
+
 // Every resolved key and where it came from, with the build and the device.
 Json config_record(const ParsedConfig& parsed, const data::Dataset& dataset, c10::Device device);
 
@@ -24,11 +27,15 @@ Json config_record(const ParsedConfig& parsed, const data::Dataset& dataset, c10
 Json resume_fingerprint(const TrainConfig& config, const ModelConfig& model,
                         const data::Dataset& dataset);
 
-// Compares fingerprints. Throws Error(usage) naming every difference, a lowered horizon too.
-// Returns a sentence where the horizon was raised, else "".
+// Compares fingerprints; what they hold under "horizon" may be raised. Throws Error(usage) naming
+// every difference, a lowered horizon too. Returns a sentence where the horizon was raised, else
+// "".
 std::string check_resume(const Json& saved, const Json& current);
 
 enum class RunStatus { done, stopped, diverged, failed };
+
+// "done" ... as in run_summary.json.
+const char* status_name(RunStatus status);
 
 struct RunSummary {
   std::string run_name;

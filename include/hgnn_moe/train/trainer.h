@@ -9,9 +9,9 @@
 #include <c10/core/Device.h>
 #include <spdlog/logger.h>
 
+#include "hgnn_moe/base/prefetcher.h"
 #include "hgnn_moe/config/train_config.h"
 #include "hgnn_moe/data/dataset.h"
-#include "hgnn_moe/data/prefetcher.h"
 #include "hgnn_moe/model/language_model.h"
 #include "hgnn_moe/train/checkpoint_writer.h"
 #include "hgnn_moe/train/evaluation.h"
@@ -68,7 +68,7 @@ class Trainer {
   void note_start();
   bool train(const StopSignal& stop);
   bool run_epoch(const StopSignal& stop);
-  void next_step(data::Prefetcher& prefetcher, std::int64_t end);
+  void next_step(Prefetcher<data::Batch>& prefetcher, std::int64_t end);
   void settle();
   void record(const StepReport& report);
   void note_graphs(const StepGraphs& graphs);

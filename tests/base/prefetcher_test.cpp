@@ -1,4 +1,4 @@
-#include "hgnn_moe/data/prefetcher.h"
+#include "hgnn_moe/base/prefetcher.h"
 
 #include <atomic>
 #include <chrono>
@@ -8,21 +8,20 @@
 
 #include <gtest/gtest.h>
 
-namespace hgnn_moe::data {
+namespace hgnn_moe {
 namespace {
 
 using std::chrono::milliseconds;
 
-Batch numbered(std::int64_t index) {
-  Batch batch;
-  batch.size = 1;
-  batch.first_position = index;
-  return batch;
-}
+struct Numbered {
+  std::int64_t index = 0;
+};
 
-std::vector<std::int64_t> drain(Prefetcher& prefetcher) {
+Numbered numbered(std::int64_t index) { return {index}; }
+
+std::vector<std::int64_t> drain(Prefetcher<Numbered>& prefetcher) {
   std::vector<std::int64_t> positions;
-  while (const auto batch = prefetcher.next()) positions.push_back(batch->first_position);
+  while (const auto batch = prefetcher.next()) positions.push_back(batch->index);
   return positions;
 }
 
@@ -31,7 +30,7 @@ TEST(Prefetcher, KeepsTheOrderForAnyNumberOfWorkers) {
   for (std::int64_t i = 0; i < 60; ++i) expected.push_back(i);
   for (const std::int64_t workers : {0, 1, 2, 3, 8, 100}) {
     // Uneven work, so that later batches are often finished first.
-    Prefetcher prefetcher(60, workers, [](std::int64_t index) {
+    Prefetcher<Numbered> prefetcher(60, workers, [](std::int64_t index) {
       std::this_thread::sleep_for(std::chrono::microseconds(index * 37 % 500));
       return numbered(index);
     });
@@ -42,14 +41,14 @@ TEST(Prefetcher, KeepsTheOrderForAnyNumberOfWorkers) {
 
 TEST(Prefetcher, NothingToMake) {
   for (const std::int64_t workers : {0, 2}) {
-    Prefetcher prefetcher(0, workers, numbered);
+    Prefetcher<Numbered> prefetcher(0, workers, numbered);
     EXPECT_FALSE(prefetcher.next().has_value());
   }
 }
 
 TEST(Prefetcher, WithoutWorkersMakesOnTheCallersThread) {
   std::thread::id maker;
-  Prefetcher prefetcher(1, 0, [&](std::int64_t index) {
+  Prefetcher<Numbered> prefetcher(1, 0, [&](std::int64_t index) {
     maker = std::this_thread::get_id();
     return numbered(index);
   });
@@ -61,7 +60,7 @@ TEST(Prefetcher, WithoutWorkersMakesOnTheCallersThread) {
 TEST(Prefetcher, RunsAheadByWorkersAndTwoAtMost) {
   constexpr std::int64_t kWorkers = 3;
   std::atomic<std::int64_t> made{0};
-  Prefetcher prefetcher(1000, kWorkers, [&](std::int64_t index) {
+  Prefetcher<Numbered> prefetcher(1000, kWorkers, [&](std::int64_t index) {
     ++made;
     return numbered(index);
   });
@@ -78,7 +77,7 @@ TEST(Prefetcher, RunsAheadByWorkersAndTwoAtMost) {
 
 TEST(Prefetcher, WorkersRunAtTheSameTime) {
   std::atomic<int> inside{0};
-  Prefetcher prefetcher(2, 2, [&](std::int64_t index) {
+  Prefetcher<Numbered> prefetcher(2, 2, [&](std::int64_t index) {
     ++inside;
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
     while (inside < 2 && std::chrono::steady_clock::now() < end) std::this_thread::yield();
@@ -90,13 +89,13 @@ TEST(Prefetcher, WorkersRunAtTheSameTime) {
 
 TEST(Prefetcher, RethrowsWhereTheBatchWouldHaveBeen) {
   for (const std::int64_t workers : {0, 1, 4}) {
-    Prefetcher prefetcher(6, workers, [](std::int64_t index) {
+    Prefetcher<Numbered> prefetcher(6, workers, [](std::int64_t index) {
       if (index == 3) throw std::out_of_range("batch 3");
       return numbered(index);
     });
-    for (std::int64_t i = 0; i < 3; ++i) EXPECT_EQ(prefetcher.next()->first_position, i);
+    for (std::int64_t i = 0; i < 3; ++i) EXPECT_EQ(prefetcher.next()->index, i);
     EXPECT_THROW(prefetcher.next(), std::out_of_range) << workers;
-    EXPECT_EQ(prefetcher.next()->first_position, 4);
+    EXPECT_EQ(prefetcher.next()->index, 4);
   }
 }
 
@@ -104,7 +103,7 @@ TEST(Prefetcher, TheDestructorWaitsForTheBatchesBegunOnly) {
   std::atomic<int> made{0};
   const auto start = std::chrono::steady_clock::now();
   {
-    Prefetcher prefetcher(1000, 2, [&](std::int64_t index) {
+    Prefetcher<Numbered> prefetcher(1000, 2, [&](std::int64_t index) {
       ++made;
       std::this_thread::sleep_for(milliseconds(20));
       return numbered(index);
@@ -116,4 +115,4 @@ TEST(Prefetcher, TheDestructorWaitsForTheBatchesBegunOnly) {
 }
 
 }  // namespace
-}  // namespace hgnn_moe::data
+}  // namespace hgnn_moe

@@ -1,10 +1,14 @@
-#include "hgnn_moe/data/prefetcher.h"
+// Batches assembled ahead of the training loop by worker threads, in order, in bounded memory.
+#pragma once
 
 #include <algorithm>
 #include <condition_variable>
+#include <cstdint>
 #include <exception>
+#include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -12,13 +16,25 @@
 
 #include "hgnn_moe/base/error.h"
 
-namespace hgnn_moe::data {
+namespace hgnn_moe {
 
-struct Prefetcher::State {
-  State(std::int64_t count, std::int64_t workers, std::function<Batch(std::int64_t)> make);
-  ~State();
+// Calls make(0), make(1), ... make(count - 1) on `workers` threads (0: on the caller's) and hands
+// the results out in that order, at most workers + 2 finished and unclaimed at a time. An
+// exception of make(i) is rethrown by the next() that would have returned batch i. The
+// destructor stops the workers after the batch they are at.
+template <typename Batch>
+class Prefetcher {
+ public:
+  // Throws Error(usage) naming num_workers_dataloader where the system refuses a thread.
+  Prefetcher(std::int64_t count, std::int64_t workers, std::function<Batch(std::int64_t)> make)
+      : count_(count), make_(std::move(make)), capacity_(workers + 2) {
+    start_threads(std::min(workers, count));
+  }
+  ~Prefetcher() { stop_threads(); }
+  Prefetcher(const Prefetcher&) = delete;
+  Prefetcher& operator=(const Prefetcher&) = delete;
 
-  std::optional<Batch> next();
+  std::optional<Batch> next();  // nullopt after the last
 
  private:
   struct Result {
@@ -45,15 +61,8 @@ struct Prefetcher::State {
   std::vector<std::thread> threads_;
 };
 
-Prefetcher::State::State(std::int64_t count, std::int64_t workers,
-                         std::function<Batch(std::int64_t)> make)
-    : count_(count), make_(std::move(make)), capacity_(workers + 2) {
-  start_threads(std::min(workers, count));
-}
-
-Prefetcher::State::~State() { stop_threads(); }
-
-void Prefetcher::State::start_threads(std::int64_t workers) {
+template <typename Batch>
+void Prefetcher<Batch>::start_threads(std::int64_t workers) {
   try {
     for (std::int64_t i = 0; i < workers; ++i) threads_.emplace_back([this] { work(); });
   } catch (const std::system_error& error) {
@@ -65,7 +74,8 @@ void Prefetcher::State::start_threads(std::int64_t workers) {
   }
 }
 
-void Prefetcher::State::stop_threads() {
+template <typename Batch>
+void Prefetcher<Batch>::stop_threads() {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     stopping_ = true;
@@ -75,7 +85,8 @@ void Prefetcher::State::stop_threads() {
   threads_.clear();
 }
 
-void Prefetcher::State::work() {
+template <typename Batch>
+void Prefetcher<Batch>::work() {
   std::unique_lock<std::mutex> lock(mutex_);
   for (;;) {
     room_.wait(lock, [this] {
@@ -96,7 +107,8 @@ void Prefetcher::State::work() {
   }
 }
 
-std::optional<Batch> Prefetcher::State::next() {
+template <typename Batch>
+std::optional<Batch> Prefetcher<Batch>::next() {
   std::unique_lock<std::mutex> lock(mutex_);
   if (next_returned_ == count_) return std::nullopt;
   const std::int64_t index = next_returned_;
@@ -113,12 +125,4 @@ std::optional<Batch> Prefetcher::State::next() {
   return std::move(result.batch);
 }
 
-Prefetcher::Prefetcher(std::int64_t count, std::int64_t workers,
-                       std::function<Batch(std::int64_t)> make)
-    : state_(std::make_unique<State>(count, workers, std::move(make))) {}
-
-Prefetcher::~Prefetcher() = default;
-
-std::optional<Batch> Prefetcher::next() { return state_->next(); }
-
-}  // namespace hgnn_moe::data
+}  // namespace hgnn_moe
