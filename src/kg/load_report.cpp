@@ -115,7 +115,7 @@ LoadReport report_from_json(const Json& json) {
   return report;
 }
 
-std::string to_table(const LoadReport& report) {
+std::string to_summary(const LoadReport& report) {
   std::string text = fmt::format("{}: {} rows, {} edges, {} nodes\n", report.file, report.rows,
                                  report.edges, report.nodes);
   for (const CountField& field : kCounts) {
@@ -124,6 +124,11 @@ std::string to_table(const LoadReport& report) {
       text += fmt::format("  {} {}\n", value, field.sentence);
     }
   }
+  return text;
+}
+
+std::string to_table(const LoadReport& report) {
+  std::string text = to_summary(report);
   text += fmt::format("{:>10} {:>10}  node type\n", "nodes", "isolated");
   for (const TypeCount& count : report.node_types) {
     text += fmt::format("{:>10} {:>10}  {}\n", count.nodes, count.isolated, count.type);

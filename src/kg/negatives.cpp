@@ -1,57 +1,54 @@
 #include "hgnn_moe/kg/negatives.h"
 
-#include "free_numbers.h"
+#include <algorithm>
+#include <utility>
+
 #include "negative_key.h"
 
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/random_choice.h"
 
 namespace hgnn_moe::kg {
-namespace {
 
-constexpr int kCountBits = 16;
-
-NegativeUse use_of(Side side) {
-  return side == Side::head ? NegativeUse::heads : NegativeUse::tails;
+NegativeSampler::NegativeSampler(std::vector<NodeType> node_types, std::int64_t count,
+                                 std::uint64_t seed)
+    : node_types_(std::move(node_types)), count_(count), seed_(seed) {
+  HGNN_MOE_ASSERT(count > 0, "{} negatives", count);
 }
 
-}  // namespace
-
-NegativeSampler::NegativeSampler(const Graph& graph, const TripleIndex& known, std::uint64_t seed)
-    : known_(&known), seed_(seed) {
-  for (const Relation& relation : graph.relations) {
-    head_types_.push_back(graph.node_types[relation.head_type]);
-    tail_types_.push_back(graph.node_types[relation.tail_type]);
+std::vector<std::int32_t> NegativeSampler::draw(std::int32_t node_type, std::int64_t step) const {
+  const NodeType& type = node_types_.at(static_cast<std::size_t>(node_type));
+  const std::int64_t count = std::min<std::int64_t>(count_, type.count);
+  SubsetDraw subset;
+  std::vector<std::int32_t> nodes;
+  nodes.reserve(static_cast<std::size_t>(count));
+  for (const std::int64_t number :
+       subset.draw(type.count, count, negative_key(seed_, step, NegativeUse::shared),
+                   static_cast<std::uint64_t>(node_type) << 32)) {
+    nodes.push_back(type.first + static_cast<std::int32_t>(number));
   }
+  return nodes;
 }
 
-const NodeType& NegativeSampler::candidates(const Triple& triple, Side side) const {
-  return (side == Side::head ? head_types_ : tail_types_)[triple.relation];
-}
-
-std::vector<std::int32_t> NegativeSampler::draw(const std::vector<Target>& targets, Side side,
-                                                std::int64_t count, std::int64_t step) const {
-  HGNN_MOE_ASSERT(count >= 0 && count < 1 << kCountBits, "{} negatives", count);
-  const std::uint64_t key = negative_key(seed_, step, use_of(side));
-  std::vector<std::int32_t> negatives;
-  negatives.reserve(targets.size() * static_cast<std::size_t>(count));
+std::vector<std::uint8_t> known_candidates(const TripleIndex& known,
+                                           const std::vector<Target>& targets, Side side,
+                                           const std::vector<std::int32_t>& candidates) {
+  std::vector<std::uint8_t> mask(targets.size() * candidates.size(), 0);
+  std::uint8_t* row = mask.data();
   for (const Target& target : targets) {
-    HGNN_MOE_ASSERT(known_->contains(target.triple), "target {} is not known", target.index);
-    const NodeType& type = candidates(target.triple, side);
-    const Neighbors known = known_->known_at(side, target.triple);
-    const std::int64_t free = type.count - known.size();
-    const auto taken = [&](std::int64_t i) { return std::int64_t{known[i]} - type.first; };
-    for (std::int64_t j = 0; j < count; ++j) {
-      if (free == 0) {
-        negatives.push_back(kNoNode);
-        continue;
+    const Neighbors nodes = known.known_at(side, target.triple);
+    // Both ascend: the shorter list is looked up in the longer one.
+    if (nodes.size() < static_cast<std::int64_t>(candidates.size())) {
+      for (std::int64_t i = 0; i < nodes.size(); ++i) {
+        const auto found = std::lower_bound(candidates.begin(), candidates.end(), nodes[i]);
+        if (found != candidates.end() && *found == nodes[i]) row[found - candidates.begin()] = 1;
       }
-      const auto index = static_cast<std::uint64_t>(target.index << kCountBits | j);
-      const std::int64_t number = nth_free(draw_below(free, key, index), known.size(), taken);
-      negatives.push_back(type.first + static_cast<std::int32_t>(number));
+    } else {
+      for (std::size_t j = 0; j < candidates.size(); ++j) row[j] = nodes.contains(candidates[j]);
     }
+    row += candidates.size();
   }
-  return negatives;
+  return mask;
 }
 
 }  // namespace hgnn_moe::kg

@@ -1,5 +1,6 @@
 #include "hgnn_moe/kg/negatives.h"
 
+#include <algorithm>
 #include <map>
 
 #include <gtest/gtest.h>
@@ -26,85 +27,76 @@ Triple replaced(Triple triple, Side side, std::int32_t node) {
   return triple;
 }
 
-TEST(NegativeSamplerTest, AreOfTheTypeAndNotKnown) {
+TEST(NegativeSamplerTest, AreDifferentNodesOfTheType) {
   const Graph graph = random_graph(1);
-  const TripleIndex known(graph);
-  const NegativeSampler sampler(graph, known, 3);
-  const std::vector<Target> targets = all_targets(graph);
-  for (const Side side : {Side::head, Side::tail}) {
-    const std::vector<std::int32_t> negatives = sampler.draw(targets, side, 50, 2);
-    ASSERT_EQ(negatives.size(), targets.size() * 50);
-    for (std::size_t i = 0; i < negatives.size(); ++i) {
-      const Triple& triple = targets[i / 50].triple;
-      const Relation& relation = graph.relations[triple.relation];
-      const std::int32_t type = side == Side::head ? relation.head_type : relation.tail_type;
-      ASSERT_NE(negatives[i], kNoNode);
-      EXPECT_TRUE(graph.node_types[type].contains(negatives[i]));
-      EXPECT_FALSE(known.contains(replaced(triple, side, negatives[i])));
+  const NegativeSampler sampler(graph.node_types, 10, 3);
+  for (std::size_t t = 0; t < graph.node_types.size(); ++t) {
+    const NodeType& type = graph.node_types[t];
+    const auto nodes = sampler.draw(static_cast<std::int32_t>(t), 5);
+    EXPECT_EQ(nodes.size(), std::min<std::size_t>(10, static_cast<std::size_t>(type.count)));
+    EXPECT_EQ(std::adjacent_find(nodes.begin(), nodes.end(), std::greater_equal<>()), nodes.end());
+    for (const std::int32_t node : nodes) {
+      EXPECT_GE(node, type.first);
+      EXPECT_LT(node, type.first + type.count);
     }
   }
 }
 
-TEST(NegativeSamplerTest, EveryFreeNodeIsEquallyLikely) {
-  // Heads 0 to 11; 0, 3, 4 and 11 are known for tail 12.
-  const Graph graph =
-      make_graph({{"a", 12}, {"b", 2}},
-                 {{0, "r", 1, Direction::directed, {{0, 12}, {3, 12}, {4, 12}, {11, 12}}}});
-  const TripleIndex known(graph);
-  const NegativeSampler sampler(graph, known, 3);
-  // Frozen, and computed by an independent implementation of Philox.
-  EXPECT_EQ(NegativeSampler(graph, known, 42).draw({{{3, 0, 12}, 77}}, Side::head, 8, 2),
-            (std::vector<std::int32_t>{10, 6, 10, 5, 10, 6, 1, 9}));
-
-  std::map<std::int32_t, int> by_place, by_step, by_target;
-  for (const std::int32_t node : sampler.draw({{{3, 0, 12}, 77}}, Side::head, 8000, 2)) {
-    ++by_place[node];
+TEST(NegativeSamplerTest, EveryNodeIsEquallyLikely) {
+  const NegativeSampler sampler({{"a", 0, 5}, {"b", 5, 12}}, 3, 3);
+  std::map<std::int32_t, int> counts;
+  for (std::int64_t step = 0; step < 4000; ++step) {
+    for (const std::int32_t node : sampler.draw(1, step)) ++counts[node];
   }
-  for (std::int64_t i = 0; i < 8000; ++i) {
-    ++by_step[sampler.draw({{{3, 0, 12}, 77}}, Side::head, 1, i)[0]];
-    ++by_target[sampler.draw({{{3, 0, 12}, i}}, Side::head, 1, 2)[0]];
-  }
-  for (const auto& counts : {by_place, by_step, by_target}) {
-    EXPECT_EQ(counts.size(), 8u) << "without the four that are known";
-    EXPECT_LT(chi_square(counts), chi_square_bound(8));
-  }
+  EXPECT_EQ(counts.size(), 12u);
+  // Draws without replacement vary less than the bound supposes.
+  EXPECT_LT(chi_square(counts), chi_square_bound(12));
 }
 
-TEST(NegativeSamplerTest, DependOnTheTargetAndNotOnItsBatch) {
+TEST(NegativeSamplerTest, DependOnSeedStepAndType) {
+  const std::vector<NodeType> types = {{"a", 0, 1000}, {"b", 1000, 1000}};
+  const NegativeSampler sampler(types, 20, 3);
+  const auto nodes = sampler.draw(0, 7);
+  EXPECT_EQ(sampler.draw(0, 7), nodes);
+  EXPECT_NE(sampler.draw(0, 8), nodes);
+  EXPECT_NE(NegativeSampler(types, 20, 4).draw(0, 7), nodes);
+  std::vector<std::int32_t> moved;
+  for (const std::int32_t node : sampler.draw(1, 7)) moved.push_back(node - 1000);
+  EXPECT_NE(moved, nodes);
+}
+
+TEST(KnownCandidatesTest, EqualTheIndexPairByPair) {
   const Graph graph = random_graph(2);
   const TripleIndex known(graph);
-  const NegativeSampler sampler(graph, known, 3);
   const std::vector<Target> targets = all_targets(graph);
-  const auto whole = sampler.draw(targets, Side::tail, 4, 9);
-  const auto more = sampler.draw({targets[17]}, Side::tail, 7, 9);
-  EXPECT_EQ(std::vector<std::int32_t>(more.begin(), more.begin() + 4),
-            std::vector<std::int32_t>(whole.begin() + 68, whole.begin() + 72));
-  EXPECT_NE(sampler.draw(targets, Side::tail, 4, 10), whole) << "step";
-  EXPECT_NE(NegativeSampler(graph, known, 4).draw(targets, Side::tail, 4, 9), whole) << "seed";
+  for (const std::int64_t count : {2, 100}) {  // fewer and more than what is known of most
+    const NegativeSampler sampler(graph.node_types, count, 3);
+    for (const Side side : {Side::head, Side::tail}) {
+      for (const Target& target : targets) {
+        const Relation& relation = graph.relations[target.triple.relation];
+        const auto candidates =
+            sampler.draw(side == Side::head ? relation.head_type : relation.tail_type, 1);
+        const auto mask = known_candidates(known, {target}, side, candidates);
+        ASSERT_EQ(mask.size(), candidates.size());
+        for (std::size_t j = 0; j < mask.size(); ++j) {
+          const Triple negative = replaced(target.triple, side, candidates[j]);
+          EXPECT_EQ(mask[j] == 1, known.contains(negative)) << target.index << ' ' << j;
+        }
+      }
+    }
+  }
 }
 
-TEST(NegativeSamplerTest, SaysWhereAllNodesAreTrue) {
+TEST(KnownCandidatesTest, RowsFollowTheTargets) {
   const Graph graph = make_graph({{"a", 2}, {"b", 2}},
                                  {{0, "r", 1, Direction::directed, {{0, 2}, {0, 3}, {1, 3}}}});
   const TripleIndex known(graph);
-  const NegativeSampler sampler(graph, known, 3);
   const std::vector<Target> targets = {{{0, 0, 2}, 0}, {{1, 0, 3}, 2}};
-  EXPECT_EQ(sampler.draw(targets, Side::tail, 2, 0),
-            (std::vector<std::int32_t>{kNoNode, kNoNode, 2, 2}));
-  EXPECT_EQ(sampler.draw(targets, Side::head, 2, 0),
-            (std::vector<std::int32_t>{1, 1, kNoNode, kNoNode}));
-  EXPECT_TRUE(sampler.draw(targets, Side::head, 0, 0).empty());
-}
-
-TEST(NegativeSamplerTest, InASymmetricRelationNeitherDirectionIsKnown) {
-  const Graph graph =
-      with_reverses(make_graph({{"a", 4}}, {{0, "r", 0, Direction::undirected, {{0, 1}, {2, 0}}}}))
-          .graph;
-  const TripleIndex known(graph);
-  const NegativeSampler sampler(graph, known, 3);
-  for (const std::int32_t node : sampler.draw({{{0, 0, 1}, 0}}, Side::tail, 100, 0)) {
-    EXPECT_TRUE(node == 0 || node == 3) << node;
-  }
+  EXPECT_EQ(known_candidates(known, targets, Side::tail, {2, 3}),
+            (std::vector<std::uint8_t>{1, 1, 0, 1}));
+  EXPECT_EQ(known_candidates(known, targets, Side::head, {0, 1}),
+            (std::vector<std::uint8_t>{1, 0, 1, 1}));
+  EXPECT_TRUE(known_candidates(known, targets, Side::head, {}).empty());
 }
 
 }  // namespace

@@ -57,7 +57,10 @@ nlohmann::ordered_json to_json(const LoadReport& report);
 // The inverse of to_json. Throws nlohmann::json::exception for what to_json does not write.
 LoadReport report_from_json(const nlohmann::ordered_json& json);
 
-// Two tables, and a line for each thing counted that is not zero. Ends in a newline.
+// Rows, edges and nodes, and a line for each thing counted that is not zero. Ends in a newline.
+std::string to_summary(const LoadReport& report);
+
+// The same with tables of types and relations.
 std::string to_table(const LoadReport& report);
 
 }  // namespace hgnn_moe::kg

@@ -9,32 +9,32 @@
 
 namespace hgnn_moe::kg {
 
-// Typed and filtered: replaces one end of a target by a node of the same type that the index does
-// not know to stand there, each such node with the same chance. Nothing is tried twice: the draw is
-// a number among those that are left, so it ends even where few or none are. The index should be
-// that of the training graph: one that also knew held-out facts would tell which they are.
+// Typed: a step has one set of nodes of each type, which take the place of the heads and tails of
+// that type in all its targets (Lerer et al., "PyTorch-BigGraph", SysML 2019, "batched negative
+// sampling"). So their features are computed once, and the scores of all pairs are one product.
 //
-// A draw depends on (seed, step, side, the target's index, j) alone. Drawing is safe from several
-// threads.
+// A set depends on (seed, step, type) alone, so micro-batches have the negatives of their batch.
+// Drawing is safe from several threads.
 class NegativeSampler {
  public:
-  // Keeps a reference to the index.
-  NegativeSampler(const Graph& graph, const TripleIndex& known, std::uint64_t seed);
+  // At most `count` nodes a type, at least 1.
+  NegativeSampler(std::vector<NodeType> node_types, std::int64_t count, std::uint64_t seed);
 
-  // [targets, count] row by row: the nodes in place of the targets' ends on that side, independent
-  // of each other, so one may come twice. kNoNode in the whole row of a target whose end may be any
-  // node of its type. The targets are in the index, so their own ends never come. 0 <= count <
-  // 65,536.
-  std::vector<std::int32_t> draw(const std::vector<Target>& targets, Side side, std::int64_t count,
-                                 std::int64_t step) const;
+  // Uniformly without replacement, or all nodes of the type where there are no more; ascending.
+  std::vector<std::int32_t> draw(std::int32_t node_type, std::int64_t step) const;
 
  private:
-  const NodeType& candidates(const Triple& triple, Side side) const;
-
-  std::vector<NodeType> head_types_;  // of each relation
-  std::vector<NodeType> tail_types_;
-  const TripleIndex* known_;
+  std::vector<NodeType> node_types_;
+  std::int64_t count_;
   std::uint64_t seed_;
 };
+
+// Filtered: [targets, candidates] row by row, 1 where the index knows the candidate to be true in
+// the place of that end of the target, so as well where it is the target's own end. `candidates`
+// ascend. The index should be that of the training graph: one that also knew held-out facts would
+// tell which they are.
+std::vector<std::uint8_t> known_candidates(const TripleIndex& known,
+                                           const std::vector<Target>& targets, Side side,
+                                           const std::vector<std::int32_t>& candidates);
 
 }  // namespace hgnn_moe::kg
