@@ -1,5 +1,7 @@
 #include "hgnn_moe/config/hgt_options.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "hgnn_moe/config/commands.h"
@@ -27,21 +29,166 @@ const std::string& name_of(HgtCommand command) {
 // In the order of HgtCommand.
 const std::vector<Command>& commands() {
   static const std::vector<Command> commands = {
-      {name_of(HgtCommand::validate), "tells whether embeddings have collapsed", "embeddings"}};
+      {name_of(HgtCommand::train), "trains embeddings on a graph and measures them", "graph"},
+      {name_of(HgtCommand::evaluate), "measures a run on what was held out", "run"},
+      {name_of(HgtCommand::validate), "tells whether embeddings have collapsed", "embeddings"},
+      {name_of(HgtCommand::predict), "ranks the nodes that may complete a triple", "run"}};
   return commands;
 }
 
+bool any_text(const std::string&) { return true; }
+
 TextRule path_rule(const char* placeholder, const char* description) {
-  return {placeholder, description, [](const std::string&) { return true; }};
+  return {placeholder, description, any_text};
 }
 
-OptionTable<HgtConfig> build_table() {
-  using C = HgtConfig;
-  const std::string validate = name_of(HgtCommand::validate);
-  OptionTable<C> t;
+bool all_digits(const std::string& text) {
+  return !text.empty() && text.size() < 10 &&
+         text.find_first_not_of("0123456789") == std::string::npos;
+}
 
+bool are_neighbor_counts(const std::string& text) {
+  for (const std::string& name : name_list(text)) {
+    if (name != "all" && !all_digits(name)) return false;
+  }
+  return true;
+}
+
+bool are_names(const std::string& text) {
+  for (const std::string& name : name_list(text)) {
+    if (name.empty()) return false;
+  }
+  return true;
+}
+
+// A name that stays inside the folder it is joined to.
+bool is_plain_name(const std::string& name) {
+  return name != "." && name != ".." && name.find('/') == std::string::npos;
+}
+
+bool is_device(const std::string& text) {
+  const std::string indexed = "cuda:";
+  return text == "auto" || text == "cpu" || text == "cuda" ||
+         (text.compare(0, indexed.size(), indexed) == 0 && all_digits(text.substr(indexed.size())));
+}
+
+using Table = OptionTable<HgtConfig>;
+constexpr std::int64_t kMillion = 1'000'000;
+
+void add_graph_options(Table& t) {
+  using C = HgtConfig;
+  t.group("Graph");
+  t.commands({"train", "evaluate", "validate", "predict"});
+  t.text("graph", &C::graph, path_rule("PATH", "the path of a graph"),
+         "PrimeKG's kg.csv, Hetionet's .sif with nodes.tsv, triples, or a folder with one of them; "
+         "to validate: its edges are the positive pairs of the alignment; of a run: where its "
+         "graph is "
+         "now",
+         "of a run its own, else none");
+  t.commands({"train"});
+  t.integer("limit_nodes", &C::limit_nodes, {1, 2'147'483'647, true},
+            "train on so many nodes and the edges between them; -1 is all");
+  t.text("cache_dir", &C::cache_dir, path_rule("FOLDER", "the path of a folder"),
+         "where graphs are kept as they were read", "no cache");
+  t.choice("split", &C::split,
+           "what is held out: pairs of nodes with all their edges, all edges of split_relations at "
+           "nodes of split_node_type, or what the files valid and test of triples hold; auto is "
+           "files where there are such files, else pairs");
+  t.text("split_relations", &C::split_relations,
+         {"NAMES", "names of relations separated by commas", are_names},
+         "relations that are held out", "all; with split nodes they have to be given");
+  t.text("split_node_type", &C::split_node_type, {"NAME", "a type of nodes", any_text},
+         "the type whose nodes are held out with split nodes", "none");
+  t.real("valid_fraction", &C::valid_fraction, {0.0, 1.0, false, true},
+         "share of the pairs or nodes that checkpoints are chosen by");
+  t.real("test_fraction", &C::test_fraction, {0.0, 1.0, false, true},
+         "share of the pairs or nodes that is measured in the end");
+}
+
+void add_model_options(Table& t) {
+  using C = HgtConfig;
+  t.group("Model");
+  t.choice("node_features", &C::node_features,
+           "what the first layer reads: an embedding learned for each node, one drawn and left as "
+           "it is, or the number 1, with which nodes of a type are all but the same");
+  t.choice("messages", &C::messages,
+           "edges that messages pass along: those of the graph, shuffled ones that keep every "
+           "node's degrees, or none");
+  t.integer("hidden_dim", &C::hidden_dim, {1, 65536}, "width of node features and layers");
+  t.integer("embedding_dim", &C::embedding_dim, {1, 65536}, "width of the embeddings");
+  t.integer("num_layers", &C::num_layers, {1, 16}, "layers that pass messages");
+  t.integer("num_heads", &C::num_heads, {1, 1024}, "attention heads; divides hidden_dim");
+  t.boolean("layer_norm", &C::layer_norm, "normalise what each layer gives");
+  t.real("dropout_rate", &C::dropout_rate, {0.0, 1.0, false, true}, "dropout in the layers");
+  t.choice("decoder", &C::decoder, "how a relation's score comes from two embeddings");
+  t.real("margin", &C::margin, {}, "of the decoder rotate: the score at distance 0");
+}
+
+void add_sampling_options(Table& t) {
+  using C = HgtConfig;
+  t.group("Sampling");
+  t.choice("sampling", &C::sampling,
+           "messages of a micro-batch: from num_neighbors of its nodes, or along edge_sample_size "
+           "edges of each relation");
+  t.text("num_neighbors", &C::num_neighbors,
+         {"COUNTS", "a number or all for each layer, separated by commas", are_neighbor_counts},
+         "neighbours of a node in each relation, the layer nearest to the result first");
+  t.integer("edge_sample_size", &C::edge_sample_size, {1, 2'147'483'647},
+            "edges of each relation with sampling edges");
+  t.integer("num_negatives", &C::num_negatives, {1, 2'147'483'647, true},
+            "nodes of each type that all triples of a step are compared with; -1 is all");
+  t.integer("num_workers_dataloader", &C::num_workers_dataloader, {0, 256},
+            "threads that sample ahead; 0 samples in the training loop");
+}
+
+void add_training_options(Table& t) {
+  using C = HgtConfig;
+  t.group("Training");
+  t.choice("preset", &C::preset,
+           "values for options that are not given, as the original's: quick, full, high_quality, "
+           "memory_constrained");
+  t.integer("num_epochs", &C::num_epochs, {1, kMillion}, "passes over the triples");
+  t.integer("batch_size", &C::batch_size, {1, 2'147'483'647}, "triples of a step");
+  t.integer("accumulation_steps", &C::accumulation_steps, {1, 65535},
+            "micro-batches that a step is cut into: less memory, the same step");
+  t.choice("loss", &C::loss,
+           "binary cross entropy of triples and negatives, or cross entropy of each triple among "
+           "its negatives");
+  t.real("contrastive_weight", &C::contrastive_weight, {},
+         "weight of the contrastive loss between nodes of contrast_node_type; 0 is none");
+  t.real("similarity_threshold", &C::similarity_threshold, {0.0, 1.0, false, true},
+         "Jaccard index of their neighbours above which two nodes are alike");
+  t.text("contrast_node_type", &C::contrast_node_type, {"NAME", "a type of nodes", any_text},
+         "nodes that are contrasted");
+  t.text("contrast_relations", &C::contrast_relations,
+         {"NAMES", "names of relations separated by commas", are_names},
+         "relations whose neighbours are counted", "all of the type with another type");
+  t.integer("contrast_anchors", &C::contrast_anchors, {1, kMillion}, "contrasted nodes of a step");
+  t.real("contrast_temperature", &C::contrast_temperature, {0.0, RealRange{}.max, true},
+         "that cosines are divided by");
+  t.real("learning_rate", &C::learning_rate, {0.0, RealRange{}.max, true},
+         "highest learning rate of Adam");
+  t.choice("lr_schedule", &C::lr_schedule, "how the learning rate falls");
+  t.real("weight_decay", &C::weight_decay, {},
+         "decoupled weight decay; learned node embeddings have none");
+  t.real("grad_clip", &C::grad_clip, {}, "total gradient norm to clip to; 0 is off");
+}
+
+void add_evaluation_options(Table& t) {
+  using C = HgtConfig;
+  t.group("Evaluation");
+  t.integer("eval_every", &C::eval_every, {0},
+            "epochs between evaluations; 0 is only after the last");
+  t.integer("num_eval_triples", &C::num_eval_triples, {1, 2'147'483'647, true},
+            "validation triples that are ranked at each; -1 is all. Test triples are all ranked");
+  t.integer("node_batch_size", &C::node_batch_size, {1, 2'147'483'647},
+            "nodes that are embedded at a time");
+}
+
+void add_embedding_options(Table& t) {
+  using C = HgtConfig;
+  t.commands({"validate"});
   t.group("Embeddings");
-  t.commands({validate});
   t.text("embeddings", &C::embeddings,
          path_rule("FILE", "the path of a .safetensors, .npy or .csv file"),
          "the embeddings; may be given without --embeddings", "none: it has to be given");
@@ -49,15 +196,64 @@ OptionTable<HgtConfig> build_table() {
          "of a .npy file, a row a node: columns node_id, node_name, node_type",
          "FILE_ids.tsv beside FILE.npy, where it is");
 
-  t.group("Validation");
-  t.text("graph", &C::graph, path_rule("PATH", "the path of a graph"),
-         "a graph whose edges are the positive pairs of the alignment", "none: not computed");
-  t.text("json", &C::json, path_rule("FILE", "the path of a file to write"),
-         "the report with spectra, histograms and points for scripts/plot_embeddings.py", "none");
+  t.commands({"evaluate", "predict"});
+  t.group("Run");
+  t.text("run", &C::run, path_rule("FOLDER", "the path of a folder"),
+         "what hgt_embed train wrote; may be given without --run", "none: it has to be given");
 
+  t.commands({"predict"});
+  t.group("Prediction");
+  const TextRule node = {"NODE", "a node's id, name, TYPE:ID or #NUMBER", any_text};
+  t.text("head", &C::head, node, "the head of the triple; its tails are ranked", "none");
+  t.text("tail", &C::tail, node, "the tail of the triple; its heads are ranked", "none");
+  t.text("relation", &C::relation, {"NAME", "a relation's name or (HEAD, NAME, TAIL)", any_text},
+         "the relation of the triple", "none: it has to be given");
+  t.integer("top", &C::top, {1, kMillion}, "nodes to print");
+  t.boolean("ignore_verdict", &C::ignore_verdict, "rank by embeddings that have collapsed, too");
+
+  t.commands({"evaluate", "validate", "predict"});
+  t.group("Report");
+  t.text("json", &C::json, path_rule("FILE", "the path of a file to write"),
+         "the report with all figures; of validate for scripts/plot_embeddings.py", "none");
+}
+
+void add_run_options(Table& t) {
+  using C = HgtConfig;
   t.group("Machine");
-  t.integer("seed", &C::seed, {0}, "of the samples that the report and the pictures take");
+  t.commands({"train", "evaluate", "validate"});
+  t.integer("seed", &C::seed, {0}, "of everything that is drawn");
+  t.commands({"train", "evaluate", "validate", "predict"});
   t.integer("threads", &C::threads, {0, 4096}, "CPU threads; 0 is all cores");
+  t.commands({"train", "evaluate", "predict"});
+  t.text("device", &C::device, {"NAME", "auto, cpu, cuda or cuda:INDEX", is_device},
+         "where to compute; auto is a GPU where there is one");
+
+  t.commands({"train"});
+  t.group("Runs and checkpoints");
+  t.text("checkpoint_dir", &C::checkpoint_dir, path_rule("FOLDER", "the path of a folder"),
+         "folder of all runs");
+  t.text("run_name", &C::run_name, {"NAME", "a folder name without /, not . or ..", is_plain_name},
+         "the run's folder in checkpoint_dir", "from the graph and the time");
+  t.text("resume_checkpoint", &C::resume_checkpoint,
+         path_rule("FILE", "auto or a checkpoint's path"),
+         "continue this run; auto is from its newest valid checkpoint", "none");
+  t.integer("keep_checkpoints", &C::keep_checkpoints, {1},
+            "newest checkpoints to keep beside the best");
+  t.boolean("overwrite", &C::overwrite, "replace a run of the same name");
+  t.boolean("quiet", &C::quiet, "show only warnings and errors");
+  t.boolean("dry_run", &C::dry_run,
+            "print configuration, graph, parameters and memory as JSON and stop");
+}
+
+Table build_table() {
+  Table t;
+  add_graph_options(t);
+  add_model_options(t);
+  add_sampling_options(t);
+  add_training_options(t);
+  add_evaluation_options(t);
+  add_embedding_options(t);
+  add_run_options(t);
   return t;
 }
 
@@ -70,25 +266,14 @@ std::vector<OptionSpec> shown_options(const Command& command) {
 
 std::string help_of(const Command& command) {
   const std::string argument =
-      command.positional.empty() ? "" : fmt::format(" [--{}] FILE", command.positional);
+      command.positional.empty() ? "" : fmt::format(" [--{}] PATH", command.positional);
   return fmt::format(
       "hgt_embed {}: {}.\n\nUsage: hgt_embed {}{} [--config FILE]... [--OPTION VALUE]...\n\n{}{}",
       command.name, command.summary, command.name, argument, kOptions,
       render_help(shown_options(command)));
 }
 
-void check(const HgtConfig& config, ErrorList& errors) {
-  if (config.embeddings.empty() && !errors.concerns("embeddings")) {
-    errors.add("embeddings is not given; write hgt_embed validate FILE");
-  }
-}
-
 }  // namespace
-
-const std::vector<std::string>& names_of(HgtCommand) {
-  static const std::vector<std::string> names = {"validate"};
-  return names;
-}
 
 const OptionTable<HgtConfig>& hgt_option_table() {
   static const OptionTable<HgtConfig> table = build_table();
@@ -111,14 +296,47 @@ HgtInput parse_hgt_command_line(int argc, const char* const* argv) {
   if (input.help || input.version) return parsed;
 
   parsed.config.command = static_cast<HgtCommand>(&command - commands().data());
+  parsed.settings = input.settings;
   for (const auto& option : hgt_option_table().options()) {
     const auto found = input.settings.find(option.spec.name);
     if (found != input.settings.end()) option.set(parsed.config, found->second.value);
   }
-  parsed.settings = input.settings;
-  check(parsed.config, errors);
+  check_hgt_contradictions(parsed.config, parsed.settings, errors);
   errors.throw_if_any();
+  parsed.config = resolved_hgt_config(parsed.config, parsed.settings);
+  parsed.notes = hgt_configuration_notes(parsed.config, parsed.settings);
   return parsed;
+}
+
+Json to_json(const HgtConfig& config) {
+  const std::string& command = name_of(config.command);
+  Json json = Json::object();
+  for (const auto& option : hgt_option_table().options()) {
+    const std::vector<std::string>& owners = option.spec.commands;
+    if (std::find(owners.begin(), owners.end(), command) == owners.end()) continue;
+    json[option.spec.name] = option.get(config);
+  }
+  return json;
+}
+
+HgtConfig hgt_config_of(const Json& json) {
+  ErrorList errors;
+  HgtConfig config;
+  config.command = HgtCommand::train;
+  const Settings settings = settings_of_object(
+      hgt_option_table().specs(), json, "the configuration of the run", "config.json", errors);
+  try {
+    errors.throw_if_any();
+  } catch (const Error& error) {
+    throw Error(ExitCode::data, error.what());
+  }
+  for (const auto& option : hgt_option_table().options()) {
+    const auto found = settings.find(option.spec.name);
+    if (found != settings.end() && !found->second.value.is_null()) {
+      option.set(config, found->second.value);
+    }
+  }
+  return config;
 }
 
 std::string hgt_options_markdown(HgtCommand command) {

@@ -8,6 +8,9 @@
 
 #include "hgnn_moe/base/files.h"
 #include "hgnn_moe/config/hgt_options.h"
+#include "hgnn_moe/hgt/evaluate.h"
+#include "hgnn_moe/hgt/predict.h"
+#include "hgnn_moe/hgt/train.h"
 #include "hgnn_moe/hgt/validate.h"
 #include "hgnn_moe/train/guarded_main.h"
 #include "hgnn_moe/train/run_records.h"
@@ -29,6 +32,12 @@ int run(int argc, char** argv) {
   const auto cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   at::set_num_threads(input.config.threads > 0 ? static_cast<int>(input.config.threads) : cores);
   switch (input.config.command) {
+    case HgtCommand::train:
+      return run_train(input);
+    case HgtCommand::evaluate:
+      return run_evaluate(input.config);
+    case HgtCommand::predict:
+      return run_predict(input.config);
     case HgtCommand::validate:
       return run_validate(input.config);
   }

@@ -1,6 +1,8 @@
 #include "hgnn_moe/config/hgt_options.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <regex>
 #include <set>
 #include <string>
 #include <vector>
@@ -14,7 +16,7 @@
 namespace hgnn_moe {
 namespace {
 
-const std::string kPage = HGNN_MOE_SOURCE_DIR "/docs/hgt.md";
+const std::string kPage = HGNN_MOE_SOURCE_DIR "/docs/hgt_usage.md";
 
 HgtInput parse_hgt(const std::vector<std::string>& arguments) {
   const std::vector<const char*> argv = argv_of(arguments);
@@ -31,6 +33,11 @@ std::string hgt_errors(const std::vector<std::string>& arguments) {
   return "";
 }
 
+// Whether a text has the flag, and not only a longer one.
+bool shows(const std::string& text, const std::string& name) {
+  return std::regex_search(text, std::regex("--" + name + "[^a-z_]"));
+}
+
 // Names may be added; none may change or go.
 TEST(HgtOptions, NamesAndDefaultsAreFrozen) {
   Json defaults = Json::object();
@@ -38,9 +45,8 @@ TEST(HgtOptions, NamesAndDefaultsAreFrozen) {
     defaults[option.spec.name] = option.get(HgtConfig{});
     EXPECT_FALSE(option.spec.commands.empty()) << option.spec.name;
   }
-  const Json expected = parse_json(R"({
-      "embeddings": null, "ids": null, "graph": null, "json": null, "seed": 42, "threads": 0})",
-                                   "expected", ExitCode::internal);
+  const Json expected =
+      read_json_file(HGNN_MOE_SOURCE_DIR "/tests/config/hgt_defaults.json", ExitCode::internal);
   EXPECT_EQ(defaults, expected);
 }
 
@@ -68,13 +74,16 @@ TEST(HgtOptions, FilesAreLayersBelowFlags) {
 
 TEST(HgtOptions, HelpAndVersion) {
   const std::string program = parse_hgt({"--help"}).help;
-  EXPECT_NE(program.find("\n  validate "), std::string::npos) << program;
-  EXPECT_EQ(program.find("train"), std::string::npos) << "commands that are not there";
-  const std::string command = parse_hgt({"validate", "--help"}).help;
-  for (const auto& option : hgt_option_table().options()) {
-    EXPECT_NE(command.find("--" + option.spec.name), std::string::npos) << option.spec.name;
+  for (const std::string& name : names_of(HgtCommand{})) {
+    EXPECT_NE(program.find("\n  " + name + " "), std::string::npos) << program;
+    const std::string command = parse_hgt({name, "--help"}).help;
+    for (const auto& option : hgt_option_table().options()) {
+      const auto& owners = option.spec.commands;
+      const bool is_own = std::find(owners.begin(), owners.end(), name) != owners.end();
+      EXPECT_EQ(shows(command, option.spec.name), is_own) << name << ' ' << option.spec.name;
+    }
+    EXPECT_NE(command.find("--config FILE"), std::string::npos);
   }
-  EXPECT_NE(command.find("--config FILE"), std::string::npos);
   EXPECT_TRUE(parse_hgt({"--version"}).version);
   EXPECT_TRUE(parse_hgt({"validate", "--version"}).version);
   EXPECT_TRUE(parse_hgt({"validate", "e.csv"}).help.empty());
@@ -87,26 +96,80 @@ TEST(HgtOptions, MistakesAreToldTogether) {
             "--threads is \"-1\"; give a whole number: 0 to 4096");
   EXPECT_EQ(hgt_errors({"validate", "--embeddings="}),
             "--embeddings is \"\"; give the path of a .safetensors, .npy or .csv file");
-  EXPECT_NE(hgt_errors({}).find("no command is given; begin with validate"), std::string::npos);
+  EXPECT_NE(
+      hgt_errors({}).find("no command is given; begin with train, evaluate, validate, predict"),
+      std::string::npos);
   EXPECT_EQ(hgt_errors({"valdate", "e.csv"}), "'valdate' is no command; did you mean validate?");
 }
 
-TEST(HgtOptions, ThePageHoldsTheTable) {
-  const std::string begin = "<!-- options of validate: begin -->\n";
-  const std::string end = "\n<!-- options of validate: end -->";
+TEST(HgtOptions, ThePageHoldsTheTables) {
   std::string page = read_text_file(kPage, ExitCode::internal);
-  const std::size_t from = page.find(begin);
-  const std::size_t to = page.find(end);
-  ASSERT_TRUE(from != std::string::npos && to != std::string::npos) << kPage;
-  const std::size_t start = from + begin.size();
-  const std::string table = hgt_options_markdown(HgtCommand::validate);
-  if (std::getenv("HGNN_MOE_WRITE_DOCS") != nullptr) {
-    page.replace(start, to - start, table);
-    write_file_atomically(kPage, page);
-    GTEST_SKIP() << "wrote " << kPage;
+  const bool writes = std::getenv("HGNN_MOE_WRITE_DOCS") != nullptr;
+  for (std::size_t c = 0; c < names_of(HgtCommand{}).size(); ++c) {
+    const std::string& name = names_of(HgtCommand{})[c];
+    const std::string begin = "<!-- options of " + name + ": begin -->\n";
+    const std::size_t from = page.find(begin);
+    const std::size_t to = page.find("\n<!-- options of " + name + ": end -->");
+    ASSERT_TRUE(from != std::string::npos && to != std::string::npos) << kPage << ' ' << name;
+    const std::size_t start = from + begin.size();
+    const std::string table = hgt_options_markdown(static_cast<HgtCommand>(c));
+    if (writes) {
+      page.replace(start, to - start, table);
+    } else {
+      EXPECT_EQ(page.substr(start, to - start), table)
+          << "run this test once with HGNN_MOE_WRITE_DOCS=1";
+    }
   }
-  EXPECT_EQ(page.substr(start, to - start), table)
-      << "run this test once with HGNN_MOE_WRITE_DOCS=1";
+  if (!writes) return;
+  write_file_atomically(kPage, page);
+  GTEST_SKIP() << "wrote " << kPage;
+}
+
+TEST(HgtOptions, PresetsGiveWhatIsNotGiven) {
+  const HgtConfig quick = parse_hgt({"train", "kg", "--preset", "quick"}).config;
+  EXPECT_EQ(quick.num_epochs, 20);
+  EXPECT_EQ(quick.limit_nodes, 5000);
+  EXPECT_EQ(quick.accumulation_steps, 4);
+  const HgtConfig given =
+      parse_hgt({"train", "kg", "--preset", "high_quality", "--num_epochs", "7"}).config;
+  EXPECT_EQ(given.num_epochs, 7);
+  EXPECT_EQ(given.learning_rate, 5e-4);
+  EXPECT_EQ(given.edge_sample_size, 8000);
+  EXPECT_EQ(given.accumulation_steps, 2);
+  const HgtConfig small = parse_hgt({"train", "kg", "--preset", "memory_constrained"}).config;
+  EXPECT_EQ(small.sampling, HgtSampling::edges);
+  EXPECT_EQ(small.edge_sample_size, 3000);
+}
+
+TEST(HgtOptions, EveryLayerHasItsNeighbours) {
+  EXPECT_EQ(parse_hgt({"train", "kg", "--num_layers", "3"}).config.num_neighbors, "10,10,10");
+  EXPECT_EQ(parse_hgt({"train", "kg", "--num_layers", "1"}).config.num_neighbors, "10");
+  EXPECT_EQ(neighbor_counts("10,all,3"), (std::vector<std::int64_t>{10, kAll, 3}));
+  EXPECT_NE(hgt_errors({"train", "kg", "--num_neighbors", "10,x"}).find("num_neighbors"),
+            std::string::npos);
+}
+
+TEST(HgtOptions, OptionsWithoutEffectAreNoted) {
+  const auto notes = parse_hgt({"train", "kg", "--margin", "3", "--edge_sample_size", "7"}).notes;
+  EXPECT_EQ(notes,
+            (std::vector<std::string>{"edge_sample_size has no effect with sampling neighbors",
+                                      "margin has no effect but with decoder rotate"}));
+  EXPECT_TRUE(parse_hgt({"train", "kg"}).notes.empty());
+}
+
+TEST(HgtOptions, AConfigurationReadsBack) {
+  HgtConfig config = parse_hgt({"train", "kg", "--decoder", "rotate", "--seed", "9", "--loss",
+                                "bce", "--num_neighbors", "3,4"})
+                         .config;
+  EXPECT_EQ(to_json(hgt_config_of(to_json(config))), to_json(config));
+  Json broken = to_json(config);
+  broken["decoder"] = "none";
+  try {
+    hgt_config_of(broken);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::data);
+  }
 }
 
 }  // namespace

@@ -5,24 +5,115 @@
 #include <string>
 #include <vector>
 
+#include "hgnn_moe/config/train_config.h"
+
 namespace hgnn_moe {
 
-enum class HgtCommand { validate };
+enum class HgtCommand { train, evaluate, validate, predict };
+// Values for several options at once; see apply_preset.
+enum class HgtPreset { none, quick, full, high_quality, memory_constrained };
+enum class HgtSplit { automatic, pairs, nodes, files };
+enum class HgtFeatures { learned, random, ones };
+enum class HgtDecoder { dot, distmult, complex, rotate };
+enum class HgtLoss { bce, softmax };
+enum class HgtSampling { neighbors, edges };
+// Which edges messages pass along: controls that tell what the graph is good for.
+enum class HgtMessages { graph, shuffled, none };
+
+// All neighbours of a node in num_neighbors, all nodes of a type in num_negatives.
+inline constexpr std::int64_t kAll = -1;
 
 struct HgtConfig {
   HgtCommand command = HgtCommand::validate;
+  HgtPreset preset = HgtPreset::none;
+  // Graph
+  std::string graph;
+  std::int64_t limit_nodes = kAll;
+  std::string cache_dir;
+  // Split
+  HgtSplit split = HgtSplit::automatic;
+  std::string split_relations;
+  std::string split_node_type;
+  double valid_fraction = 0.1;
+  double test_fraction = 0.1;
+  // Model
+  HgtFeatures node_features = HgtFeatures::learned;
+  HgtMessages messages = HgtMessages::graph;
+  std::int64_t hidden_dim = 256;
+  std::int64_t embedding_dim = 512;
+  std::int64_t num_layers = 2;
+  std::int64_t num_heads = 8;
+  bool layer_norm = false;
+  double dropout_rate = 0.0;
+  HgtDecoder decoder = HgtDecoder::distmult;
+  double margin = 12.0;
+  // Sampling
+  HgtSampling sampling = HgtSampling::neighbors;
+  std::string num_neighbors = "10,10";
+  std::int64_t edge_sample_size = 5000;
+  std::int64_t num_negatives = 256;
+  std::int64_t num_workers_dataloader = 1;
+  // Training
+  std::int64_t num_epochs = 100;
+  std::int64_t batch_size = 4096;
+  std::int64_t accumulation_steps = 8;
+  HgtLoss loss = HgtLoss::softmax;
+  double contrastive_weight = 0.0;
+  double similarity_threshold = 0.1;
+  std::string contrast_relations;
+  std::string contrast_node_type = "disease";
+  std::int64_t contrast_anchors = 256;
+  double contrast_temperature = 0.1;
+  double learning_rate = 1e-3;
+  LrSchedule lr_schedule = LrSchedule::constant;
+  double weight_decay = 0.0;
+  double grad_clip = 1.0;
+  std::int64_t seed = 42;
+  // Evaluation
+  std::int64_t eval_every = 10;
+  std::int64_t num_eval_triples = 10'000;
+  std::int64_t node_batch_size = 1024;
   // Embeddings
   std::string embeddings;
   std::string ids;
-  // Validation
-  std::string graph;
+  // A finished run
+  std::string run;
+  // Validation, evaluation, prediction
   std::string json;
+  // Prediction
+  std::string head;
+  std::string tail;
+  std::string relation;
+  std::int64_t top = 20;
+  bool ignore_verdict = false;
   // Machine
-  std::int64_t seed = 42;
+  std::string device = "auto";
   std::int64_t threads = 0;  // 0: all cores
+  // Runs and checkpoints
+  std::string checkpoint_dir = "checkpoints";
+  std::string run_name;
+  std::string resume_checkpoint;
+  std::int64_t keep_checkpoints = 2;
+  bool overwrite = false;
+  bool quiet = false;
+  bool dry_run = false;
 };
 
-// The names of the commands, counted from 0.
+// The names of the values, counted from 0.
 const std::vector<std::string>& names_of(HgtCommand);
+const std::vector<std::string>& names_of(HgtPreset);
+const std::vector<std::string>& names_of(HgtSplit);
+const std::vector<std::string>& names_of(HgtFeatures);
+const std::vector<std::string>& names_of(HgtDecoder);
+const std::vector<std::string>& names_of(HgtLoss);
+const std::vector<std::string>& names_of(HgtSampling);
+const std::vector<std::string>& names_of(HgtMessages);
+
+// "10,10": a number for each layer, the one nearest to the seeds first; "all" is kAll. Not to be
+// called with a text that the options refuse.
+std::vector<std::int64_t> neighbor_counts(const std::string& num_neighbors);
+
+// Names separated by commas, without spaces around them; none of "".
+std::vector<std::string> name_list(const std::string& text);
 
 }  // namespace hgnn_moe

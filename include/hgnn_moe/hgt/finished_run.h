@@ -1,0 +1,26 @@
+// A run of hgt_embed train, opened again to use its model.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "hgnn_moe/config/hgt_config.h"
+#include "hgnn_moe/hgt/graph_data.h"
+#include "hgnn_moe/hgt/link_model.h"
+
+namespace hgnn_moe::hgt {
+
+struct FinishedRun {
+  std::filesystem::path folder;
+  HgtConfig config;   // the run's, with threads, device and graph of the command that opens it
+  GraphData data;     // as it was in training
+  LinkModel model;    // of the best checkpoint, or of the last where no triples were ranked
+  std::int64_t step;  // of that checkpoint
+};
+
+// Opens command.run. Throws Error(usage) where there is no run, Error(data) where its graph is no
+// longer what it was, Error(checkpoint) where it has no checkpoint that is intact.
+FinishedRun open_finished_run(const HgtConfig& command);
+
+}  // namespace hgnn_moe::hgt

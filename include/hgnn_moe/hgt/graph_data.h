@@ -1,0 +1,30 @@
+// The graph of a run: read, cut down, split.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "hgnn_moe/base/json.h"
+#include "hgnn_moe/config/hgt_config.h"
+#include "hgnn_moe/kg/graph.h"
+#include "hgnn_moe/kg/split.h"
+
+namespace hgnn_moe::hgt {
+
+struct GraphData {
+  // split.train is what is trained on, with reverses; it has the nodes, types and relations of all.
+  kg::Split split;
+  kg::Graph messages;               // what messages pass along: split.train, or a control's
+  std::string content_hash;         // of the files
+  std::vector<std::string> notes;   // lines for the log
+  std::vector<std::string> tables;  // for the log file alone: a line for each type and relation
+};
+
+// What config.graph names, by the options of the groups Graph and Split. Throws Error(data) where
+// it cannot be read, Error(usage) for relations, types or parts that it does not have.
+GraphData open_graph(const HgtConfig& config);
+
+// What is said of it in config.json: types, relations and counts of what is held out.
+Json graph_record(const GraphData& data);
+
+}  // namespace hgnn_moe::hgt

@@ -1,0 +1,30 @@
+// How well embeddings rank triples that were held out.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "hgnn_moe/base/json.h"
+#include "hgnn_moe/hgt/decoder.h"
+#include "hgnn_moe/kg/graph.h"
+#include "hgnn_moe/kg/ranking.h"
+#include "hgnn_moe/kg/triple_index.h"
+
+namespace hgnn_moe::hgt {
+
+// Ranks both ends of each triple among all nodes of the end's type, without the others that `known`
+// holds to be true there (kg/ranking.h). embeddings_NF: of all nodes of `graph`, on any device.
+kg::RankTable rank_triples(const Decoder& decoder, const at::Tensor& embeddings_NF,
+                           const kg::Graph& graph, const std::vector<kg::Triple>& triples,
+                           const kg::TripleIndex& known);
+
+// Figures micro, macro, by side and by relation, null where there is no rank.
+Json ranking_record(const kg::RankTable& ranks, const kg::Graph& graph);
+
+// At most `count` of the triples (all for kAll), drawn by the seed, in their order.
+std::vector<kg::Triple> some_triples(const std::vector<kg::Triple>& triples, std::int64_t count,
+                                     std::uint64_t seed);
+
+}  // namespace hgnn_moe::hgt

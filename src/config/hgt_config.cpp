@@ -1,0 +1,77 @@
+#include "hgnn_moe/config/hgt_config.h"
+
+#include <algorithm>
+
+namespace hgnn_moe {
+
+namespace {
+
+using Names = std::vector<std::string>;
+
+std::string trimmed(const std::string& text) {
+  const std::size_t first = text.find_first_not_of(' ');
+  if (first == std::string::npos) return "";
+  return text.substr(first, text.find_last_not_of(' ') - first + 1);
+}
+
+}  // namespace
+
+const Names& names_of(HgtCommand) {
+  static const Names names = {"train", "evaluate", "validate", "predict"};
+  return names;
+}
+
+const Names& names_of(HgtPreset) {
+  static const Names names = {"none", "quick", "full", "high_quality", "memory_constrained"};
+  return names;
+}
+
+const Names& names_of(HgtSplit) {
+  static const Names names = {"auto", "pairs", "nodes", "files"};
+  return names;
+}
+
+const Names& names_of(HgtFeatures) {
+  static const Names names = {"learned", "random", "ones"};
+  return names;
+}
+
+const Names& names_of(HgtDecoder) {
+  static const Names names = {"dot", "distmult", "complex", "rotate"};
+  return names;
+}
+
+const Names& names_of(HgtLoss) {
+  static const Names names = {"bce", "softmax"};
+  return names;
+}
+
+const Names& names_of(HgtSampling) {
+  static const Names names = {"neighbors", "edges"};
+  return names;
+}
+
+const Names& names_of(HgtMessages) {
+  static const Names names = {"graph", "shuffled", "none"};
+  return names;
+}
+
+std::vector<std::string> name_list(const std::string& text) {
+  std::vector<std::string> names;
+  for (std::size_t begin = 0; begin <= text.size() && !text.empty();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    names.push_back(trimmed(text.substr(begin, end - begin)));
+    begin = end + 1;
+  }
+  return names;
+}
+
+std::vector<std::int64_t> neighbor_counts(const std::string& num_neighbors) {
+  std::vector<std::int64_t> counts;
+  for (const std::string& name : name_list(num_neighbors)) {
+    counts.push_back(name == "all" ? kAll : std::stoll(name));
+  }
+  return counts;
+}
+
+}  // namespace hgnn_moe

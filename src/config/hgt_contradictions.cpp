@@ -1,0 +1,183 @@
+#include <fmt/format.h>
+
+#include "hgnn_moe/config/hgt_options.h"
+
+namespace hgnn_moe {
+namespace {
+
+// What a preset gives to options that the user did not give.
+struct Preset {
+  std::int64_t num_epochs;
+  double learning_rate;
+  std::int64_t accumulation_steps;
+  std::int64_t edge_sample_size;
+  std::int64_t limit_nodes;
+  HgtSampling sampling;
+};
+
+Preset preset_of(HgtPreset preset) {
+  const HgtConfig defaults;
+  Preset values{defaults.num_epochs,       defaults.learning_rate, defaults.accumulation_steps,
+                defaults.edge_sample_size, defaults.limit_nodes,   defaults.sampling};
+  switch (preset) {
+    case HgtPreset::none:
+    case HgtPreset::full:
+      break;
+    case HgtPreset::quick:
+      values.num_epochs = 20;
+      values.limit_nodes = 5000;
+      values.accumulation_steps = 4;
+      break;
+    case HgtPreset::high_quality:
+      values.num_epochs = 200;
+      values.learning_rate = 5e-4;
+      values.edge_sample_size = 8000;
+      values.accumulation_steps = 2;
+      break;
+    case HgtPreset::memory_constrained:
+      values.edge_sample_size = 3000;
+      values.accumulation_steps = 8;
+      values.sampling = HgtSampling::edges;
+      break;
+  }
+  return values;
+}
+
+bool is_given(const Settings& settings, const char* name) { return settings.count(name) > 0; }
+
+void check_graph(const HgtConfig& config, ErrorList& errors) {
+  if (config.graph.empty() && !errors.concerns("graph")) {
+    errors.add("graph is not given; write hgt_embed train PATH");
+  }
+  if (config.valid_fraction + config.test_fraction >= 1.0) {
+    errors.add(
+        fmt::format("valid_fraction {} and test_fraction {} leave nothing to train on; give "
+                    "less than 1 together",
+                    config.valid_fraction, config.test_fraction));
+  }
+  if (config.split == HgtSplit::nodes &&
+      (config.split_relations.empty() || config.split_node_type.empty())) {
+    errors.add(
+        "split is nodes, which needs split_relations and split_node_type; give the relations whose "
+        "edges are held out and the type of the nodes that lose them");
+  }
+}
+
+void check_model(const HgtConfig& config, ErrorList& errors) {
+  if (config.hidden_dim % config.num_heads != 0 && !errors.concerns("hidden_dim") &&
+      !errors.concerns("num_heads")) {
+    errors.add(fmt::format("num_heads is {}, which does not divide hidden_dim {}; give a divisor",
+                           config.num_heads, config.hidden_dim));
+  }
+  const bool is_complex =
+      config.decoder == HgtDecoder::complex || config.decoder == HgtDecoder::rotate;
+  if (is_complex && config.embedding_dim % 2 != 0) {
+    errors.add(fmt::format(
+        "embedding_dim is {}, but decoder {} takes halves for real and imaginary parts; give an "
+        "even number",
+        config.embedding_dim, names_of(config.decoder)[static_cast<std::size_t>(config.decoder)]));
+  }
+}
+
+void check_neighbors(const HgtConfig& config, const Settings& settings, ErrorList& errors) {
+  if (!is_given(settings, "num_neighbors") || errors.concerns("num_neighbors")) return;
+  const std::size_t counts = neighbor_counts(config.num_neighbors).size();
+  if (counts == static_cast<std::size_t>(config.num_layers)) return;
+  errors.add(fmt::format("num_neighbors is {}, {} numbers for num_layers {}; give one a layer",
+                         config.num_neighbors, counts, config.num_layers));
+}
+
+void check_run(const HgtConfig& config, ErrorList& errors) {
+  if (config.resume_checkpoint == "auto" && config.run_name.empty()) {
+    errors.add("resume_checkpoint is auto, which needs run_name; give the name of the run");
+  }
+  if (!config.resume_checkpoint.empty() && config.overwrite) {
+    errors.add(
+        "resume_checkpoint and overwrite contradict each other: one goes on with the run, the "
+        "other removes it; leave one out");
+  }
+}
+
+void check_question(const HgtConfig& config, ErrorList& errors) {
+  if (config.head.empty() == config.tail.empty()) {
+    errors.add(config.head.empty() ? "neither head nor tail is given; give the one that is known"
+                                   : "head and tail are both given; leave out the one to be found");
+  }
+  if (config.relation.empty() && !errors.concerns("relation")) {
+    errors.add("relation is not given; give the name of the triple's relation");
+  }
+}
+
+}  // namespace
+
+void check_hgt_contradictions(const HgtConfig& config, const Settings& settings,
+                              ErrorList& errors) {
+  switch (config.command) {
+    case HgtCommand::train:
+      check_graph(config, errors);
+      check_model(config, errors);
+      check_neighbors(config, settings, errors);
+      check_run(config, errors);
+      return;
+    case HgtCommand::validate:
+      if (config.embeddings.empty() && !errors.concerns("embeddings")) {
+        errors.add("embeddings is not given; write hgt_embed validate FILE");
+      }
+      return;
+    case HgtCommand::predict:
+      check_question(config, errors);
+      [[fallthrough]];
+    case HgtCommand::evaluate:
+      if (config.run.empty() && !errors.concerns("run")) {
+        errors.add("run is not given; give the folder of a run of hgt_embed train");
+      }
+      return;
+  }
+}
+
+HgtConfig resolved_hgt_config(const HgtConfig& config, const Settings& settings) {
+  HgtConfig resolved = config;
+  const Preset preset = preset_of(config.preset);
+  const auto take = [&](const char* name, auto& value, const auto& of_preset) {
+    if (!is_given(settings, name)) value = of_preset;
+  };
+  take("num_epochs", resolved.num_epochs, preset.num_epochs);
+  take("learning_rate", resolved.learning_rate, preset.learning_rate);
+  take("accumulation_steps", resolved.accumulation_steps, preset.accumulation_steps);
+  take("edge_sample_size", resolved.edge_sample_size, preset.edge_sample_size);
+  take("limit_nodes", resolved.limit_nodes, preset.limit_nodes);
+  take("sampling", resolved.sampling, preset.sampling);
+  if (!is_given(settings, "num_neighbors")) {
+    std::vector<std::string> counts = name_list(resolved.num_neighbors);
+    counts.resize(static_cast<std::size_t>(resolved.num_layers), counts.back());
+    resolved.num_neighbors = join(counts, ",");
+  }
+  return resolved;
+}
+
+std::vector<std::string> hgt_configuration_notes(const HgtConfig& config,
+                                                 const Settings& settings) {
+  std::vector<std::string> notes;
+  const auto note = [&](bool unused, const char* name, const char* why) {
+    if (unused && is_given(settings, name)) {
+      notes.push_back(fmt::format("{} has no effect {}", name, why));
+    }
+  };
+  const bool by_edges = config.sampling == HgtSampling::edges;
+  const bool no_messages = config.messages == HgtMessages::none;
+  note(by_edges, "num_neighbors", "with sampling edges");
+  note(!by_edges, "edge_sample_size", "with sampling neighbors");
+  note(config.decoder != HgtDecoder::rotate, "margin", "but with decoder rotate");
+  for (const char* name : {"num_layers", "num_heads", "layer_norm", "dropout_rate", "sampling"}) {
+    note(no_messages, name, "with messages none");
+  }
+  for (const char* name : {"similarity_threshold", "contrast_node_type", "contrast_relations",
+                           "contrast_anchors", "contrast_temperature"}) {
+    note(config.contrastive_weight == 0, name, "with contrastive_weight 0");
+  }
+  note(config.split == HgtSplit::files, "split_relations", "with split files");
+  note(config.split != HgtSplit::nodes, "split_node_type", "but with split nodes");
+  return notes;
+}
+
+}  // namespace hgnn_moe

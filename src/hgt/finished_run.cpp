@@ -1,0 +1,75 @@
+#include "hgnn_moe/hgt/finished_run.h"
+
+#include "hgnn_moe/base/error.h"
+#include "hgnn_moe/base/json.h"
+#include "hgnn_moe/base/safetensors.h"
+#include "hgnn_moe/base/text.h"
+#include "hgnn_moe/config/hgt_options.h"
+#include "hgnn_moe/train/checkpoint.h"
+#include "hgnn_moe/train/checkpoint_folder.h"
+#include "hgnn_moe/train/device.h"
+#include "hgnn_moe/train/tensor_file.h"
+
+namespace hgnn_moe::hgt {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+Json read_config(const fs::path& folder) {
+  const fs::path path = folder / "config.json";
+  if (!fs::exists(path)) {
+    fail(ExitCode::usage, "run '{}' holds no run of hgt_embed train: it has no config.json",
+         folder.string());
+  }
+  return read_json_file(path, ExitCode::data);
+}
+
+HgtConfig config_of(const Json& record, const HgtConfig& command) {
+  HgtConfig config = hgt_config_of(record.at("config"));
+  config.graph =
+      command.graph.empty() ? record.at("graph").at("path").get<std::string>() : command.graph;
+  config.threads = command.threads;
+  config.device = command.device;
+  config.quiet = command.quiet;
+  return config;
+}
+
+CheckpointEntry checkpoint_of_run(const fs::path& folder) {
+  for (const CheckpointPointer pointer : {CheckpointPointer::best, CheckpointPointer::latest}) {
+    if (const auto entry = read_pointer(folder, pointer)) return *entry;
+  }
+  fail(ExitCode::checkpoint, "run '{}' has no checkpoint; train it first", folder.string());
+}
+
+void load(const fs::path& checkpoint, const LinkModel& model) {
+  verify_checkpoint(checkpoint);
+  const SafetensorsFile file(checkpoint / kModelFile, ExitCode::checkpoint);
+  const auto mismatches = tensor_mismatches(file, model.all_parameters(), TypeRule::same);
+  if (!mismatches.empty()) {
+    fail(ExitCode::checkpoint, "'{}' does not fit the run's configuration: {}",
+         file.path().string(), join(mismatches, "; "));
+  }
+  copy_tensors(file, model.all_parameters());
+}
+
+}  // namespace
+
+FinishedRun open_finished_run(const HgtConfig& command) {
+  const fs::path folder = command.run;
+  const Json record = read_config(folder);
+  HgtConfig config = config_of(record, command);
+  GraphData data = open_graph(config);
+  if (const auto& hash = record.at("graph").at("content_hash"); hash != data.content_hash) {
+    fail(ExitCode::data,
+         "graph '{}' is not what run '{}' was trained on: its content hash is {}, then {}; give "
+         "--graph the path of that graph",
+         config.graph, folder.string(), data.content_hash, hash.get<std::string>());
+  }
+  LinkModel model(config, data.split.train, choose_device(config.device).device);
+  const CheckpointEntry checkpoint = checkpoint_of_run(folder);
+  load(checkpoint.folder, model);
+  return {folder, std::move(config), std::move(data), std::move(model), checkpoint.step};
+}
+
+}  // namespace hgnn_moe::hgt

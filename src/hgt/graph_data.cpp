@@ -1,0 +1,148 @@
+#include "hgnn_moe/hgt/graph_data.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "hgnn_moe/base/error.h"
+#include "hgnn_moe/base/text.h"
+#include "hgnn_moe/kg/find_node_type.h"
+#include "hgnn_moe/kg/find_relations.h"
+#include "hgnn_moe/kg/limit_nodes.h"
+#include "hgnn_moe/kg/load_graph.h"
+#include "hgnn_moe/kg/reverses.h"
+#include "hgnn_moe/kg/shuffled_edges.h"
+
+namespace hgnn_moe::hgt {
+
+namespace {
+
+// A line of the log each.
+void add_lines(const std::string& text, std::vector<std::string>& notes) {
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    notes.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+}
+
+std::vector<std::int32_t> relations_of(const kg::Graph& graph, const std::string& names) {
+  std::vector<std::int32_t> relations;
+  for (const std::string& name : name_list(names)) {
+    for (const std::int32_t relation : kg::find_relations(graph, name)) {
+      relations.push_back(relation);
+    }
+  }
+  std::sort(relations.begin(), relations.end());
+  relations.erase(std::unique(relations.begin(), relations.end()), relations.end());
+  return relations;
+}
+
+kg::Split split_of_parts(const HgtConfig& config, const std::vector<kg::LoadedGraph>& parts) {
+  if (parts.size() < 2) {
+    fail(ExitCode::usage,
+         "split is files, but graph '{}' has no files of held-out triples; give a folder with "
+         "train.txt, valid.txt and test.txt, or another split",
+         config.graph);
+  }
+  if (config.limit_nodes != kAll) {
+    fail(ExitCode::usage,
+         "limit_nodes is {}, but held-out triples of files join all nodes; leave it out or give "
+         "split pairs",
+         config.limit_nodes);
+  }
+  return kg::split_of_files(parts);
+}
+
+// The graph of the first part; a split of its own needs no other.
+kg::Graph whole_graph(const HgtConfig& config, const std::vector<kg::LoadedGraph>& parts,
+                      std::vector<std::string>& notes) {
+  if (parts.size() > 1) {
+    notes.push_back(
+        fmt::format("only the first of {} files of triples is used, because split is "
+                    "not files",
+                    parts.size()));
+  }
+  const kg::ReversedGraph reversed = kg::with_reverses(parts.front().graph);
+  add_lines(kg::to_text(reversed), notes);
+  if (config.limit_nodes == kAll) return reversed.graph;
+  const kg::LimitedGraph limited =
+      kg::limit_nodes(reversed.graph, config.limit_nodes, static_cast<std::uint64_t>(config.seed));
+  add_lines(kg::to_text(limited), notes);
+  return limited.graph;
+}
+
+kg::Split make_split(const HgtConfig& config, const std::vector<kg::LoadedGraph>& parts,
+                     std::vector<std::string>& notes) {
+  const bool has_files = parts.size() > 1;
+  if (config.split == HgtSplit::files || (config.split == HgtSplit::automatic && has_files)) {
+    return split_of_parts(config, parts);
+  }
+  const kg::Graph graph = whole_graph(config, parts, notes);
+  const kg::SplitFractions fractions{config.valid_fraction, config.test_fraction};
+  const auto seed = static_cast<std::uint64_t>(config.seed);
+  const std::vector<std::int32_t> relations = relations_of(graph, config.split_relations);
+  if (config.split != HgtSplit::nodes) return kg::split_pairs(graph, fractions, seed, relations);
+  return kg::split_nodes(graph, kg::find_node_type(graph, config.split_node_type), relations,
+                         fractions, seed);
+}
+
+kg::Graph message_graph(const HgtConfig& config, const kg::Graph& train,
+                        std::vector<std::string>& notes) {
+  if (config.messages != HgtMessages::shuffled) return train;
+  notes.push_back("messages pass along shuffled edges, which tell nothing but degrees");
+  return kg::shuffled_edges(train, static_cast<std::uint64_t>(config.seed));
+}
+
+}  // namespace
+
+GraphData open_graph(const HgtConfig& config) {
+  const auto cache = config.cache_dir.empty()
+                         ? std::nullopt
+                         : std::optional<std::filesystem::path>(config.cache_dir);
+  const kg::LoadedFiles loaded = kg::load_graph(kg::find_graph_files(config.graph), cache);
+  GraphData data;
+  data.content_hash = loaded.content_hash;
+  data.notes = loaded.notes;
+  for (const kg::LoadedGraph& part : loaded.parts) {
+    add_lines(kg::to_summary(part.report), data.notes);
+    add_lines(kg::to_table(part.report), data.tables);
+  }
+  data.split = make_split(config, loaded.parts, data.notes);
+  add_lines(kg::to_table(data.split), data.tables);
+  data.notes.push_back(fmt::format(
+      "held out: {} triples for validation, {} for the test; {} edges to train on, reverses too",
+      data.split.valid.size(), data.split.test.size(), data.split.train.edge_count()));
+  if (data.split.joined_in_training > 0) {
+    data.notes.push_back(
+        fmt::format("{} held-out triples join nodes that training joins too, under other relations "
+                    "or the other way round",
+                    data.split.joined_in_training));
+  }
+  if (data.split.train.edge_count() == 0) {
+    fail(ExitCode::data, "graph '{}' has no edge to train on", config.graph);
+  }
+  data.messages = message_graph(config, data.split.train, data.notes);
+  return data;
+}
+
+Json graph_record(const GraphData& data) {
+  const kg::Graph& graph = data.split.train;
+  Json record = {{"content_hash", data.content_hash},
+                 {"nodes", graph.node_count()},
+                 {"train_edges", graph.edge_count()},
+                 {"valid_triples", data.split.valid.size()},
+                 {"test_triples", data.split.test.size()}};
+  for (const kg::NodeType& type : graph.node_types) record["node_types"][type.name] = type.count;
+  for (std::size_t r = 0; r < graph.relations.size(); ++r) {
+    const kg::Relation& relation = graph.relations[r];
+    record["relations"].push_back({{"head_type", graph.node_types[relation.head_type].name},
+                                   {"name", relation.name},
+                                   {"tail_type", graph.node_types[relation.tail_type].name},
+                                   {"reverse", relation.reverse},
+                                   {"train_edges", relation.edges.size()}});
+  }
+  return record;
+}
+
+}  // namespace hgnn_moe::hgt

@@ -1,0 +1,145 @@
+#include "hgnn_moe/hgt/link_model.h"
+
+#include <ATen/ATen.h>
+
+#include "hgnn_moe/base/error.h"
+#include "hgnn_moe/hgt/block_tensors.h"
+#include "hgnn_moe/hgt/link_losses.h"
+#include "hgnn_moe/hgt/tiled_inference.h"
+
+namespace hgnn_moe::hgt {
+
+namespace {
+
+HgtEncoderOptions encoder_options(const HgtConfig& config) {
+  HgtEncoderOptions options;
+  options.hidden_dim = config.hidden_dim;
+  options.embedding_dim = config.embedding_dim;
+  options.num_layers = config.messages == HgtMessages::none ? 0 : config.num_layers;
+  options.num_heads = config.num_heads;
+  options.layer_norm = config.layer_norm;
+  options.node_features =
+      config.node_features == HgtFeatures::ones ? NodeFeatures::ones : NodeFeatures::learned;
+  return options;
+}
+
+DecoderOptions decoder_options(const HgtConfig& config) {
+  switch (config.decoder) {
+    case HgtDecoder::dot:
+      return {DecoderKind::dot, config.margin};
+    case HgtDecoder::distmult:
+      return {DecoderKind::distmult, config.margin};
+    case HgtDecoder::complex:
+      return {DecoderKind::complex, config.margin};
+    case HgtDecoder::rotate:
+      return {DecoderKind::rotate, config.margin};
+  }
+  return {};
+}
+
+at::Tensor to_device(const std::vector<std::int32_t>& numbers, at::Device device) {
+  return at::tensor(numbers, at::kLong).to(device);
+}
+
+at::Tensor mask(const std::vector<std::uint8_t>& marks, std::size_t rows, at::Device device) {
+  const auto count = static_cast<std::int64_t>(rows);
+  return at::tensor(marks, at::kByte).to(at::kBool).reshape({count, -1}).to(device);
+}
+
+}  // namespace
+
+at::Tensor LinkLosses::total(double contrastive_weight) const {
+  return contrast.defined() ? link + contrastive_weight * contrast : link;
+}
+
+LinkModel::LinkModel(const HgtConfig& config, const kg::Graph& graph, at::Device device)
+    : config_(config),
+      device_(device),
+      parameters_(static_cast<std::uint64_t>(config.seed), at::kFloat, device),
+      encoder_(parameters_, "encoder.", schema_of(graph), encoder_options(config)),
+      decoder_(parameters_, "decoder.", decoder_options(config),
+               static_cast<std::int64_t>(graph.relations.size()), config.embedding_dim) {}
+
+ParameterList LinkModel::learned_table() const {
+  if (config_.node_features != HgtFeatures::learned) return {};
+  return {encoder_.input().node_embeddings()};
+}
+
+ParameterList LinkModel::all_parameters() const {
+  ParameterList all;
+  if (config_.node_features != HgtFeatures::ones) all.push_back(encoder_.input().node_embeddings());
+  all.insert(all.end(), dense_parameters().begin(), dense_parameters().end());
+  return all;
+}
+
+std::int64_t LinkModel::parameter_count() const {
+  std::int64_t count = 0;
+  for (const NamedParameter& parameter : dense_parameters()) count += parameter.tensor.numel();
+  for (const NamedParameter& parameter : learned_table()) count += parameter.tensor.numel();
+  return count;
+}
+
+// Embeddings of batch.nodes.
+at::Tensor LinkModel::encode(const kg::LinkBatch& batch, LinkForward& forward) const {
+  forward.input_nodes = batch.blocks.empty() ? batch.nodes : batch.blocks.front().sources;
+  const InputFeatures input = encoder_.input()(forward.input_nodes);
+  forward.learned_rows = input.learned_rows;
+  std::vector<BlockTensors> blocks;
+  for (const kg::Block& block : batch.blocks) {
+    blocks.push_back(make_block_tensors(block, encoder_.schema(), device_));
+  }
+  return encoder_(blocks, input.by_type,
+                  layer_dropout(config_.dropout_rate, static_cast<std::uint64_t>(config_.seed),
+                                static_cast<std::uint64_t>(batch.step),
+                                static_cast<std::int64_t>(blocks.size()), device_));
+}
+
+at::Tensor LinkModel::loss_of_group(const kg::LinkBatch& batch, const kg::CandidateGroup& group,
+                                    const at::Tensor& embeddings_NF) const {
+  std::vector<std::int32_t> heads, tails, relations;
+  for (const std::int32_t i : group.targets) {
+    heads.push_back(batch.heads[i]);
+    tails.push_back(batch.tails[i]);
+    relations.push_back(batch.targets[i].triple.relation);
+  }
+  const auto rows = [&](const std::vector<std::int32_t>& numbers) {
+    return embeddings_NF.index_select(0, to_device(numbers, device_));
+  };
+  const at::Tensor heads_BF = rows(heads), tails_BF = rows(tails);
+  const at::Tensor candidates_CF = rows(group.candidates);
+  const at::Tensor relations_B = to_device(relations, device_);
+  const at::Tensor scores_BC = group.side == kg::Side::tail
+                                   ? decoder_.score_tails(heads_BF, relations_B, candidates_CF)
+                                   : decoder_.score_heads(tails_BF, relations_B, candidates_CF);
+  return link_loss(config_.loss, decoder_.score(heads_BF, relations_B, tails_BF), scores_BC,
+                   mask(group.known, group.targets.size(), device_));
+}
+
+at::Tensor LinkModel::loss_of_contrast(const kg::ContrastSet& set,
+                                       const at::Tensor& embeddings_NF) const {
+  return contrast_loss(embeddings_NF.index_select(0, to_device(set.candidates, device_)),
+                       to_device(set.anchors, device_), to_device(set.partners, device_),
+                       mask(set.related, set.anchors.size(), device_),
+                       config_.contrast_temperature);
+}
+
+LinkForward LinkModel::forward(const kg::LinkBatch& batch) const {
+  LinkForward forward;
+  const at::Tensor embeddings_NF = encode(batch, forward);
+  at::Tensor link = at::zeros({}, embeddings_NF.options());
+  for (const kg::CandidateGroup& group : batch.groups) {
+    link = link + loss_of_group(batch, group, embeddings_NF);
+  }
+  forward.losses.link = link / static_cast<double>(2 * batch.step_targets);
+  if (batch.contrast.has_value() && !batch.contrast->anchors.empty()) {
+    forward.losses.contrast =
+        loss_of_contrast(*batch.contrast, embeddings_NF) / static_cast<double>(batch.step_anchors);
+  }
+  return forward;
+}
+
+at::Tensor LinkModel::embed(const kg::Graph& graph) const {
+  return embed_all_nodes(encoder_, graph, config_.node_batch_size);
+}
+
+}  // namespace hgnn_moe::hgt

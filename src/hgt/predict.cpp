@@ -1,0 +1,136 @@
+#include "hgnn_moe/hgt/predict.h"
+
+#include <algorithm>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "hgnn_moe/base/error.h"
+#include "hgnn_moe/base/files.h"
+#include "hgnn_moe/base/json.h"
+#include "hgnn_moe/hgt/embedding_report.h"
+#include "hgnn_moe/hgt/embedding_verdict.h"
+#include "hgnn_moe/hgt/finished_run.h"
+#include "hgnn_moe/hgt/link_figures.h"
+#include "hgnn_moe/hgt/node_embeddings.h"
+#include "hgnn_moe/kg/find_node.h"
+#include "hgnn_moe/kg/find_relations.h"
+
+namespace hgnn_moe::hgt {
+
+namespace {
+
+struct Question {
+  kg::Side given;  // the end that is known
+  std::int32_t node = 0;
+  std::int32_t relation = 0;
+
+  kg::Triple with(std::int32_t other) const {
+    return given == kg::Side::head ? kg::Triple{node, relation, other}
+                                   : kg::Triple{other, relation, node};
+  }
+};
+
+const kg::NodeType& candidates_of(const kg::Graph& graph, const Question& question) {
+  const kg::Relation& relation = graph.relations[question.relation];
+  return graph
+      .node_types[question.given == kg::Side::head ? relation.tail_type : relation.head_type];
+}
+
+// A name may stand for several relations: the one that has such nodes is meant.
+Question read_question(const HgtConfig& config, const kg::Graph& graph) {
+  Question question;
+  question.given = config.head.empty() ? kg::Side::tail : kg::Side::head;
+  const bool heads = question.given == kg::Side::head;
+  question.node = kg::find_node(graph, heads ? config.head : config.tail);
+  const std::int32_t type = kg::type_of_node(graph, question.node);
+  std::vector<std::int32_t> fitting;
+  for (const std::int32_t r : kg::find_relations(graph, config.relation)) {
+    const kg::Relation& relation = graph.relations[r];
+    if ((heads ? relation.head_type : relation.tail_type) == type) fitting.push_back(r);
+  }
+  if (fitting.size() == 1) {
+    question.relation = fitting.front();
+    return question;
+  }
+  std::string titles;
+  for (const std::int32_t r : fitting) {
+    titles += (titles.empty() ? "" : ", ") + kg::relation_title(graph, graph.relations[r]);
+  }
+  fail(ExitCode::usage, "relation '{}' {} {} of type {}; {}", config.relation,
+       fitting.empty() ? "has no" : "has several meanings for", heads ? "heads" : "tails",
+       graph.node_types[type].name,
+       fitting.empty() ? "give the other end, or another relation" : "give one of " + titles);
+}
+
+// Where a triple was found.
+const char* status_of(const kg::Triple& triple, const kg::TripleIndex& train,
+                      const kg::TripleIndex& all) {
+  if (train.contains(triple)) return "known";
+  return all.contains(triple) ? "held out" : "new";
+}
+
+void check_verdict(const FinishedRun& run, const at::Tensor& embeddings_NF) {
+  const Verdict verdict =
+      judge(report_on(embeddings_of(run.data.split.train, embeddings_NF), run.config.seed));
+  if (verdict.grade != Grade::collapsed) return;
+  fail(ExitCode::usage,
+       "the embeddings of run '{}' have collapsed, so its ranks mean nothing; hgt_embed validate "
+       "tells why, --ignore_verdict ranks all the same",
+       run.folder.string());
+}
+
+}  // namespace
+
+int run_predict(const HgtConfig& config) {
+  const FinishedRun run = open_finished_run(config);
+  const kg::Graph& graph = run.data.split.train;
+  const Question question = read_question(config, graph);
+  const at::Tensor embeddings_NF = run.model.embed(run.data.messages);
+  if (!config.ignore_verdict) check_verdict(run, embeddings_NF);
+
+  const kg::NodeType& candidates = candidates_of(graph, question);
+  std::vector<kg::Triple> triples;
+  for (std::int32_t i = 0; i < candidates.count; ++i) {
+    triples.push_back(question.with(candidates.first + i));
+  }
+  const std::vector<double> scores = scores_of_triples(run.model.decoder(), embeddings_NF, triples);
+  std::vector<std::int32_t> order(scores.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::int32_t a, std::int32_t b) { return scores[a] > scores[b]; });
+
+  const kg::TripleIndex known(graph);
+  const kg::TripleIndex all(graph, kg::held_out_facts(run.data.split));
+  Json record = {{"run", config.run},
+                 {"relation", kg::relation_title(graph, graph.relations[question.relation])},
+                 {question.given == kg::Side::head ? "head" : "tail",
+                  std::string(graph.node_ids[question.node])},
+                 {"candidates", candidates.count}};
+  std::string table = fmt::format("{:>5}  {:<24} {:<40} {:>10} {:>11}  {}\n", "rank", "id", "name",
+                                  "score", "percentile", "triple");
+  const std::int64_t top = std::min<std::int64_t>(config.top, candidates.count);
+  for (std::int64_t i = 0; i < top; ++i) {
+    const std::int32_t node = candidates.first + order[static_cast<std::size_t>(i)];
+    const double score = scores[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])];
+    const auto below = static_cast<double>(
+        std::count_if(scores.begin(), scores.end(), [&](double other) { return other < score; }));
+    const double percentile = 100.0 * below / static_cast<double>(candidates.count);
+    const char* status = status_of(question.with(node), known, all);
+    table += fmt::format("{:>5}  {:<24} {:<40} {:>10.4f} {:>11.2f}  {}\n", i + 1,
+                         graph.node_ids[node], graph.node_names[node], score, percentile, status);
+    record["nodes"].push_back({{"rank", i + 1},
+                               {"id", std::string(graph.node_ids[node])},
+                               {"name", std::string(graph.node_names[node])},
+                               {"score", score},
+                               {"percentile", percentile},
+                               {"triple", status}});
+  }
+  write_standard_output(table);
+  if (!config.json.empty()) write_file_atomically(config.json, json_text(record, 2) + "\n");
+  return 0;
+}
+
+}  // namespace hgnn_moe::hgt

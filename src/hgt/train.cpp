@@ -1,0 +1,216 @@
+#include "hgnn_moe/hgt/train.h"
+
+#include <ctime>
+#include <filesystem>
+#include <memory>
+
+#include <ATen/ATen.h>
+
+#include "train_records.h"
+
+#include "hgnn_moe/base/error.h"
+#include "hgnn_moe/base/files.h"
+#include "hgnn_moe/base/log.h"
+#include "hgnn_moe/base/text.h"
+#include "hgnn_moe/base/version.h"
+#include "hgnn_moe/hgt/embedding_file.h"
+#include "hgnn_moe/hgt/embedding_report.h"
+#include "hgnn_moe/hgt/embedding_verdict.h"
+#include "hgnn_moe/hgt/link_trainer.h"
+#include "hgnn_moe/hgt/node_embeddings.h"
+#include "hgnn_moe/hgt/triple_ranking.h"
+#include "hgnn_moe/train/checkpoint.h"
+#include "hgnn_moe/train/checkpoint_folder.h"
+#include "hgnn_moe/train/device.h"
+#include "hgnn_moe/train/resume_point.h"
+
+namespace hgnn_moe::hgt {
+
+namespace {
+
+constexpr char kEmbeddingsFile[] = "embeddings.safetensors";
+
+struct Session {
+  HgtInput input;
+  GraphData data;
+  LinkModel model;
+  LinkOptimizer optimizer;
+  RunLocation location;
+  RunFolder folder;
+  std::shared_ptr<spdlog::logger> log;
+
+  const HgtConfig& config() const { return input.config; }
+};
+
+RunStart run_start(const HgtConfig& config) {
+  if (!config.resume_checkpoint.empty()) return RunStart::resume;
+  return config.overwrite ? RunStart::overwrite : RunStart::fresh;
+}
+
+// The state of a fresh run, or of the checkpoint that the run resumes from, loaded.
+TrainingState begin(Session& session, MetricsWriter& metrics) {
+  TrainingState fresh;
+  fresh.fingerprint = resume_fingerprint(session.config(), session.data);
+  const auto checkpoint =
+      find_resume_checkpoint(session.config().resume_checkpoint, session.location, *session.log);
+  if (!checkpoint.has_value()) {
+    remove_checkpoints_after(session.folder.path(), /*step=*/-1, /*best_step=*/-1);
+    metrics.truncate_to(0);
+    return fresh;
+  }
+  const Json saved = verify_checkpoint(*checkpoint).fingerprint;
+  if (const std::string raised = check_resume(saved, fresh.fingerprint); !raised.empty()) {
+    session.log->info("{}", raised);
+  }
+  TrainingState state = load_checkpoint(*checkpoint, session.optimizer.tensors());
+  metrics.check_length(state.metrics_length);  // while refusing still loses nothing
+  remove_checkpoints_after(session.folder.path(), state.step, state.best_step);
+  metrics.truncate_to(state.metrics_length);
+  state.fingerprint = fresh.fingerprint;
+  session.log->info("resumed from {} at step {}", checkpoint->filename().string(), state.step);
+  return state;
+}
+
+// The weights of the best checkpoint, where that is not where the run stands.
+void take_best(Session& session, const TrainingState& state) {
+  if (state.best_step == state.step || !state.best_eval_loss.has_value()) return;
+  const auto best = read_pointer(session.folder.path(), CheckpointPointer::best);
+  if (!best.has_value()) return;
+  load_checkpoint(best->folder, session.optimizer.tensors());
+  session.log->info("the best checkpoint, of step {}, is measured and written", best->step);
+}
+
+// Test figures, embeddings and their verdict.
+Json measure(Session& session) {
+  const kg::Graph& graph = session.data.split.train;
+  const at::Tensor values_NF = session.model.embed(session.data.messages);
+  Json results = Json::object();
+  if (!session.data.split.test.empty()) {
+    const kg::TripleIndex known(graph, kg::held_out_facts(session.data.split));
+    const kg::RankTable ranks =
+        rank_triples(session.model.decoder(), values_NF, graph, session.data.split.test, known);
+    results["test"] = ranking_record(ranks, graph);
+    session.log->info("test MRR {:.4f}, Hits@1 {:.3f}, Hits@10 {:.3f} of {} ranks",
+                      ranks.micro().mrr, ranks.micro().hits_at_1, ranks.micro().hits_at_10,
+                      ranks.micro().ranks);
+  }
+  const Embeddings embeddings = embeddings_of(graph, values_NF);
+  const auto path = session.folder.path() / kEmbeddingsFile;
+  write_embeddings(path, embeddings);
+  const Verdict verdict = judge(report_on(embeddings, session.config().seed));
+  const std::string& grade = names_of(verdict.grade)[static_cast<std::size_t>(verdict.grade)];
+  results["embeddings"] = {{"file", kEmbeddingsFile}, {"verdict", grade}};
+  session.log->log(verdict.grade == Grade::good ? spdlog::level::info : spdlog::level::warn,
+                   "{}: {}; hgt_embed validate tells why", path.string(), grade);
+  return results;
+}
+
+void log_start(const Session& session, const DeviceChoice& device) {
+  spdlog::logger& log = *session.log;
+  log.info("hgt_embed {} ({}), run {} on {}", project_version(), project_commit(),
+           session.location.run_name, session.model.device().str());
+  for (const auto* notes : {&session.input.notes, &session.data.notes, &device.notes}) {
+    for (const std::string& note : *notes) log.info("{}", note);
+  }
+  for (const std::string& line : session.data.tables) {
+    log_to_file(log, spdlog::level::info, line);
+  }
+  log.info("{} parameters", session.model.parameter_count());
+  if (session.config().node_features == HgtFeatures::ones) {
+    log.warn(
+        "node_features is ones: nodes of a type whose neighbours are alike get the same embedding "
+        "whatever the weights are");
+  }
+}
+
+int train(Session& session) {
+  const StopSignal stop;
+  MetricsWriter metrics(session.folder.metrics_file());
+  LinkTrainer trainer({session.config(), session.data, session.folder, session.model,
+                       session.optimizer, metrics, *session.log},
+                      begin(session, metrics));
+  metrics.mirror_to(session.folder.tensorboard_folder());
+  session.folder.write_config(config_record(session.input, session.data, session.model));
+  session.log->info("{} triples an epoch in {} steps; {} steps in all", trainer.triples(),
+                    trainer.steps_per_epoch(), trainer.total_steps());
+  const auto summary = [&](RunStatus status, const Json& results) {
+    session.folder.write_summary(
+        summary_record(session.config(), trainer.state(), session.model, status, results));
+  };
+  bool complete = false;
+  Json results;
+  try {
+    complete = trainer.run(stop);
+    if (complete) {
+      take_best(session, trainer.state());
+      results = measure(session);
+    }
+  } catch (const Error& error) {
+    summary(error.code() == ExitCode::diverged ? RunStatus::diverged : RunStatus::failed, nullptr);
+    throw;
+  } catch (...) {
+    summary(RunStatus::failed, nullptr);
+    throw;
+  }
+  summary(complete ? RunStatus::done : RunStatus::stopped, results);
+  if (!complete) {
+    session.log->warn(
+        "stopped by signal {} after step {}; resume with --resume_checkpoint auto --run_name {}",
+        stop.received(), trainer.state().step, session.location.run_name);
+    return 128 + stop.received();
+  }
+  session.log->info("done: {} steps in {}; files in {}", trainer.state().step,
+                    format_duration(trainer.state().seconds), session.folder.path().string());
+  return 0;
+}
+
+std::string made_up_run_name(const HgtConfig& config) {
+  const auto path = std::filesystem::absolute(config.graph).lexically_normal();
+  const auto name = path.has_filename() ? path.stem() : path.parent_path().stem();
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  localtime_r(&now, &parts);
+  char time[32];
+  std::strftime(time, sizeof time, "%Y%m%d-%H%M%S", &parts);
+  return name.string() + "-" + time;
+}
+
+int print_dry_run(const HgtInput& input, const GraphData& data, const LinkModel& model) {
+  const Json record = {{"config", to_json(input.config)},
+                       {"graph", graph_record(data)},
+                       {"parameters", model.parameter_count()},
+                       {"memory", memory_record(input.config, data, model)}};
+  write_standard_output(record.dump(2) + "\n");
+  return 0;
+}
+
+}  // namespace
+
+int run_train(const HgtInput& given) {
+  HgtInput input = given;
+  HgtConfig& config = input.config;
+  if (config.run_name.empty() && config.resume_checkpoint.empty()) {
+    config.run_name = made_up_run_name(config);
+  }
+  const DeviceChoice device = choose_device(config.device);
+  GraphData data = open_graph(config);
+  LinkModel model(config, data.split.train, device.device);
+  if (config.dry_run) return print_dry_run(input, data, model);
+  const RunLocation location =
+      locate_run({config.checkpoint_dir, config.run_name, config.resume_checkpoint});
+  config.run_name = location.run_name;
+  RunFolder folder = RunFolder::open(location.checkpoint_dir, location.run_name, run_start(config));
+  auto log = make_logger(config.quiet, folder.log_file());
+  LinkOptimizer optimizer(model, config.weight_decay);
+  Session session{std::move(input), std::move(data),   std::move(model), std::move(optimizer),
+                  location,         std::move(folder), std::move(log)};
+  try {
+    log_start(session, device);
+    return train(session);
+  } catch (const Error& error) {
+    log_to_file(*session.log, spdlog::level::err, error.what());
+    throw;
+  }
+}
+
+}  // namespace hgnn_moe::hgt

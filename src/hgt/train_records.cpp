@@ -1,0 +1,95 @@
+#include "train_records.h"
+
+#include <filesystem>
+
+#include "hgnn_moe/train/device.h"
+
+namespace hgnn_moe::hgt {
+
+namespace {
+
+// They change nothing of what is computed.
+constexpr const char* kFree[] = {"graph",
+                                 "cache_dir",
+                                 "num_workers_dataloader",
+                                 "eval_every",
+                                 "node_batch_size",
+                                 "num_eval_triples",
+                                 "threads",
+                                 "device",
+                                 "checkpoint_dir",
+                                 "run_name",
+                                 "resume_checkpoint",
+                                 "keep_checkpoints",
+                                 "overwrite",
+                                 "quiet",
+                                 "dry_run",
+                                 "preset"};
+
+std::string source_of(const Settings& settings, const std::string& key) {
+  const auto found = settings.find(key);
+  return found == settings.end() ? "default" : found->second.source;
+}
+
+}  // namespace
+
+Json config_record(const HgtInput& input, const GraphData& data, const LinkModel& model) {
+  const Json config = to_json(input.config);
+  Json provenance = Json::object();
+  for (const auto& [key, value] : config.items()) provenance[key] = source_of(input.settings, key);
+  Json record = {{"config", config}, {"provenance", provenance}};
+  // Absolute, so that the run can be opened from any folder.
+  record["graph"] = {{"path", std::filesystem::absolute(input.config.graph).string()}};
+  record["graph"].update(graph_record(data));
+  record["parameters"] = model.parameter_count();
+  record.update(build_record(model.device()));
+  return record;
+}
+
+Json resume_fingerprint(const HgtConfig& config, const GraphData& data) {
+  Json fingerprint = to_json(config);
+  for (const char* key : kFree) fingerprint.erase(key);
+  fingerprint.erase("num_epochs");
+  fingerprint["graph (content hash)"] = data.content_hash;
+  fingerprint["horizon"] = {{"num_epochs", config.num_epochs}};
+  return fingerprint;
+}
+
+Json summary_record(const HgtConfig& config, const TrainingState& state, const LinkModel& model,
+                    RunStatus status, const Json& results) {
+  const auto mrr = [](const std::optional<double>& loss) {
+    return loss.has_value() ? Json(1.0 - *loss) : Json(nullptr);
+  };
+  return {{"run_name", config.run_name},
+          {"status", status_name(status)},
+          {"epochs", state.epoch},
+          {"steps", state.step},
+          {"triples", state.tokens},
+          {"parameters", model.parameter_count()},
+          {"best_valid_mrr", mrr(state.best_eval_loss)},
+          {"best_step", state.best_step},
+          {"final_valid_mrr", mrr(state.last_eval_loss)},
+          {"results", results},
+          {"seconds", state.seconds},
+          {"triples_per_s",
+           state.seconds > 0 ? Json(static_cast<double>(state.tokens) / state.seconds) : Json()},
+          {"peak_memory_bytes", peak_memory_bytes(model.device())}};
+}
+
+Json memory_record(const HgtConfig& config, const GraphData& data, const LinkModel& model) {
+  constexpr std::int64_t kFloat = sizeof(float);
+  const std::int64_t nodes = data.split.train.node_count();
+  const std::int64_t edges = data.split.train.edge_count();
+  const std::int64_t parameters = kFloat * model.parameter_count();
+  Json record = {{"parameters", parameters},
+                 {"optimizer", 2 * parameters},
+                 {"checkpoint_copy", 3 * parameters},
+                 {"graph", static_cast<std::int64_t>(sizeof(kg::Edge)) * edges},
+                 {"evaluation", kFloat * nodes * (2 * config.hidden_dim + config.embedding_dim)}};
+  std::int64_t total = 0;
+  for (const auto& [part, bytes] : record.items()) total += bytes.get<std::int64_t>();
+  record["total"] = total;
+  return record;
+}
+
+}  // namespace hgnn_moe::hgt
