@@ -1,6 +1,7 @@
 #include "hgnn_moe/base/json.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <iterator>
 #include <unordered_set>
@@ -113,6 +114,10 @@ Json parse_json(std::string_view text, const std::string& source, ExitCode on_er
 
 Json read_json_file(const std::filesystem::path& path, ExitCode on_error) {
   return parse_json(read_text_file(path, on_error), path.string(), on_error);
+}
+
+Json number_or_null(const std::optional<double>& value) {
+  return value.has_value() && std::isfinite(*value) ? Json(*value) : Json(nullptr);
 }
 
 std::string json_text(const Json& value, int indent) {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "hgnn_moe/config/commands.h"
+#include "hgnn_moe/config/text_rules.h"
 
 namespace hgnn_moe {
 namespace {
@@ -36,20 +37,9 @@ const std::vector<Command>& commands() {
   return commands;
 }
 
-bool any_text(const std::string&) { return true; }
-
-TextRule path_rule(const char* placeholder, const char* description) {
-  return {placeholder, description, any_text};
-}
-
-bool all_digits(const std::string& text) {
-  return !text.empty() && text.size() < 10 &&
-         text.find_first_not_of("0123456789") == std::string::npos;
-}
-
 bool are_neighbor_counts(const std::string& text) {
   for (const std::string& name : name_list(text)) {
-    if (name != "all" && !all_digits(name)) return false;
+    if (name != "all" && !all_digits(name, 9)) return false;
   }
   return true;
 }
@@ -59,17 +49,6 @@ bool are_names(const std::string& text) {
     if (name.empty()) return false;
   }
   return true;
-}
-
-// A name that stays inside the folder it is joined to.
-bool is_plain_name(const std::string& name) {
-  return name != "." && name != ".." && name.find('/') == std::string::npos;
-}
-
-bool is_device(const std::string& text) {
-  const std::string indexed = "cuda:";
-  return text == "auto" || text == "cpu" || text == "cuda" ||
-         (text.compare(0, indexed.size(), indexed) == 0 && all_digits(text.substr(indexed.size())));
 }
 
 using Table = OptionTable<HgtConfig>;
@@ -225,15 +204,14 @@ void add_run_options(Table& t) {
   t.commands({"train", "evaluate", "validate", "predict"});
   t.integer("threads", &C::threads, {0, 4096}, "CPU threads; 0 is all cores");
   t.commands({"train", "evaluate", "predict"});
-  t.text("device", &C::device, {"NAME", "auto, cpu, cuda or cuda:INDEX", is_device},
-         "where to compute; auto is a GPU where there is one");
+  t.text("device", &C::device, device_rule(), "where to compute; auto is a GPU where there is one");
 
   t.commands({"train"});
   t.group("Runs and checkpoints");
   t.text("checkpoint_dir", &C::checkpoint_dir, path_rule("FOLDER", "the path of a folder"),
          "folder of all runs");
-  t.text("run_name", &C::run_name, {"NAME", "a folder name without /, not . or ..", is_plain_name},
-         "the run's folder in checkpoint_dir", "from the graph and the time");
+  t.text("run_name", &C::run_name, run_name_rule(), "the run's folder in checkpoint_dir",
+         "from the graph and the time");
   t.text("resume_checkpoint", &C::resume_checkpoint,
          path_rule("FILE", "auto or a checkpoint's path"),
          "continue this run; auto is from its newest valid checkpoint", "none");
@@ -297,10 +275,7 @@ HgtInput parse_hgt_command_line(int argc, const char* const* argv) {
 
   parsed.config.command = static_cast<HgtCommand>(&command - commands().data());
   parsed.settings = input.settings;
-  for (const auto& option : hgt_option_table().options()) {
-    const auto found = input.settings.find(option.spec.name);
-    if (found != input.settings.end()) option.set(parsed.config, found->second.value);
-  }
+  set_options(hgt_option_table(), parsed.settings, parsed.config);
   check_hgt_contradictions(parsed.config, parsed.settings, errors);
   errors.throw_if_any();
   parsed.config = resolved_hgt_config(parsed.config, parsed.settings);
@@ -330,12 +305,7 @@ HgtConfig hgt_config_of(const Json& json) {
   } catch (const Error& error) {
     throw Error(ExitCode::data, error.what());
   }
-  for (const auto& option : hgt_option_table().options()) {
-    const auto found = settings.find(option.spec.name);
-    if (found != settings.end() && !found->second.value.is_null()) {
-      option.set(config, found->second.value);
-    }
-  }
+  set_options(hgt_option_table(), settings, config);
   return config;
 }
 

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "hgnn_moe/config/text_rules.h"
+
 namespace hgnn_moe {
 
 namespace {
@@ -20,38 +22,18 @@ constexpr const char* kUsage =
     "Every option is a flag and a key of the JSON configuration files; a boolean is --NAME or\n"
     "--no_NAME here, true or false there. Brackets hold the allowed values and the default.\n";
 
-bool any_text(const std::string&) { return true; }
-
-// A name that stays inside the folder it is joined to.
-bool is_plain_name(const std::string& name) {
-  return name != "." && name != ".." && name.find('/') == std::string::npos;
-}
-
-bool all_digits(const std::string& text, std::size_t from, std::size_t longest) {
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-  return from < text.size() && text.size() - from <= longest &&
-         std::all_of(text.begin() + static_cast<std::ptrdiff_t>(from), text.end(), is_digit);
-}
-
-bool is_device(const std::string& text) {
-  const std::string cuda_index = "cuda:";
-  return text == "auto" || text == "cpu" || text == "cuda" ||
-         (text.compare(0, cuda_index.size(), cuda_index) == 0 &&
-          all_digits(text, cuda_index.size(), 3));
-}
-
 bool is_id_list(const std::string& text) {
   for (std::size_t begin = 0; begin <= text.size();) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
-    if (!all_digits(text.substr(begin, end - begin), 0, 9)) return false;
+    if (!all_digits(text.substr(begin, end - begin), 9)) return false;
     begin = end + 1;
   }
   return true;
 }
 
-TextRule file_rule(const char* description) { return {"FILE", description, any_text}; }
-TextRule folder_rule() { return {"FOLDER", "the path of a folder", any_text}; }
-TextRule name_rule(const char* description) { return {"NAME", description, any_text}; }
+TextRule file_rule(const char* description) { return path_rule("FILE", description); }
+TextRule folder_rule() { return path_rule("FOLDER", "the path of a folder"); }
+TextRule name_rule(const char* description) { return path_rule("NAME", description); }
 
 OptionTable<TrainConfig> build_table() {
   using C = TrainConfig;
@@ -136,8 +118,7 @@ OptionTable<TrainConfig> build_table() {
   t.integer("seed", &C::seed, any_count, "seed of weights, order, dropout and sampling");
 
   t.group("Machine");
-  t.text("device", &C::device, {"NAME", "auto, cpu, cuda or cuda:INDEX", is_device},
-         "where to compute; auto is a GPU where there is one");
+  t.text("device", &C::device, device_rule(), "where to compute; auto is a GPU where there is one");
   t.choice("precision", &C::precision,
            "of what matrix products take and give, and of what passes between the steps of fused "
            "experts or the layers of an HGNN; all else stays fp32. tf32 is for GPUs and rounds the "
@@ -186,8 +167,7 @@ OptionTable<TrainConfig> build_table() {
 
   t.group("Runs and checkpoints");
   t.text("checkpoint_dir", &C::checkpoint_dir, folder_rule(), "folder of all runs");
-  t.text("run_name", &C::run_name, {"NAME", "a folder name without /, not . or ..", is_plain_name},
-         "the run's folder in checkpoint_dir",
+  t.text("run_name", &C::run_name, run_name_rule(), "the run's folder in checkpoint_dir",
          "from the configuration and the time, of a sweep from its file");
   t.text("resume_checkpoint", &C::resume_checkpoint, file_rule("auto or a checkpoint's path"),
          "continue this run; auto is from its newest valid checkpoint", "none");
@@ -267,10 +247,7 @@ ParsedConfig parse_command_line(int argc, const char* const* argv) {
 
 TrainConfig given_config(const Settings& settings) {
   TrainConfig given;
-  for (const auto& option : train_option_table().options()) {
-    const auto found = settings.find(option.spec.name);
-    if (found != settings.end()) option.set(given, found->second.value);
-  }
+  set_options(train_option_table(), settings, given);
   return given;
 }
 

@@ -16,7 +16,7 @@ using Positions = std::vector<std::int64_t>;
 // For each type the first of the ascending nodes that belongs to it, and their number behind.
 Positions type_offsets(const std::vector<std::int32_t>& nodes, const Schema& schema) {
   Positions offsets;
-  for (const NodeTypeRange& type : schema.node_types) {
+  for (const kg::NodeType& type : schema.node_types) {
     offsets.push_back(std::lower_bound(nodes.begin(), nodes.end(), type.first) - nodes.begin());
   }
   offsets.push_back(static_cast<std::int64_t>(nodes.size()));

@@ -48,37 +48,36 @@ double glorot_bound(std::int64_t rows, std::int64_t columns) {
 Decoder::Decoder(Parameters& parameters, const std::string& prefix, const DecoderOptions& options,
                  std::int64_t num_relations, std::int64_t features)
     : options_(options) {
-  const bool is_complex =
-      options.kind == DecoderKind::complex || options.kind == DecoderKind::rotate;
+  const bool is_complex = options.kind == HgtDecoder::complex || options.kind == HgtDecoder::rotate;
   HGNN_MOE_ASSERT(!is_complex || features % 2 == 0, "{} features as complex numbers", features);
   const std::int64_t columns = is_complex ? features / 2 : features;
   const std::string name = prefix + "rel_emb.weight";
   const double bound = glorot_bound(num_relations, columns);
   switch (options.kind) {
-    case DecoderKind::dot:
+    case HgtDecoder::dot:
       return;
-    case DecoderKind::complex:
+    case HgtDecoder::complex:
       relation_ = parameters.add_uniform(name, {num_relations, columns}, bound);
       relation_imaginary_ =
           parameters.add_uniform(prefix + "rel_emb_im.weight", {num_relations, columns}, bound);
       return;
-    case DecoderKind::distmult:
+    case HgtDecoder::distmult:
       relation_ = parameters.add_uniform(name, {num_relations, columns}, bound);
       return;
-    case DecoderKind::rotate:
+    case HgtDecoder::rotate:
       relation_ = parameters.add_uniform(name, {num_relations, columns}, kPi);
       return;
   }
 }
 
 at::Tensor Decoder::tail_query(const at::Tensor& heads_BF, const at::Tensor& relations_B) const {
-  if (options_.kind == DecoderKind::dot) return heads_BF;
+  if (options_.kind == HgtDecoder::dot) return heads_BF;
   const at::Tensor r = relation_.index_select(0, relations_B);
   switch (options_.kind) {
-    case DecoderKind::complex:
+    case HgtDecoder::complex:
       return joined(halves(heads_BF) *
                     Complex{r, relation_imaginary_.index_select(0, relations_B)});
-    case DecoderKind::rotate:
+    case HgtDecoder::rotate:
       return joined(halves(heads_BF) * Complex{r.cos(), r.sin()});
     default:
       return heads_BF * r;
@@ -87,13 +86,13 @@ at::Tensor Decoder::tail_query(const at::Tensor& heads_BF, const at::Tensor& rel
 
 // Re(h r conj(t)) = Re(h conj(t conj(r))), and |h r - t| = |h - t conj(r)|.
 at::Tensor Decoder::head_query(const at::Tensor& tails_BF, const at::Tensor& relations_B) const {
-  if (options_.kind == DecoderKind::dot) return tails_BF;
+  if (options_.kind == HgtDecoder::dot) return tails_BF;
   const at::Tensor r = relation_.index_select(0, relations_B);
   switch (options_.kind) {
-    case DecoderKind::complex:
+    case HgtDecoder::complex:
       return joined(halves(tails_BF) *
                     conjugate(Complex{r, relation_imaginary_.index_select(0, relations_B)}));
-    case DecoderKind::rotate:
+    case HgtDecoder::rotate:
       return joined(halves(tails_BF) * Complex{r.cos(), -r.sin()});
     default:
       return tails_BF * r;
@@ -103,12 +102,12 @@ at::Tensor Decoder::head_query(const at::Tensor& tails_BF, const at::Tensor& rel
 at::Tensor Decoder::score(const at::Tensor& heads_BF, const at::Tensor& relations_B,
                           const at::Tensor& tails_BF) const {
   const at::Tensor query_BF = tail_query(heads_BF, relations_B);
-  if (options_.kind == DecoderKind::rotate) return options_.margin - distance(query_BF, tails_BF);
+  if (options_.kind == HgtDecoder::rotate) return options_.margin - distance(query_BF, tails_BF);
   return (query_BF * tails_BF).sum(-1);
 }
 
 at::Tensor Decoder::compare(const at::Tensor& queries_BF, const at::Tensor& candidates_CF) const {
-  if (options_.kind != DecoderKind::rotate) return at::mm(queries_BF, candidates_CF.t());
+  if (options_.kind != HgtDecoder::rotate) return at::mm(queries_BF, candidates_CF.t());
   const std::int64_t queries = queries_BF.size(0), features = queries_BF.size(1);
   const std::int64_t tile =
       std::max<std::int64_t>(1, kTileElements / std::max<std::int64_t>(1, queries * features));

@@ -1,6 +1,5 @@
 #include "hgnn_moe/hgt/evaluate.h"
 
-#include <cmath>
 #include <string>
 
 #include <fmt/format.h>
@@ -71,7 +70,7 @@ int run_evaluate(const HgtConfig& config) {
     const double recall =
         mean_recall_at(kRecallAt, decoder, embeddings_NF, graph,
                        kg::find_node_type(graph, run.config.split_node_type), triples);
-    record["recall_at_100"] = std::isfinite(recall) ? Json(recall) : Json();
+    record["recall_at_100"] = number_or_null(recall);
     table += fmt::format("Recall@{} of held-out nodes of type {}: {:.4f}\n", kRecallAt,
                          run.config.split_node_type, recall);
   }

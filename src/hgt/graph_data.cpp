@@ -26,18 +26,6 @@ void add_lines(const std::string& text, std::vector<std::string>& notes) {
   }
 }
 
-std::vector<std::int32_t> relations_of(const kg::Graph& graph, const std::string& names) {
-  std::vector<std::int32_t> relations;
-  for (const std::string& name : name_list(names)) {
-    for (const std::int32_t relation : kg::find_relations(graph, name)) {
-      relations.push_back(relation);
-    }
-  }
-  std::sort(relations.begin(), relations.end());
-  relations.erase(std::unique(relations.begin(), relations.end()), relations.end());
-  return relations;
-}
-
 kg::Split split_of_parts(const HgtConfig& config, const std::vector<kg::LoadedGraph>& parts) {
   if (parts.size() < 2) {
     fail(ExitCode::usage,
@@ -81,7 +69,8 @@ kg::Split make_split(const HgtConfig& config, const std::vector<kg::LoadedGraph>
   const kg::Graph graph = whole_graph(config, parts, notes);
   const kg::SplitFractions fractions{config.valid_fraction, config.test_fraction};
   const auto seed = static_cast<std::uint64_t>(config.seed);
-  const std::vector<std::int32_t> relations = relations_of(graph, config.split_relations);
+  const std::vector<std::int32_t> relations =
+      kg::find_relations(graph, name_list(config.split_relations));
   if (config.split != HgtSplit::nodes) return kg::split_pairs(graph, fractions, seed, relations);
   return kg::split_nodes(graph, kg::find_node_type(graph, config.split_node_type), relations,
                          fractions, seed);

@@ -39,7 +39,7 @@ HgtConv::HgtConv(Parameters& parameters, const std::string& prefix, const Schema
                                       prefix + "kqv_lin.lins." + schema.node_types[t].name,
                                       options.in_dims[t], 3 * features));
   }
-  for (const NodeTypeRange& type : schema.node_types) {
+  for (const kg::NodeType& type : schema.node_types) {
     out_lin_.push_back(
         Linear::create(parameters, prefix + "out_lin.lins." + type.name, features, features));
   }
@@ -47,14 +47,14 @@ HgtConv::HgtConv(Parameters& parameters, const std::string& prefix, const Schema
   const double bound = 1 / std::sqrt(static_cast<double>(dim));
   k_rel_ = parameters.add_uniform(prefix + "k_rel.weight", matrices, bound);
   v_rel_ = parameters.add_uniform(prefix + "v_rel.weight", matrices, bound);
-  for (const NodeTypeRange& type : schema.node_types) {
+  for (const kg::NodeType& type : schema.node_types) {
     skip_.push_back(parameters.add_constant(prefix + "skip." + type.name, {1}, 1.0));
   }
   for (const std::string& relation : schema.relations) {
     p_rel_.push_back(parameters.add_constant(prefix + "p_rel." + relation, {1, heads}, 1.0));
   }
   if (!options.layer_norm) return;
-  for (const NodeTypeRange& type : schema.node_types) {
+  for (const kg::NodeType& type : schema.node_types) {
     const std::string name = prefix + "norms." + type.name;
     norms_.push_back({parameters.add_constant(name + ".weight", {features}, 1.0),
                       parameters.add_constant(name + ".bias", {features}, 0.0)});

@@ -19,7 +19,7 @@ HgtEncoder::HgtEncoder(Parameters& parameters, const std::string& prefix, const 
         parameters, prefix + "convs." + std::to_string(l) + ".", schema,
         HgtConvOptions{widths, options.hidden_dim, options.num_heads, options.layer_norm});
   }
-  for (const NodeTypeRange& type : schema.node_types) {
+  for (const kg::NodeType& type : schema.node_types) {
     out_.push_back(Linear::create(parameters, prefix + "out_dict." + type.name, options.hidden_dim,
                                   options.embedding_dim));
   }

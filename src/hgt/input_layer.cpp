@@ -6,6 +6,8 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include "index_tensor.h"
+
 #include "hgnn_moe/base/error.h"
 
 namespace hgnn_moe::hgt {
@@ -58,7 +60,7 @@ at::Tensor InputLayer::of_type(std::size_t type, const at::Tensor& rows) const {
 }
 
 InputFeatures InputLayer::operator()(const std::vector<std::int32_t>& nodes) const {
-  const at::Tensor numbers = at::tensor(nodes, at::kLong).to(device_);
+  const at::Tensor numbers = index_tensor(nodes, device_);
   InputFeatures result;
   if (kind_ == NodeFeatures::learned) {
     const c10::NoGradGuard no_grad;
@@ -66,7 +68,7 @@ InputFeatures InputLayer::operator()(const std::vector<std::int32_t>& nodes) con
   }
   if (result.learned_rows.defined()) result.learned_rows.set_requires_grad(true);
   for (std::size_t t = 0; t < schema_.node_types.size(); ++t) {
-    const NodeTypeRange& type = schema_.node_types[t];
+    const kg::NodeType& type = schema_.node_types[t];
     const auto begin = std::lower_bound(nodes.begin(), nodes.end(), type.first);
     const auto end = std::lower_bound(begin, nodes.end(), type.first + type.count);
     const std::int64_t first = begin - nodes.begin(), count = end - begin;
@@ -80,7 +82,7 @@ InputFeatures InputLayer::operator()(const std::vector<std::int32_t>& nodes) con
 std::vector<at::Tensor> InputLayer::all_nodes() const {
   std::vector<at::Tensor> by_type;
   for (std::size_t t = 0; t < schema_.node_types.size(); ++t) {
-    const NodeTypeRange& type = schema_.node_types[t];
+    const kg::NodeType& type = schema_.node_types[t];
     by_type.push_back(
         kind_ == NodeFeatures::learned
             ? node_embeddings_.tensor.narrow(0, type.first, type.count)

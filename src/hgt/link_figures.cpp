@@ -1,7 +1,6 @@
 #include "hgnn_moe/hgt/link_figures.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <map>
 #include <set>
@@ -9,6 +8,8 @@
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
+
+#include "index_tensor.h"
 
 #include "hgnn_moe/kg/degree_matched.h"
 #include "hgnn_moe/kg/relation_degrees.h"
@@ -19,10 +20,6 @@ namespace {
 
 // Triples that are scored at a time.
 constexpr std::size_t kPiece = 1 << 14;
-
-at::Tensor rows(const at::Tensor& embeddings_NF, const std::vector<std::int32_t>& nodes) {
-  return embeddings_NF.index_select(0, at::tensor(nodes, at::kLong).to(embeddings_NF.device()));
-}
 
 std::map<std::int32_t, std::vector<kg::Edge>> by_relation(const std::vector<kg::Triple>& triples) {
   std::map<std::int32_t, std::vector<kg::Edge>> edges;
@@ -64,9 +61,8 @@ kg::BinaryFigures figures_by(const Pairs& pairs, Score score) {
 }
 
 Json record_of(const kg::BinaryFigures& figures) {
-  const auto number = [](double value) { return std::isfinite(value) ? Json(value) : Json(); };
-  return {{"auroc", number(figures.auroc)},
-          {"auprc", number(figures.average_precision)},
+  return {{"auroc", number_or_null(figures.auroc)},
+          {"auprc", number_or_null(figures.average_precision)},
           {"errors", figures.errors}};
 }
 
@@ -83,12 +79,12 @@ std::vector<double> scores_of_triples(const Decoder& decoder, const at::Tensor& 
       tails.push_back(triples[i].tail);
       relations.push_back(triples[i].relation);
     }
-    const at::Tensor piece = decoder
-                                 .score(rows(embeddings_NF, heads),
-                                        at::tensor(relations, at::kLong).to(embeddings_NF.device()),
-                                        rows(embeddings_NF, tails))
-                                 .to(at::kCPU, at::kDouble)
-                                 .contiguous();
+    const at::Tensor piece =
+        decoder
+            .score(rows_of(embeddings_NF, heads), index_tensor(relations, embeddings_NF.device()),
+                   rows_of(embeddings_NF, tails))
+            .to(at::kCPU, at::kDouble)
+            .contiguous();
     scores.insert(scores.end(), piece.data_ptr<double>(), piece.data_ptr<double>() + piece.numel());
   }
   return scores;

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "index_tensor.h"
+
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/hgt/block_tensors.h"
 #include "hgnn_moe/hgt/link_losses.h"
@@ -23,24 +25,6 @@ HgtEncoderOptions encoder_options(const HgtConfig& config) {
   return options;
 }
 
-DecoderOptions decoder_options(const HgtConfig& config) {
-  switch (config.decoder) {
-    case HgtDecoder::dot:
-      return {DecoderKind::dot, config.margin};
-    case HgtDecoder::distmult:
-      return {DecoderKind::distmult, config.margin};
-    case HgtDecoder::complex:
-      return {DecoderKind::complex, config.margin};
-    case HgtDecoder::rotate:
-      return {DecoderKind::rotate, config.margin};
-  }
-  return {};
-}
-
-at::Tensor to_device(const std::vector<std::int32_t>& numbers, at::Device device) {
-  return at::tensor(numbers, at::kLong).to(device);
-}
-
 at::Tensor mask(const std::vector<std::uint8_t>& marks, std::size_t rows, at::Device device) {
   const auto count = static_cast<std::int64_t>(rows);
   return at::tensor(marks, at::kByte).to(at::kBool).reshape({count, -1}).to(device);
@@ -57,7 +41,7 @@ LinkModel::LinkModel(const HgtConfig& config, const kg::Graph& graph, at::Device
       device_(device),
       parameters_(static_cast<std::uint64_t>(config.seed), at::kFloat, device),
       encoder_(parameters_, "encoder.", schema_of(graph), encoder_options(config)),
-      decoder_(parameters_, "decoder.", decoder_options(config),
+      decoder_(parameters_, "decoder.", {config.decoder, config.margin},
                static_cast<std::int64_t>(graph.relations.size()), config.embedding_dim) {}
 
 ParameterList LinkModel::learned_table() const {
@@ -102,12 +86,10 @@ at::Tensor LinkModel::loss_of_group(const kg::LinkBatch& batch, const kg::Candid
     tails.push_back(batch.tails[i]);
     relations.push_back(batch.targets[i].triple.relation);
   }
-  const auto rows = [&](const std::vector<std::int32_t>& numbers) {
-    return embeddings_NF.index_select(0, to_device(numbers, device_));
-  };
-  const at::Tensor heads_BF = rows(heads), tails_BF = rows(tails);
-  const at::Tensor candidates_CF = rows(group.candidates);
-  const at::Tensor relations_B = to_device(relations, device_);
+  const at::Tensor heads_BF = rows_of(embeddings_NF, heads);
+  const at::Tensor tails_BF = rows_of(embeddings_NF, tails);
+  const at::Tensor candidates_CF = rows_of(embeddings_NF, group.candidates);
+  const at::Tensor relations_B = index_tensor(relations, device_);
   const at::Tensor scores_BC = group.side == kg::Side::tail
                                    ? decoder_.score_tails(heads_BF, relations_B, candidates_CF)
                                    : decoder_.score_heads(tails_BF, relations_B, candidates_CF);
@@ -117,8 +99,8 @@ at::Tensor LinkModel::loss_of_group(const kg::LinkBatch& batch, const kg::Candid
 
 at::Tensor LinkModel::loss_of_contrast(const kg::ContrastSet& set,
                                        const at::Tensor& embeddings_NF) const {
-  return contrast_loss(embeddings_NF.index_select(0, to_device(set.candidates, device_)),
-                       to_device(set.anchors, device_), to_device(set.partners, device_),
+  return contrast_loss(rows_of(embeddings_NF, set.candidates), index_tensor(set.anchors, device_),
+                       index_tensor(set.partners, device_),
                        mask(set.related, set.anchors.size(), device_),
                        config_.contrast_temperature);
 }

@@ -18,12 +18,8 @@ constexpr std::int64_t kMaxPartners = 64;
 // Those that are named, or all between the type and others.
 std::vector<std::int32_t> contrast_relations(const HgtConfig& config, const kg::Graph& graph,
                                              std::int32_t node_type) {
-  std::vector<std::int32_t> relations;
-  for (const std::string& name : name_list(config.contrast_relations)) {
-    for (const std::int32_t relation : kg::find_relations(graph, name)) {
-      relations.push_back(relation);
-    }
-  }
+  std::vector<std::int32_t> relations =
+      kg::find_relations(graph, name_list(config.contrast_relations));
   if (!relations.empty()) return relations;
   for (std::size_t r = 0; r < graph.relations.size(); ++r) {
     const kg::Relation& relation = graph.relations[r];

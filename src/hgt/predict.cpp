@@ -102,6 +102,11 @@ int run_predict(const HgtConfig& config) {
   std::stable_sort(order.begin(), order.end(),
                    [&](std::int32_t a, std::int32_t b) { return scores[a] > scores[b]; });
 
+  const auto first_below = [&](double score) {
+    return std::partition_point(order.begin(), order.end(),
+                                [&](std::int32_t other) { return scores[other] >= score; });
+  };
+
   const kg::TripleIndex known(graph);
   const kg::TripleIndex all(graph, kg::held_out_facts(run.data.split));
   Json record = {{"run", config.run},
@@ -115,8 +120,7 @@ int run_predict(const HgtConfig& config) {
   for (std::int64_t i = 0; i < top; ++i) {
     const std::int32_t node = candidates.first + order[static_cast<std::size_t>(i)];
     const double score = scores[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])];
-    const auto below = static_cast<double>(
-        std::count_if(scores.begin(), scores.end(), [&](double other) { return other < score; }));
+    const auto below = static_cast<double>(order.end() - first_below(score));
     const double percentile = 100.0 * below / static_cast<double>(candidates.count);
     const char* status = status_of(question.with(node), known, all);
     table += fmt::format("{:>5}  {:<24} {:<40} {:>10.4f} {:>11.2f}  {}\n", i + 1,

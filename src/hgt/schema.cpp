@@ -4,9 +4,7 @@ namespace hgnn_moe::hgt {
 
 Schema schema_of(const kg::Graph& graph) {
   Schema schema;
-  for (const kg::NodeType& type : graph.node_types) {
-    schema.node_types.push_back({type.name, type.first, type.count});
-  }
+  schema.node_types = graph.node_types;
   for (const kg::Relation& relation : graph.relations) {
     schema.relations.push_back(graph.node_types[relation.head_type].name + "__" + relation.name +
                                "__" + graph.node_types[relation.tail_type].name);

@@ -6,6 +6,8 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include "index_tensor.h"
+
 #include "hgnn_moe/base/error.h"
 
 namespace hgnn_moe::hgt {
@@ -28,7 +30,7 @@ void SparseAdam::add(const std::vector<std::int32_t>& nodes, const at::Tensor& g
                     "node {} of {} behind node {}", nodes[i], table_.tensor.size(0),
                     i == 0 ? -1 : nodes[i - 1]);
   }
-  added_.push_back({at::tensor(nodes, at::kLong).to(gradient.device()), gradient.detach().clone()});
+  added_.push_back({index_tensor(nodes, gradient.device()), gradient.detach().clone()});
 }
 
 SparseGradient SparseAdam::gradient() const {

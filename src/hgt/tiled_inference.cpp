@@ -30,7 +30,7 @@ std::vector<at::Tensor> features_of(const std::vector<std::int32_t>& nodes, cons
   const at::Tensor numbers = at::tensor(nodes, at::kLong);
   std::vector<at::Tensor> rows;
   for (std::size_t t = 0; t < features.size(); ++t) {
-    const NodeTypeRange& type = schema.node_types[t];
+    const kg::NodeType& type = schema.node_types[t];
     const auto begin = std::lower_bound(nodes.begin(), nodes.end(), type.first);
     const auto end = std::lower_bound(begin, nodes.end(), type.first + type.count);
     const at::Tensor of_type = numbers.narrow(0, begin - nodes.begin(), end - begin) - type.first;

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include <ATen/ATen.h>
+#include <fmt/chrono.h>
 
 #include "train_records.h"
 
@@ -42,33 +43,12 @@ struct Session {
   const HgtConfig& config() const { return input.config; }
 };
 
-RunStart run_start(const HgtConfig& config) {
-  if (!config.resume_checkpoint.empty()) return RunStart::resume;
-  return config.overwrite ? RunStart::overwrite : RunStart::fresh;
-}
-
 // The state of a fresh run, or of the checkpoint that the run resumes from, loaded.
 TrainingState begin(Session& session, MetricsWriter& metrics) {
-  TrainingState fresh;
-  fresh.fingerprint = resume_fingerprint(session.config(), session.data);
-  const auto checkpoint =
-      find_resume_checkpoint(session.config().resume_checkpoint, session.location, *session.log);
-  if (!checkpoint.has_value()) {
-    remove_checkpoints_after(session.folder.path(), /*step=*/-1, /*best_step=*/-1);
-    metrics.truncate_to(0);
-    return fresh;
-  }
-  const Json saved = verify_checkpoint(*checkpoint).fingerprint;
-  if (const std::string raised = check_resume(saved, fresh.fingerprint); !raised.empty()) {
-    session.log->info("{}", raised);
-  }
-  TrainingState state = load_checkpoint(*checkpoint, session.optimizer.tensors());
-  metrics.check_length(state.metrics_length);  // while refusing still loses nothing
-  remove_checkpoints_after(session.folder.path(), state.step, state.best_step);
-  metrics.truncate_to(state.metrics_length);
-  state.fingerprint = fresh.fingerprint;
-  session.log->info("resumed from {} at step {}", checkpoint->filename().string(), state.step);
-  return state;
+  const HgtConfig& config = session.config();
+  return begin_run(resume_fingerprint(config, session.data),
+                   find_resume_checkpoint(config.resume_checkpoint, session.location, *session.log),
+                   session.folder.path(), session.optimizer.tensors(), metrics, *session.log);
 }
 
 // The weights of the best checkpoint, where that is not where the run stands.
@@ -167,12 +147,7 @@ int train(Session& session) {
 std::string made_up_run_name(const HgtConfig& config) {
   const auto path = std::filesystem::absolute(config.graph).lexically_normal();
   const auto name = path.has_filename() ? path.stem() : path.parent_path().stem();
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  localtime_r(&now, &parts);
-  char time[32];
-  std::strftime(time, sizeof time, "%Y%m%d-%H%M%S", &parts);
-  return name.string() + "-" + time;
+  return fmt::format("{}-{:%Y%m%d-%H%M%S}", name.string(), fmt::localtime(std::time(nullptr)));
 }
 
 int print_dry_run(const HgtInput& input, const GraphData& data, const LinkModel& model) {
@@ -196,10 +171,11 @@ int run_train(const HgtInput& given) {
   GraphData data = open_graph(config);
   LinkModel model(config, data.split.train, device.device);
   if (config.dry_run) return print_dry_run(input, data, model);
-  const RunLocation location =
-      locate_run({config.checkpoint_dir, config.run_name, config.resume_checkpoint});
+  const RunRequest request{config.checkpoint_dir, config.run_name, config.resume_checkpoint,
+                           config.overwrite};
+  const RunLocation location = locate_run(request);
   config.run_name = location.run_name;
-  RunFolder folder = RunFolder::open(location.checkpoint_dir, location.run_name, run_start(config));
+  RunFolder folder = RunFolder::open(location.checkpoint_dir, location.run_name, request.start());
   auto log = make_logger(config.quiet, folder.log_file());
   LinkOptimizer optimizer(model, config.weight_decay);
   Session session{std::move(input), std::move(data),   std::move(model), std::move(optimizer),

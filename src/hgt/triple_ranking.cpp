@@ -1,10 +1,11 @@
 #include "hgnn_moe/hgt/triple_ranking.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
+
+#include "index_tensor.h"
 
 #include "hgnn_moe/base/philox.h"
 #include "hgnn_moe/base/random_choice.h"
@@ -48,18 +49,14 @@ at::Tensor scores_of(const Decoder& decoder, const at::Tensor& embeddings_NF,
     given.push_back(question.side == kg::Side::tail ? triple.head : triple.tail);
     relations.push_back(triple.relation);
   }
-  const at::Device device = embeddings_NF.device();
-  const at::Tensor given_BF =
-      embeddings_NF.index_select(0, at::tensor(given, at::kLong).to(device));
-  const at::Tensor relations_B = at::tensor(relations, at::kLong).to(device);
+  const at::Tensor given_BF = rows_of(embeddings_NF, given);
+  const at::Tensor relations_B = index_tensor(relations, embeddings_NF.device());
   const at::Tensor candidates_CF = embeddings_NF.narrow(0, candidates.first, candidates.count);
   const at::Tensor scores_BC = question.side == kg::Side::tail
                                    ? decoder.score_tails(given_BF, relations_B, candidates_CF)
                                    : decoder.score_heads(given_BF, relations_B, candidates_CF);
   return scores_BC.to(at::kCPU, at::kFloat).contiguous();
 }
-
-Json number_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 
 Json record_of(const kg::RankFigures& figures) {
   return {{"ranks", figures.ranks},

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "hgnn_moe/base/error.h"
+#include "hgnn_moe/base/sort_unique.h"
 
 namespace hgnn_moe::kg {
 namespace {
@@ -23,8 +24,7 @@ using Entries = std::vector<std::pair<std::int32_t, std::int32_t>>;
 
 // Each list ascends and holds a value once.
 Lists lists_of(Entries entries, std::int32_t count) {
-  std::sort(entries.begin(), entries.end());
-  entries.erase(std::unique(entries.begin(), entries.end()), entries.end());
+  sort_unique(entries);
   Lists lists;
   lists.offsets.resize(static_cast<std::size_t>(count) + 1, 0);
   lists.values.reserve(entries.size());

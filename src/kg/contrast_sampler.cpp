@@ -5,6 +5,7 @@
 
 #include "hgnn_moe/base/philox.h"
 #include "hgnn_moe/base/random_choice.h"
+#include "hgnn_moe/base/sort_unique.h"
 
 namespace hgnn_moe::kg {
 namespace {
@@ -19,11 +20,6 @@ std::uint64_t key_of(std::uint64_t seed, std::int64_t step, Use use) {
 std::int32_t position(const std::vector<std::int32_t>& nodes, std::int32_t node) {
   return static_cast<std::int32_t>(std::lower_bound(nodes.begin(), nodes.end(), node) -
                                    nodes.begin());
-}
-
-void sort_unique(std::vector<std::int32_t>& nodes) {
-  std::sort(nodes.begin(), nodes.end());
-  nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
 }
 
 }  // namespace

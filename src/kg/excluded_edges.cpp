@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "hgnn_moe/base/sort_unique.h"
+
 namespace hgnn_moe::kg {
 
 ExcludedEdges::ExcludedEdges(const Graph& graph, const std::vector<Target>& targets)
@@ -13,8 +15,7 @@ ExcludedEdges::ExcludedEdges(const Graph& graph, const std::vector<Target>& targ
     if (reverse != kNoReverse) edges_[reverse].push_back(flipped(edge_of(target.triple)));
   }
   for (auto& edges : edges_) {
-    std::sort(edges.begin(), edges.end());
-    edges.erase(std::unique(edges.begin(), edges.end()), edges.end());
+    sort_unique(edges);
   }
 }
 

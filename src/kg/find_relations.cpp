@@ -1,9 +1,9 @@
 #include "hgnn_moe/kg/find_relations.h"
 
-#include <algorithm>
 #include <string>
 
 #include "hgnn_moe/base/error.h"
+#include "hgnn_moe/base/sort_unique.h"
 #include "hgnn_moe/base/text.h"
 
 namespace hgnn_moe::kg {
@@ -14,8 +14,7 @@ namespace {
   for (const Relation& relation : graph.relations) {
     names.push_back(text.substr(0, 1) == "(" ? relation_title(graph, relation) : relation.name);
   }
-  std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());
+  sort_unique(names);
   const auto match = closest_match(text, names);
   fail(ExitCode::usage, "the graph has no relation '{}'; {}", text,
        match ? "did you mean " + *match + "?" : "it has " + join(names, ", "));
@@ -33,6 +32,17 @@ std::vector<std::int32_t> find_relations(const Graph& graph, std::string_view te
   }
   if (found.empty()) fail_for_unknown(graph, text);
   return found;
+}
+
+std::vector<std::int32_t> find_relations(const Graph& graph,
+                                         const std::vector<std::string>& texts) {
+  std::vector<std::int32_t> all;
+  for (const std::string& text : texts) {
+    const std::vector<std::int32_t> found = find_relations(graph, text);
+    all.insert(all.end(), found.begin(), found.end());
+  }
+  sort_unique(all);
+  return all;
 }
 
 }  // namespace hgnn_moe::kg

@@ -6,6 +6,7 @@
 
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/philox.h"
+#include "hgnn_moe/base/sort_unique.h"
 #include "hgnn_moe/kg/generate.h"
 
 namespace hgnn_moe::kg {
@@ -97,7 +98,7 @@ class MechanismGenerator {
       for (const std::int32_t gene : genes) {
         list.insert(list.end(), diseases_of_gene[gene].begin(), diseases_of_gene[gene].end());
       }
-      make_unique(list);
+      sort_unique(list);
     }
     return lists;
   }
@@ -112,14 +113,9 @@ class MechanismGenerator {
         const auto tail = static_cast<std::int32_t>(bits % static_cast<std::uint64_t>(tails.nodes));
         if (heads.type != tails.type || tail != head) list.push_back(tail);
       }
-      make_unique(list);
+      sort_unique(list);
     }
     return lists;
-  }
-
-  static void make_unique(std::vector<std::int32_t>& list) {
-    std::sort(list.begin(), list.end());
-    list.erase(std::unique(list.begin(), list.end()), list.end());
   }
 
   // All edges, then all of them flipped, as PrimeKG lists them.

@@ -4,6 +4,8 @@
 #include <numeric>
 #include <utility>
 
+#include "hgnn_moe/base/sort_unique.h"
+
 namespace hgnn_moe::kg {
 namespace {
 
@@ -31,8 +33,7 @@ std::int64_t count_shared(std::vector<std::int64_t> indexes) {
 
 // Sorts by (tail, head) and leaves each edge once.
 void sort_edges(std::vector<Edge>& edges) {
-  std::sort(edges.begin(), edges.end());
-  edges.erase(std::unique(edges.begin(), edges.end()), edges.end());
+  sort_unique(edges);
   edges.shrink_to_fit();
 }
 

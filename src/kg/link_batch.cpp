@@ -5,16 +5,12 @@
 #include <utility>
 
 #include "hgnn_moe/base/error.h"
+#include "hgnn_moe/base/sort_unique.h"
 
 namespace hgnn_moe::kg {
 namespace {
 
 constexpr int kPartBits = 16;
-
-void sort_unique(std::vector<std::int32_t>& nodes) {
-  std::sort(nodes.begin(), nodes.end());
-  nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
-}
 
 // In place of node numbers, their places in `ascending`, which holds all of them.
 void replace_by_rows(const std::vector<std::int32_t>& ascending, std::vector<std::int32_t>& nodes) {

@@ -8,6 +8,7 @@
 #include "sampling_key.h"
 
 #include "hgnn_moe/base/error.h"
+#include "hgnn_moe/base/sort_unique.h"
 
 namespace hgnn_moe::kg {
 namespace {
@@ -63,8 +64,7 @@ Block NeighborSampler::sample_hop(const std::vector<std::int32_t>& nodes, std::s
 std::vector<Block> NeighborSampler::sample(const std::vector<std::int32_t>& seeds,
                                            std::int64_t step, const ExcludedEdges& excluded) const {
   std::vector<std::int32_t> nodes = seeds;
-  std::sort(nodes.begin(), nodes.end());
-  nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
+  sort_unique(nodes);
   std::vector<Block> blocks(num_neighbors_.size());
   for (std::size_t hop = 0; hop < blocks.size(); ++hop) {
     Block& block = blocks[blocks.size() - 1 - hop];

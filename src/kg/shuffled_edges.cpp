@@ -9,6 +9,7 @@
 #include "pair_code.h"
 
 #include "hgnn_moe/base/philox.h"
+#include "hgnn_moe/base/sort_unique.h"
 #include "hgnn_moe/kg/facts.h"
 #include "hgnn_moe/kg/reverses.h"
 
@@ -81,8 +82,7 @@ std::vector<Edge> with_mirror(std::vector<Edge> edges) {
   const auto size = static_cast<std::ptrdiff_t>(edges.size());
   edges.reserve(2 * edges.size());
   std::transform(edges.begin(), edges.begin() + size, std::back_inserter(edges), flipped);
-  std::sort(edges.begin(), edges.end());
-  edges.erase(std::unique(edges.begin(), edges.end()), edges.end());  // self-loops
+  sort_unique(edges);  // self-loops are there twice
   return edges;
 }
 

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "hgnn_moe/base/sort_unique.h"
 #include "hgnn_moe/kg/reverses.h"
 
 namespace hgnn_moe::kg {
@@ -20,8 +21,7 @@ EdgeLists edges_by_relation(const Graph& graph, const std::vector<Triple>& tripl
     if (reverse != kNoReverse) lists[reverse].push_back(flipped(edge_of(triple)));
   }
   for (auto& list : lists) {
-    std::sort(list.begin(), list.end());
-    list.erase(std::unique(list.begin(), list.end()), list.end());
+    sort_unique(list);
   }
   return lists;
 }

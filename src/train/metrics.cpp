@@ -8,13 +8,6 @@
 #include "hgnn_moe/train/tensorboard_file.h"
 
 namespace hgnn_moe {
-namespace {
-
-Json number_or_null(const std::optional<double>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
-
-}  // namespace
 
 MetricsWriter::MetricsWriter(std::filesystem::path path) : file_(std::move(path)) {}
 

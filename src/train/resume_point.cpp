@@ -1,8 +1,8 @@
 #include "hgnn_moe/train/resume_point.h"
 
 #include "hgnn_moe/base/error.h"
-#include "hgnn_moe/train/checkpoint.h"
 #include "hgnn_moe/train/checkpoint_folder.h"
+#include "hgnn_moe/train/run_records.h"
 
 namespace hgnn_moe {
 
@@ -28,6 +28,11 @@ fs::path checkpoint_path(const std::string& text) {
 }
 
 }  // namespace
+
+RunStart RunRequest::start() const {
+  if (!resume_checkpoint.empty()) return RunStart::resume;
+  return overwrite ? RunStart::overwrite : RunStart::fresh;
+}
 
 RunLocation locate_run(const RunRequest& request) {
   if (request.resume_checkpoint.empty() || request.resume_checkpoint == kAuto) {
@@ -60,6 +65,29 @@ std::optional<fs::path> find_resume_checkpoint(const std::string& resume_checkpo
   }
   if (!search.checkpoint.has_value()) log.info("no checkpoint to resume from: a fresh start");
   return search.checkpoint;
+}
+
+TrainingState begin_run(const Json& fingerprint, const std::optional<fs::path>& checkpoint,
+                        const fs::path& run_folder, const CheckpointTensors& tensors,
+                        MetricsWriter& metrics, spdlog::logger& log) {
+  TrainingState state;
+  state.fingerprint = fingerprint;
+  if (!checkpoint.has_value()) {
+    remove_checkpoints_after(run_folder, /*step=*/-1, /*best_step=*/-1);
+    metrics.truncate_to(0);
+    return state;
+  }
+  const Json saved = verify_checkpoint(*checkpoint).fingerprint;
+  if (const std::string raised = check_resume(saved, fingerprint); !raised.empty()) {
+    log.info("{}", raised);
+  }
+  state = load_checkpoint(*checkpoint, tensors);
+  metrics.check_length(state.metrics_length);  // while refusing still loses nothing
+  remove_checkpoints_after(run_folder, state.step, state.best_step);
+  metrics.truncate_to(state.metrics_length);
+  state.fingerprint = fingerprint;
+  log.info("resumed from {} at step {}", checkpoint->filename().string(), state.step);
+  return state;
 }
 
 }  // namespace hgnn_moe

@@ -19,10 +19,6 @@ namespace hgnn_moe {
 
 namespace {
 
-Json number_or_null(const std::optional<double>& value) {
-  return value.has_value() && std::isfinite(*value) ? Json(*value) : Json(nullptr);
-}
-
 Json perplexity_or_null(const std::optional<double>& loss) {
   return loss.has_value() ? number_or_null(std::exp(*loss)) : Json(nullptr);
 }

@@ -53,11 +53,6 @@ struct Session {
   const TrainConfig& config() const { return parsed.config; }
 };
 
-RunStart run_start(const TrainConfig& config) {
-  if (!config.resume_checkpoint.empty()) return RunStart::resume;
-  return config.overwrite ? RunStart::overwrite : RunStart::fresh;
-}
-
 // With verify_coupler: on the first rows of the first epoch, as a training step sees them. What is
 // to be said of it, or "" where nothing was asked for.
 std::string verify_first_batch(const TrainConfig& config, const data::Dataset& dataset,
@@ -113,8 +108,9 @@ Session open_session(const ParsedConfig& parsed) {
   check_sample_ids(sample_id_list(config), dataset.vocab_size);
   check_ablation(config, model_config);
   check_targets(config, dataset);
-  RunLocation location =
-      locate_run({config.checkpoint_dir, config.run_name, config.resume_checkpoint});
+  const RunRequest request{config.checkpoint_dir, config.run_name, config.resume_checkpoint,
+                           config.overwrite};
+  RunLocation location = locate_run(request);
   check_init_from(config, location);
   LanguageModel model(model_config, static_cast<std::uint64_t>(config.seed), at::kFloat,
                       device.device,
@@ -128,7 +124,7 @@ Session open_session(const ParsedConfig& parsed) {
   const std::string verification = config.resume_checkpoint.empty()
                                        ? verify_first_batch(config, dataset, model, device.device)
                                        : "";
-  RunFolder folder = RunFolder::open(location.checkpoint_dir, location.run_name, run_start(config));
+  RunFolder folder = RunFolder::open(location.checkpoint_dir, location.run_name, request.start());
   Log log = make_logger(config.quiet, folder.log_file());
   return {parsed, std::move(dataset), device,        model_config, location, std::move(folder),
           log,    std::move(model),   first_weights, verification};
@@ -278,26 +274,9 @@ int evaluate_only(Session& session) {
 // The state of a fresh run, or of the checkpoint that the run resumes from, loaded.
 TrainingState begin(Session& session, AdamW& optimizer, MetricsWriter& metrics) {
   const TrainConfig& config = session.config();
-  TrainingState fresh;
-  fresh.fingerprint = resume_fingerprint(config, session.model_config, session.dataset);
-  const auto checkpoint =
-      find_resume_checkpoint(config.resume_checkpoint, session.location, *session.log);
-  if (!checkpoint.has_value()) {
-    remove_checkpoints_after(session.folder.path(), /*step=*/-1, /*best_step=*/-1);
-    metrics.truncate_to(0);
-    return fresh;
-  }
-  const Json saved = verify_checkpoint(*checkpoint).fingerprint;
-  if (const std::string raised = check_resume(saved, fresh.fingerprint); !raised.empty()) {
-    session.log->info("{}", raised);
-  }
-  TrainingState state = load_checkpoint(*checkpoint, checkpoint_tensors(optimizer));
-  metrics.check_length(state.metrics_length);  // while refusing still loses nothing
-  remove_checkpoints_after(session.folder.path(), state.step, state.best_step);
-  metrics.truncate_to(state.metrics_length);
-  state.fingerprint = fresh.fingerprint;
-  session.log->info("resumed from {} at step {}", checkpoint->filename().string(), state.step);
-  return state;
+  return begin_run(resume_fingerprint(config, session.model_config, session.dataset),
+                   find_resume_checkpoint(config.resume_checkpoint, session.location, *session.log),
+                   session.folder.path(), checkpoint_tensors(optimizer), metrics, *session.log);
 }
 
 int train(Session& session) {

@@ -10,10 +10,6 @@ namespace {
 
 constexpr int kFormatVersion = 1;
 
-Json number_or_null(const std::optional<double>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
-
 std::optional<double> read_optional(const Json& value) {
   return value.is_null() ? std::nullopt : std::optional<double>(value.get<double>());
 }

@@ -16,11 +16,11 @@ namespace {
 using namespace ::hgnn_moe::testing;
 
 constexpr std::int64_t kRelations = 3, kFeatures = 6;
-const DecoderKind kKinds[] = {DecoderKind::dot, DecoderKind::distmult, DecoderKind::complex,
-                              DecoderKind::rotate};
+const HgtDecoder kKinds[] = {HgtDecoder::dot, HgtDecoder::distmult, HgtDecoder::complex,
+                             HgtDecoder::rotate};
 
 struct Model {
-  explicit Model(DecoderKind kind)
+  explicit Model(HgtDecoder kind)
       : parameters(5, at::kDouble, at::kCPU),
         decoder(parameters, "decoder.", {kind, 2.0}, kRelations, kFeatures) {}
   Parameters parameters;
@@ -32,12 +32,12 @@ double at_element(const at::Tensor& x, std::int64_t i, std::int64_t j) {
 }
 
 // The definition, feature by feature.
-double plain_score(DecoderKind kind, const ParameterList& p, const at::Tensor& heads,
-                   std::int64_t i, std::int64_t r, const at::Tensor& tails, std::int64_t j) {
+double plain_score(HgtDecoder kind, const ParameterList& p, const at::Tensor& heads, std::int64_t i,
+                   std::int64_t r, const at::Tensor& tails, std::int64_t j) {
   double sum = 0;
-  if (kind == DecoderKind::dot || kind == DecoderKind::distmult) {
+  if (kind == HgtDecoder::dot || kind == HgtDecoder::distmult) {
     for (std::int64_t f = 0; f < kFeatures; ++f) {
-      const double weight = kind == DecoderKind::dot ? 1.0 : at_element(p[0].tensor, r, f);
+      const double weight = kind == HgtDecoder::dot ? 1.0 : at_element(p[0].tensor, r, f);
       sum += at_element(heads, i, f) * weight * at_element(tails, j, f);
     }
     return sum;
@@ -47,14 +47,14 @@ double plain_score(DecoderKind kind, const ParameterList& p, const at::Tensor& h
       return std::complex<double>(at_element(x, row, f), at_element(x, row, f + kFeatures / 2));
     };
     const double first = at_element(p[0].tensor, r, f);
-    if (kind == DecoderKind::complex) {
+    if (kind == HgtDecoder::complex) {
       const std::complex<double> relation(first, at_element(p[1].tensor, r, f));
       sum += (number(heads, i) * relation * std::conj(number(tails, j))).real();
     } else {
       sum -= std::abs(number(heads, i) * std::polar(1.0, first) - number(tails, j));
     }
   }
-  return kind == DecoderKind::rotate ? 2.0 + sum : sum;
+  return kind == HgtDecoder::rotate ? 2.0 + sum : sum;
 }
 
 TEST(Decoder, EveryFormIsItsDefinition) {
@@ -62,7 +62,7 @@ TEST(Decoder, EveryFormIsItsDefinition) {
                    tails = random_tensor({4, kFeatures}, 2);
   const at::Tensor candidates = random_tensor({7, kFeatures}, 3);
   const at::Tensor relations = at::tensor({2, 0, 1, 2}, at::kLong);
-  for (const DecoderKind kind : kKinds) {
+  for (const HgtDecoder kind : kKinds) {
     SCOPED_TRACE(static_cast<int>(kind));
     const Model model(kind);
     const ParameterList& p = model.parameters.list();
@@ -86,7 +86,7 @@ TEST(Decoder, EveryFormIsItsDefinition) {
 
 TEST(Decoder, TilesOfCandidatesChangeNothing) {
   // 2^22 elements a tile: 50 queries of 6 features against 20,000 candidates take two.
-  const Model model(DecoderKind::rotate);
+  const Model model(HgtDecoder::rotate);
   const at::Tensor heads = random_tensor({50, kFeatures}, 1);
   const at::Tensor candidates = random_tensor({20000, kFeatures}, 3);
   const at::Tensor relations = at::zeros({50}, at::kLong);
@@ -101,7 +101,7 @@ TEST(Decoder, GradientsAreThoseOfFiniteDifferences) {
   const at::Tensor relations = at::tensor({2, 0}, at::kLong);
   const std::vector<at::Tensor> inputs{random_tensor({2, kFeatures}, 1),
                                        random_tensor({3, kFeatures}, 2)};
-  for (const DecoderKind kind : kKinds) {
+  for (const HgtDecoder kind : kKinds) {
     const Model model(kind);
     EXPECT_TRUE(matches_finite_differences(
         [&](const auto& x) { return model.decoder.score_tails(x[0], relations, x[1]); }, inputs,
@@ -111,7 +111,7 @@ TEST(Decoder, GradientsAreThoseOfFiniteDifferences) {
 
 // A modulus of 0 has a derivative of 0, where the square root has none.
 TEST(Decoder, RotationsOntoTheTailHaveAFiniteGradient) {
-  const Model model(DecoderKind::rotate);
+  const Model model(HgtDecoder::rotate);
   const at::Tensor zeros = at::zeros({1, kFeatures}, at::kDouble);
   const at::Tensor relations = at::zeros({1}, at::kLong);
   const auto score = [&](const auto& x) { return model.decoder.score(x[0], relations, x[0]); };
@@ -121,15 +121,15 @@ TEST(Decoder, RotationsOntoTheTailHaveAFiniteGradient) {
 }
 
 TEST(Decoder, PublishesItsParameters) {
-  const Model complex(DecoderKind::complex);
+  const Model complex(HgtDecoder::complex);
   ASSERT_EQ(complex.parameters.list().size(), 2u);
   EXPECT_EQ(complex.parameters.list()[0].name, "decoder.rel_emb.weight");
   EXPECT_EQ(complex.parameters.list()[1].name, "decoder.rel_emb_im.weight");
   EXPECT_EQ(complex.parameters.list()[1].tensor.sizes(), at::IntArrayRef({3, 3}));
-  EXPECT_TRUE(Model(DecoderKind::dot).parameters.list().empty());
-  EXPECT_EQ(Model(DecoderKind::distmult).parameters.list()[0].tensor.size(1), kFeatures);
+  EXPECT_TRUE(Model(HgtDecoder::dot).parameters.list().empty());
+  EXPECT_EQ(Model(HgtDecoder::distmult).parameters.list()[0].tensor.size(1), kFeatures);
   Parameters parameters(5, at::kFloat, at::kCPU);
-  EXPECT_THROW(Decoder(parameters, "", {DecoderKind::complex}, 2, 5), InternalError);
+  EXPECT_THROW(Decoder(parameters, "", {HgtDecoder::complex}, 2, 5), InternalError);
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ using namespace ::hgnn_moe::testing;
 struct GoldenLayer {
   explicit GoldenLayer(const GoldenFile& golden, at::ScalarType type)
       : schema(schema_of_file(golden)), parameters(0, type, at::kCPU) {
-    for (const NodeTypeRange& t : schema.node_types) {
+    for (const kg::NodeType& t : schema.node_types) {
       options.in_dims.push_back(golden.at("x." + t.name).size(1));
       x.push_back(golden.at("x." + t.name).to(type).clone().set_requires_grad(true));
     }
@@ -172,7 +172,7 @@ TEST(HgtConv, ABlockOfSomeNodesEqualsTheWholeGraphThere) {
   for (std::size_t t = 0; t < x.size(); ++t) {
     std::vector<std::int64_t> rows;
     for (const std::int32_t node : block.sources) {
-      const NodeTypeRange& type = schema.node_types[t];
+      const kg::NodeType& type = schema.node_types[t];
       if (node >= type.first && node < type.first + type.count) rows.push_back(node - type.first);
     }
     of_sources.push_back(x[t].index_select(0, at::tensor(rows, at::kLong)));
@@ -222,7 +222,7 @@ TEST(HgtConv, DropoutFollowsTheNodes) {
   Parameters parameters(1, at::kDouble, at::kCPU);
   const HgtConv conv(parameters, "", schema, options);
   std::vector<at::Tensor> x;
-  for (const NodeTypeRange& type : schema.node_types) {
+  for (const kg::NodeType& type : schema.node_types) {
     x.push_back(at::zeros({type.count, 8}, at::kDouble));
   }
   const ops::DropoutStream stream{0.5, ops::dropout_keys({77})};

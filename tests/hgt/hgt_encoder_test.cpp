@@ -130,7 +130,7 @@ TEST(HgtEncoder, LearnedEmbeddingsAreDifferentiatedByRows) {
 TEST(HgtEncoder, OnesGiveNodesOfATypeOneEmbeddingWhereEdgesDoNotTellThemApart) {
   const Model model(small_options(NodeFeatures::ones, 0));
   const at::Tensor embeddings = model.embed_in_one_block();
-  for (const NodeTypeRange& type : model.encoder.schema().node_types) {
+  for (const kg::NodeType& type : model.encoder.schema().node_types) {
     const at::Tensor rows = embeddings.narrow(0, type.first, type.count);
     EXPECT_TRUE(close(rows, rows.narrow(0, 0, 1).expand_as(rows), 4)) << type.name;
   }

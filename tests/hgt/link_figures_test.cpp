@@ -29,7 +29,7 @@ class LinkFiguresTest : public ::testing::Test {
 
 TEST_F(LinkFiguresTest, ScoresAreTheDecodersTripleByTriple) {
   const kg::Graph graph = kg::testing::random_graph(3, 2);
-  const Decoder decoder(parameters_, "", {DecoderKind::complex, 0.0},
+  const Decoder decoder(parameters_, "", {HgtDecoder::complex, 0.0},
                         static_cast<std::int64_t>(graph.relations.size()), kFeatures);
   const at::Tensor embeddings = random_embeddings(graph.node_count());
   const kg::Facts facts(graph);
@@ -51,7 +51,7 @@ TEST_F(LinkFiguresTest, CompareFactsWithTheirMatchedNegatives) {
   const kg::Graph graph = kg::testing::random_graph(3, 4);
   const kg::Split split = kg::split_pairs(graph, {0.1, 0.3}, 5);
   const kg::TripleIndex known(split.train, kg::held_out_facts(split));
-  const Decoder decoder(parameters_, "", {DecoderKind::distmult, 0.0},
+  const Decoder decoder(parameters_, "", {HgtDecoder::distmult, 0.0},
                         static_cast<std::int64_t>(graph.relations.size()), kFeatures);
   const at::Tensor embeddings = random_embeddings(graph.node_count());
   const auto all = link_figures(decoder, embeddings, split.train, split.test, known, 9);
@@ -88,7 +88,7 @@ TEST_F(LinkFiguresTest, CompareFactsWithTheirMatchedNegatives) {
 TEST_F(LinkFiguresTest, RecallIsTheMeanOverHeldOutNodes) {
   const kg::Graph graph = kg::testing::make_graph(
       {{"drug", 8}, {"disease", 2}}, {{0, "treats", 1, kg::Direction::directed, {{0, 8}}}});
-  const Decoder decoder(parameters_, "", {DecoderKind::dot, 0.0}, 1, 2);
+  const Decoder decoder(parameters_, "", {HgtDecoder::dot, 0.0}, 1, 2);
   at::Tensor embeddings = at::zeros({10, 2});
   for (int drug = 0; drug < 8; ++drug) {
     embeddings[drug][0] = drug;        // disease 8 prefers high numbers

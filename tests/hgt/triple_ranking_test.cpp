@@ -48,8 +48,7 @@ TEST(TripleRankingTest, EqualsRankingOneByOne) {
   const kg::Facts facts(graph);
   std::vector<kg::Triple> triples;
   for (std::int64_t i = 0; i < facts.size(); i += 3) triples.push_back(facts[i]);
-  for (const DecoderKind kind :
-       {DecoderKind::distmult, DecoderKind::complex, DecoderKind::rotate}) {
+  for (const HgtDecoder kind : {HgtDecoder::distmult, HgtDecoder::complex, HgtDecoder::rotate}) {
     Parameters parameters(5, at::kFloat, at::kCPU);
     const Decoder decoder(parameters, "", {kind, 12.0},
                           static_cast<std::int64_t>(graph.relations.size()), kFeatures);
@@ -76,7 +75,7 @@ TEST(TripleRankingTest, AConstantScoreIsInTheMiddle) {
   const kg::Graph graph = kg::testing::make_graph({{"a", 1}, {"b", 11}},
                                                   {{0, "r", 1, kg::Direction::directed, {{0, 3}}}});
   Parameters parameters(5, at::kFloat, at::kCPU);
-  const Decoder decoder(parameters, "", {DecoderKind::dot, 0.0}, 1, kFeatures);
+  const Decoder decoder(parameters, "", {HgtDecoder::dot, 0.0}, 1, kFeatures);
   const kg::RankTable ranks =
       rank_triples(decoder, at::zeros({12, kFeatures}), graph, {{0, 0, 3}}, kg::TripleIndex(graph));
   EXPECT_EQ(ranks.of(0, kg::Side::tail).mean_rank, 6.0);

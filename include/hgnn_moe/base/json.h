@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,9 @@ Json parse_json(std::string_view text, const std::string& source, ExitCode on_er
 
 // parse_json of a file, with its path as the source.
 Json read_json_file(const std::filesystem::path& path, ExitCode on_error);
+
+// null where there is none or it is not finite.
+Json number_or_null(const std::optional<double>& value);
 
 // `value` as text, on several lines where `indent` is not negative. Bytes of its texts that are no
 // UTF-8, as names of files may hold and JSON may not, become U+FFFD.

@@ -33,6 +33,17 @@ Settings read_settings_file(const std::vector<OptionSpec>& specs, const std::str
 // Puts `layer` over `settings`; null takes a setting back.
 void lay_over(const Settings& layer, Settings& settings);
 
+// Writes the values of `settings` into `config`; null leaves what is there.
+template <typename Config>
+void set_options(const OptionTable<Config>& table, const Settings& settings, Config& config) {
+  for (const Option<Config>& option : table.options()) {
+    const auto found = settings.find(option.spec.name);
+    if (found != settings.end() && !found->second.value.is_null()) {
+      option.set(config, found->second.value);
+    }
+  }
+}
+
 struct UserInput {
   Settings settings;
   bool help = false;  // either of the two: nothing else was read

@@ -6,21 +6,19 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "hgnn_moe/config/hgt_config.h"
 #include "hgnn_moe/hgt/parameters.h"
 
 namespace hgnn_moe::hgt {
 
 // With h, t the embeddings of F features and r the relation's parameters; where complex numbers are
 // meant, the first F/2 features are real parts, the others imaginary ones, and F is even.
-enum class DecoderKind {
-  dot,       // sum h t, whatever the relation
-  distmult,  // sum h r t (Yang et al., ICLR 2015, arXiv 1412.6575)
-  complex,   // Re sum h r conj(t) (Trouillon et al., ICML 2016, arXiv 1606.06357)
-  rotate,    // margin - sum |h r - t| with |r| = 1 (Sun et al., ICLR 2019, arXiv 1902.10197)
-};
-
+//   dot       sum h t, whatever the relation
+//   distmult  sum h r t (Yang et al., ICLR 2015, arXiv 1412.6575)
+//   complex   Re sum h r conj(t) (Trouillon et al., ICML 2016, arXiv 1606.06357)
+//   rotate    margin - sum |h r - t| with |r| = 1 (Sun et al., ICLR 2019, arXiv 1902.10197)
 struct DecoderOptions {
-  DecoderKind kind = DecoderKind::distmult;
+  HgtDecoder kind = HgtDecoder::distmult;
   double margin = 12.0;  // of rotate; gamma of Sun et al.
 };
 

@@ -9,14 +9,8 @@
 
 namespace hgnn_moe::hgt {
 
-struct NodeTypeRange {
-  std::string name;
-  std::int32_t first = 0;  // its nodes are [first, first + count)
-  std::int32_t count = 0;
-};
-
 struct Schema {
-  std::vector<NodeTypeRange> node_types;  // in the order of their nodes
+  std::vector<kg::NodeType> node_types;  // in the order of their nodes
   // As torch_geometric names the parameters of an edge type: "HEAD__NAME__TAIL".
   std::vector<std::string> relations;
 

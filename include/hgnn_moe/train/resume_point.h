@@ -7,6 +7,12 @@
 
 #include <spdlog/logger.h>
 
+#include "hgnn_moe/base/json.h"
+#include "hgnn_moe/train/checkpoint.h"
+#include "hgnn_moe/train/metrics.h"
+#include "hgnn_moe/train/run_folder.h"
+#include "hgnn_moe/train/training_state.h"
+
 namespace hgnn_moe {
 
 // The options of that name.
@@ -14,6 +20,9 @@ struct RunRequest {
   std::string checkpoint_dir;
   std::string run_name;
   std::string resume_checkpoint;
+  bool overwrite = false;
+
+  RunStart start() const;
 };
 
 struct RunLocation {
@@ -33,5 +42,14 @@ RunLocation locate_run(const RunRequest& request);
 std::optional<std::filesystem::path> find_resume_checkpoint(const std::string& resume_checkpoint,
                                                             const RunLocation& location,
                                                             spdlog::logger& log);
+
+// Where a run begins: with nothing but `fingerprint`, or where it stood when
+// `checkpoint` was saved, whose tensors are copied into `tensors`. What the run folder holds of
+// later steps is removed. Throws Error(usage) where the checkpoint is of another run
+// (check_resume), Error(checkpoint) where it is damaged or does not fit its metrics.
+TrainingState begin_run(const Json& fingerprint,
+                        const std::optional<std::filesystem::path>& checkpoint,
+                        const std::filesystem::path& run_folder, const CheckpointTensors& tensors,
+                        MetricsWriter& metrics, spdlog::logger& log);
 
 }  // namespace hgnn_moe
