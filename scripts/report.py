@@ -18,13 +18,15 @@ Writes the report of a sweep of hgnn_moe_train into SWEEP_DIR/report:
 For each question of the sweep file: means, standard deviations over seeds, 95 % intervals
 and differences to the baseline, paired by seed where possible. Then loss against training time,
 FLOPs and parameters, efficiency, expected figures, failures and left-out combinations. Works
-on unfinished sweeps and says what is open.
+on unfinished sweeps and says what is open. Several folders are parts of one sweep, run on several
+machines or days, which the report takes together.
 """
 
 EXAMPLE = """\
 examples:
   scripts/report.py checkpoints/my_sweep
   scripts/report.py checkpoints/my_sweep --keep results/my_sweep
+  scripts/report.py results/my_sweep checkpoints/my_sweep --keep results/my_sweep
   scripts/report.py results/my_sweep --into results.md
 
 exit codes: 0 done, 2 usage, 3 unreadable sweep or run files, 7 disk
@@ -33,10 +35,16 @@ exit codes: 0 done, 2 usage, 3 unreadable sweep or run files, 7 disk
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argument_parser(DESCRIPTION, EXAMPLE)
-    parser.add_argument("sweep", type=Path, metavar="SWEEP_DIR", help="checkpoint_dir/NAME")
+    parser.add_argument(
+        "sweeps",
+        type=Path,
+        nargs="+",
+        metavar="SWEEP_DIR",
+        help="checkpoint_dir/NAME, or what --keep wrote; several are parts of one sweep",
+    )
     target = parser.add_mutually_exclusive_group()
     target.add_argument(
-        "--out", type=Path, metavar="DIR", help="where to write (default: SWEEP_DIR/report)"
+        "--out", type=Path, metavar="DIR", help="where to write (default: report in the first SWEEP_DIR)"
     )
     target.add_argument(
         "--into",
@@ -51,7 +59,13 @@ def build_parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="DIR",
         help="write no report but what is needed to make it without the folders of the runs: DIR"
-        " is then a SWEEP_DIR of a few hundred kilobytes",
+        " is then a SWEEP_DIR of a few hundred kilobytes; it may be one of those that are read",
+    )
+    parser.add_argument(
+        "--no_times",
+        action="store_true",
+        help="leave out what runs took, which means nothing where they shared their cores with"
+        " other work; with --keep for good",
     )
     add_loss_choice(parser)
     return parser
@@ -60,20 +74,23 @@ def build_parser() -> argparse.ArgumentParser:
 def report(args: argparse.Namespace) -> Path:
     # Imported here so that --help needs no package.
     from hgnn_tools.reporting.configurations import LOSSES
+    from hgnn_tools.reporting.joined_sweep import join_sweeps
     from hgnn_tools.reporting.kept_sweep import keep_sweep
     from hgnn_tools.reporting.run_tables import runs_csv
-    from hgnn_tools.reporting.sweep_folder import read_sweep
+    from hgnn_tools.reporting.sweep_folder import read_sweep, without_times
     from hgnn_tools.reporting.sweep_report import build_report
     from hgnn_tools.reporting.write_report import write_into_page, write_report
 
-    sweep = read_sweep(args.sweep)
+    sweep = join_sweeps([read_sweep(folder) for folder in args.sweeps])
+    if args.no_times:
+        sweep = without_times(sweep)
     document = build_report(sweep, LOSSES[args.loss])
     print_notes(document.warnings)
     if args.keep:
         return keep_sweep(sweep, runs_csv, args.keep)
     if args.into:
         return write_into_page(document, sweep.name, args.into)
-    return write_report(document, args.out or args.sweep / "report")
+    return write_report(document, args.out or args.sweeps[0] / "report")
 
 
 def main() -> None:

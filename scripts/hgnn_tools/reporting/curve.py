@@ -15,7 +15,7 @@ class Curve:
     steps: tuple[int, ...] = ()
     losses: tuple[float, ...] = ()
     tokens: tuple[float, ...] = ()
-    minutes: tuple[float, ...] = ()
+    minutes: tuple[float, ...] = ()  # none where what the run took means nothing
 
     @staticmethod
     def of(run: Run) -> "Curve":

@@ -15,7 +15,7 @@ class Band:
     seeds: int
     steps: tuple[int, ...]
     tokens: tuple[float, ...]  # means over the seeds, as minutes and mean
-    minutes: tuple[float, ...]
+    minutes: tuple[float, ...]  # none where a seed has no times
     mean: tuple[float, ...]
     low: tuple[float, ...]  # the lowest and highest of the seeds
     high: tuple[float, ...]
@@ -45,7 +45,7 @@ def band_of(label: str, curves: Sequence[Curve]) -> Band | None:
         seeds=len(curves),
         steps=tuple(common),
         tokens=means(across("tokens")),
-        minutes=means(across("minutes")),
+        minutes=means(across("minutes")) if all(curve.minutes for curve in curves) else (),
         mean=means(losses),
         low=tuple(map(min, losses)),
         high=tuple(map(max, losses)),

@@ -28,15 +28,13 @@ COST_COLUMNS = (
     Column("loss_per_second", "loss / training s", "measure"),
     Column("data", "data", csv_only=True),
 )
-RATIO_NOTE = (
-    "The last two columns are the ratios of the original study: loss over millions of parameters,"
-    " and loss over seconds of training. They fall with any larger or longer run, so a low one is"
-    " no merit by itself; the Pareto fronts are the fair comparison."
-)
 TIME_NOTE = (
     "Training time is the sum of the steps' own milliseconds (data, forward, backward, optimizer),"
-    " without evaluation and start-up. Needed FLOPs are those of the cheapest correct form on real"
-    " tokens, so equal models need equal FLOPs however they are computed."
+    " without evaluation and start-up."
+)
+FLOPS_NOTE = (
+    "Needed FLOPs are those of the cheapest correct form on real tokens, so equal models need equal"
+    " FLOPs however they are computed."
 )
 
 
@@ -63,7 +61,8 @@ def cost_table(configurations: Sequence[Configuration], options: Sequence[str]) 
     finished = [one for one in configurations if one.done]
     rows = tuple({**one.cells(options), **cost_cells(one)} for one in finished)
     named = [(one.label(options, marks=False), one) for one in finished]
-    notes = (*legend_notes(named), TIME_NOTE, RATIO_NOTE)
+    timed = any(one.minutes is not None for one in finished)
+    notes = (*legend_notes(named), *((TIME_NOTE,) if timed else ()), FLOPS_NOTE, ratio_note(timed))
     title = "Cost of training, means over seeds"
     return Table("costs", title, (*naming_columns(options), *COST_COLUMNS), rows, notes)
 
@@ -83,6 +82,20 @@ def cost_cells(configuration: Configuration) -> dict[str, Any]:
         "loss_per_second": loss / seconds if seconds else None,
         "data": configuration.data_mode,
     }
+
+
+def ratio_note(timed: bool) -> str:
+    ratios = (
+        "The last two columns are the ratios of the original study: loss over millions of"
+        " parameters, and loss over seconds of training. They fall"
+        if timed
+        else "The last column is a ratio of the original study: loss over millions of parameters. It"
+        " falls"
+    )
+    return (
+        f"{ratios} with any larger or longer run, so a low one is no merit by itself; the Pareto"
+        " fronts are the fair comparison."
+    )
 
 
 def train_seconds(row: Row) -> float | None:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from hgnn_tools.reporting.configurations import Configuration, naming_columns
-from hgnn_tools.reporting.questions import Question
 from hgnn_tools.reporting.curve import Curve
+from hgnn_tools.reporting.efficiency import flops_per_token
+from hgnn_tools.reporting.questions import Question
+from hgnn_tools.reporting.sweep_folder import Row
 from hgnn_tools.seed_statistics import Summary, summarise
 from hgnn_tools.tables import Column, Table
 
@@ -16,8 +18,9 @@ class Reached:
     """Over the seeds that reached the loss, out of those with a curve."""
 
     curves: int
-    minutes: Summary
+    minutes: Summary  # of none where times mean nothing
     tokens: Summary
+    flops: Summary  # needed until then
 
 
 def target_loss(baseline: Configuration) -> float | None:
@@ -40,10 +43,17 @@ def cost_at(curve: Curve, costs: tuple[float, ...], loss: float) -> float | None
 
 
 def reached(configuration: Configuration, loss: float) -> Reached:
-    curves = [row.curve for row in configuration.done if row.curve.losses]
-    minutes = [cost_at(curve, curve.minutes, loss) for curve in curves]
-    tokens = [cost_at(curve, curve.tokens, loss) for curve in curves]
-    return Reached(len(curves), summary_of(minutes), summary_of(tokens))
+    rows = [row for row in configuration.done if row.curve.losses]
+    timed = [row.curve for row in rows if row.curve.minutes]
+    minutes = [cost_at(curve, curve.minutes, loss) for curve in timed]
+    tokens = [cost_at(row.curve, row.curve.tokens, loss) for row in rows]
+    flops = [flops_of(row, until) for row, until in zip(rows, tokens, strict=True)]
+    return Reached(len(rows), summary_of(minutes), summary_of(tokens), summary_of(flops))
+
+
+def flops_of(row: Row, tokens: float | None) -> float | None:
+    each = flops_per_token(row)
+    return None if tokens is None or each is None else each * tokens
 
 
 def summary_of(values: list[float | None]) -> Summary:
@@ -68,15 +78,18 @@ def equal_loss_table(question: Question) -> Table | None:
         Column("baseline_minutes", "the baseline's, min", "measure"),
         Column("time_ratio", "of the baseline's time", "measure"),
         Column("token_ratio", "of its tokens", "measure"),
+        Column("flops_ratio", "of its needed FLOPs", "measure"),
         Column("data", "data", csv_only=True),
     )
+    timed = any(row["minutes"] is not None for row in present)
+    what = "times are training time alone" if timed else "tokens are those of training"
     note = (
-        "The loss is the one that every seed of the baseline reaches; times are training time"
-        " alone, on straight lines between evaluations, of the seeds that reach it. Ratios are"
-        " given where all of them do."
+        f"The loss is the one that every seed of the baseline reaches; {what}, on straight lines"
+        " between evaluations, of the seeds that reach it. Ratios are given where all of them do."
     )
     name = f"equal-loss-{question.number}"
-    return Table(name, "Time at equal loss", columns, tuple(present), (note,))
+    title = "Time at equal loss" if timed else "Tokens and FLOPs at equal loss"
+    return Table(name, title, columns, tuple(present), (note,))
 
 
 def equal_loss_row(
@@ -89,16 +102,18 @@ def equal_loss_row(
     if not ours.curves:
         return None
     # The mean of those that reach it alone would flatter a configuration.
-    all_reach = ours.minutes.n == ours.curves
+    all_reach = ours.tokens.n == ours.curves
+    timed = theirs.minutes.n > 0
     return {
         **configuration.cells(question.options),
         "target_loss": loss,
-        "reached": f"{ours.minutes.n} of {ours.curves}",
-        "minutes": ours.minutes.mean if ours.minutes.n else "not reached",
+        "reached": f"{ours.tokens.n} of {ours.curves}",
+        "minutes": "not reached" if timed and not ours.tokens.n else ours.minutes.mean,
         "minutes_sd": ours.minutes.sd if ours.minutes.n != 1 else "n/a (one seed)",
         "baseline_minutes": theirs.minutes.mean,
         "time_ratio": ratio(ours.minutes.mean, theirs.minutes.mean) if all_reach else None,
         "token_ratio": ratio(ours.tokens.mean, theirs.tokens.mean) if all_reach else None,
+        "flops_ratio": ratio(ours.flops.mean, theirs.flops.mean) if all_reach else None,
         "data": configuration.data_mode,
     }
 

@@ -38,8 +38,8 @@ def noise_of(sweep: Sweep, loss_key: str) -> Noise:
     noise = Noise.pooled([list(one.losses.values()) for one in found])
     if noise is None:
         raise UserError(
-            f"no configuration of {sweep.folder} has two finished seeds, so it tells no noise; give"
-            " another sweep with --noise",
+            f"no configuration of {sweep.folders[0]} has two finished seeds, so it tells no noise;"
+            " give another sweep with --noise",
             EXIT_DATA,
         )
     return noise
@@ -104,8 +104,9 @@ def draw_comparison(groups: Sequence[Group], path: Path) -> bool:
     bands = bands_of(groups)
     if not bands:
         return False
-    figure = plot_style.new_figure(11, 4.2)
-    panels = figure.subplots(1, 2)
+    costs = [cost for cost in COSTS if all(getattr(band, cost) for band in bands)]
+    figure = plot_style.new_figure(5.5 * len(costs), 4.2)
+    panels = figure.subplots(1, len(costs), squeeze=False)[0]
     modes = {group.configuration.data_mode for group in groups}
     title = "Evaluation loss, mean over seeds; bands from the lowest to the highest seed"
     if len(bands) > MAX_LINES:
@@ -114,7 +115,7 @@ def draw_comparison(groups: Sequence[Group], path: Path) -> bool:
     synthetic = modes & {"synthetic", "mixed"}
     figure.suptitle(f"{title}\n{SYNTHETIC}" if synthetic else title, fontsize=11)
     limits = loss_limits(bands)
-    for axes, cost in zip(panels, COSTS, strict=True):
+    for axes, cost in zip(panels, costs, strict=True):
         lines = draw_panel(axes, bands, cost, limits)
     names_below(axes, lines, end_names(bands))
     plot_style.save(figure, path)

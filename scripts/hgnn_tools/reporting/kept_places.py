@@ -81,7 +81,8 @@ def in_id(value: str) -> str:
 
 
 def folders_of(sweep: "Sweep") -> set[str]:
-    folders = {sweep.folder.absolute(), sweep.folder.resolve(), Path.home(), Path.cwd()}
+    folders = {Path.home(), Path.cwd()}
+    folders |= {path for one in sweep.folders for path in (one.absolute(), one.resolve())}
     folders |= {
         Path(value)
         for option, values in values_by_option(sweep).items()

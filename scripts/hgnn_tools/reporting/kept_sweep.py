@@ -22,20 +22,22 @@ if TYPE_CHECKING:
     from hgnn_tools.reporting.sweep_folder import Sweep
 
 CURVES, RUNS, SHARED, SWEEP = "curves.csv", "runs.csv", "config.json", "sweep.json"
-COLUMNS = ("id", "step", "loss", "tokens", "training_minutes")
+COLUMNS = ("id", "step", "loss", "tokens")
+MINUTES = "training_minutes"  # one more column, where times are kept
+# What a row says of the machine's clock; its memory is the same on a busy one.
+TIMES = ("seconds", "train_seconds", "tokens_per_s", "needed_flops_per_s")
 
 
 def keep_sweep(sweep: "Sweep", runs_csv: Callable[[Path], str], out: Path) -> Path:
     """Writes the kept sweep into `out`, whose earlier one is replaced, and returns `out`.
     `runs_csv` makes the table for readers from the folder with the rest."""
     places = Places(sweep)
-    stored = read_json_object(sweep.folder / SWEEP)
-    stored["sweep_file"] = Path(stored.get("sweep_file") or "").name
     with unfinished_folder(out) as unfinished:
-        write_json(unfinished / SWEEP, places.without(stored))
+        write_json(unfinished / SWEEP, places.without(kept_table(sweep)))
         write_json(unfinished / SHARED, places.without(kept_options(sweep)))
         (unfinished / CURVES).write_text(curves_csv(sweep, places), encoding="utf-8")
         (unfinished / RUNS).write_text(runs_csv(unfinished), encoding="utf-8")
+        # sweep.json comes last: until then `out` says what it said before, whatever ends this.
         for path in sorted(unfinished.iterdir()):
             path.replace(out / path.name)
     return out
@@ -45,10 +47,30 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
     path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def kept_table(sweep: "Sweep") -> dict[str, Any]:
+    """sweep.json again, of all parts, with `times`: whether its times mean anything."""
+    rows = [row.record for row in sweep.rows]
+    if not sweep.has_times:
+        rows = [{**row, "measured": untimed(row.get("measured") or {})} for row in rows]
+    return {
+        **sweep.head,
+        "sweep_file": Path(sweep.head.get("sweep_file") or "").name,
+        "commit": sweep.commit,
+        "left_out": list(sweep.left_out),
+        "times": sweep.has_times,
+        "rows": rows,
+    }
+
+
+def untimed(measured: dict[str, float]) -> dict[str, float]:
+    return {key: value for key, value in measured.items() if key not in TIMES}
+
+
 def kept_options(sweep: "Sweep") -> dict[str, Any]:
-    """What all runs share, and what each has beside it."""
+    """What all runs share, and what each has beside it, in an order that does not depend on where
+    the options come from."""
     options = {
-        row.id: {key: value for key, value in row.options.items() if key not in PLACES}
+        row.id: {key: value for key, value in sorted(row.options.items()) if key not in PLACES}
         for row in sweep.rows
     }
     shared = common_options(list(options.values()))
@@ -72,9 +94,11 @@ def common_options(configs: list[dict[str, Any]]) -> dict[str, Any]:
 def curves_csv(sweep: "Sweep", places: Places) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    timed = sweep.has_times
+    writer.writerow((*COLUMNS, MINUTES) if timed else COLUMNS)
     for row in sweep.rows:
-        points = (row.curve.steps, row.curve.losses, row.curve.tokens, row.curve.minutes)
+        points = [row.curve.steps, row.curve.losses, row.curve.tokens]
+        points += [row.curve.minutes] if timed else []
         run = places.text(row.id)
         writer.writerows((run, *point) for point in zip(*points, strict=True))
     return text.getvalue()
@@ -85,11 +109,13 @@ def read_kept_curves(folder: Path) -> dict[str, Curve]:
     path = folder / CURVES
     if not path.is_file():
         return {}
-    points: dict[str, list[tuple[int, float, float, float]]] = {}
+    points: dict[str, list[tuple[float, ...]]] = {}
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            for line in csv.DictReader(file, strict=True):
-                numbers = (float(line[key]) for key in COLUMNS[2:])
+            lines = csv.DictReader(file, strict=True)
+            keys = [*COLUMNS[2:], *(key for key in lines.fieldnames or () if key == MINUTES)]
+            for line in lines:
+                numbers = (float(line[key]) for key in keys)
                 points.setdefault(line["id"], []).append((int(line["step"]), *numbers))
     except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise UserError(

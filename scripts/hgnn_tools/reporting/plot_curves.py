@@ -36,7 +36,8 @@ def draw_curves(name: str, title: str, bands: Sequence[Band], synthetic: bool) -
     for number, group in enumerate(groups, start=1):
         part = f", part {number} of {len(groups)}" if len(groups) > 1 else ""
         for cost in COSTS:
-            if max(getattr(group[0], cost)) == 0:  # no step was recorded
+            costs = [getattr(band, cost) for band in group]
+            if not all(costs) or max(costs[0]) == 0:  # times mean nothing; no step was recorded
                 continue
             file = f"{name}-{cost}" + (f"-{number}" if part else "")
             yield draw_group(file, title + part, group, cost, limits, synthetic)

@@ -10,6 +10,7 @@ from typing import Any
 from hgnn_tools.errors import EXIT_DATA, EXIT_USAGE, UserError
 from hgnn_tools.reporting.curve import Curve
 from hgnn_tools.reporting.kept_sweep import (
+    TIMES,
     common_options,
     read_kept_curves,
     read_kept_options,
@@ -52,6 +53,8 @@ class Row:
     kept_curve: Curve = Curve()  # where the sweep was kept without folders
     options: dict[str, Any] = field(default_factory=dict)  # what is known of its configuration
     chosen: dict[str, Any] = field(default_factory=dict)  # set by match_time: the plan's
+    has_times: bool = True  # False: what it took means nothing
+    record: dict[str, Any] = field(default_factory=dict)  # its entry in sweep.json
 
     @property
     def is_done(self) -> bool:
@@ -66,6 +69,8 @@ class Row:
         return "synthetic" if self.run.is_synthetic else "real"
 
     def measurement(self, key: str) -> float | None:
+        if key in TIMES and not self.has_times:
+            return None
         return (self.measured or {}).get(key)
 
     def value_of(self, option: str) -> Any:
@@ -78,12 +83,14 @@ class Row:
 
     @cached_property
     def curve(self) -> Curve:
-        return Curve.of(self.run) if self.run else self.kept_curve
+        curve = Curve.of(self.run) if self.run else self.kept_curve
+        return curve if self.has_times else replace(curve, minutes=())
 
 
 @dataclass(frozen=True)
 class Sweep:
-    folder: Path
+    folders: tuple[Path, ...]  # one, or those of its parts
+    head: dict[str, Any]  # sweep.json without its rows
     name: str
     description: str
     commit: str | None
@@ -92,10 +99,18 @@ class Sweep:
     expected: tuple[dict[str, Any], ...]
     left_out: tuple[dict[str, Any], ...]
     rows: tuple[Row, ...]
-    notes: tuple[str, ...]  # what the reader should know about the files
 
     def count(self, status: str) -> int:
         return sum(row.status == status for row in self.rows)
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What the reader should know about the files."""
+        return tuple(note for row in self.rows for note in notes_on(row))
+
+    @property
+    def has_times(self) -> bool:
+        return all(row.has_times for row in self.rows)
 
     @property
     def is_unfinished(self) -> bool:
@@ -129,8 +144,9 @@ def read_sweep(folder: Path) -> Sweep:
         raise UserError(f"{path} has no rows; run the sweep first", EXIT_DATA)
     # A row that has not begun has no configuration of its own yet.
     rows = tuple(with_kept(rows, folder))
-    return Sweep(
-        folder=folder,
+    sweep = Sweep(
+        folders=(folder,),
+        head={key: value for key, value in stored.items() if key != "rows"},
         name=str(stored.get("name") or folder.resolve().name),
         description=str(stored.get("description") or ""),
         commit=stored.get("commit"),
@@ -139,8 +155,13 @@ def read_sweep(folder: Path) -> Sweep:
         expected=tuple(items(stored, "expected", path)),
         left_out=tuple(items(stored, "left_out", path)),
         rows=rows,
-        notes=tuple(note for row in rows for note in notes_on(row)),
     )
+    return sweep if stored.get("times", True) else without_times(sweep)
+
+
+def without_times(sweep: Sweep) -> Sweep:
+    """As if no clock had been read: for runs beside other work, which takes their cores."""
+    return replace(sweep, rows=tuple(replace(row, has_times=False) for row in sweep.rows))
 
 
 def with_kept(rows: tuple[Row, ...], folder: Path) -> Iterator[Row]:
@@ -163,7 +184,9 @@ def items(stored: dict[str, Any], key: str, path: Path) -> list[Any]:
     return value
 
 
-KNOWN = {one.name for one in fields(Row)} - {"run", "kept_curve", "options", "chosen"}
+KNOWN = {one.name for one in fields(Row)} - {
+    *("run", "kept_curve", "options", "chosen", "has_times", "record")
+}
 TYPES = {"id": str, "seed": int, "settings": dict}
 
 
@@ -184,7 +207,8 @@ def read_row(folder: Path, value: Any, where: str) -> Row:
     run_folder = folder / value["id"]
     run = read_run(run_folder) if (run_folder / "config.json").is_file() else None
     known = {key: one for key, one in value.items() if key in KNOWN and one is not None}
-    return Row(**known, run=run, chosen=chosen_options(known.get("notes", []), known["settings"]))
+    chosen = chosen_options(known.get("notes", []), known["settings"])
+    return Row(**known, run=run, chosen=chosen, record=value)
 
 
 def notes_on(row: Row) -> list[str]:

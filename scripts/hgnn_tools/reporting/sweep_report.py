@@ -71,6 +71,11 @@ class SweepReport:
             f" seeds: {seeds}. Losses are {LOSS_WORDS[self.loss_key]}, in nats a token."
             + (f" Commit {self.sweep.commit}." if self.sweep.commit else "")
         )
+        if not self.sweep.has_times:
+            yield (
+                "Times are left out: these runs shared their cores with other work, which changes"
+                " what they took and none of their losses."
+            )
         yield "E: experts, D: embed_dim, L: layers, G: coupler layers, rate: learning_rate."
 
     def warnings(self) -> Iterator[str]:
