@@ -44,7 +44,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     target = parser.add_mutually_exclusive_group()
     target.add_argument(
-        "--out", type=Path, metavar="DIR", help="where to write (default: report in the first SWEEP_DIR)"
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="where to write (default: report in the first SWEEP_DIR)",
     )
     target.add_argument(
         "--into",

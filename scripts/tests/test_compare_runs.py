@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import os
 import statistics
 import unittest
@@ -16,6 +17,8 @@ from support import ScriptTestCase
 import compare_runs
 from hgnn_tools import plot_style
 from hgnn_tools.errors import EXIT_DATA, EXIT_USAGE
+from hgnn_tools.reporting import group_comparison
+from hgnn_tools.reporting.plot_curves import draw_panel
 from hgnn_tools.reporting.run_groups import read_groups
 from hgnn_tools.run_folder import read_run
 
@@ -167,6 +170,20 @@ class CompareRunsTest(ScriptTestCase):
         FakeSweep(study((1, 2, 3))).write(self.folder / "sweep")
         output = self.compare("sweep")
         self.assertEqual(output.count("MEAN, E=2"), 15)  # first in its row, then what others face
+
+    def test_of_runs_without_times_losses_are_drawn_over_tokens_alone(self) -> None:
+        sweep = FakeSweep(study((1, 2))).write(self.folder / "sweep")
+        table = json.loads((sweep / "sweep.json").read_text())
+        (sweep / "sweep.json").write_text(json.dumps({**table, "times": False}))
+        with mock.patch.object(group_comparison, "draw_panel", wraps=draw_panel) as drawn:
+            self.assertNotIn("training, min", self.compare("sweep"))
+            self.assertEqual([call.args[2] for call in drawn.call_args_list], ["tokens"])
+            drawn.reset_mock()
+            self.compare("gnn-seed-*", "sweep")
+            self.assertEqual([call.args[2] for call in drawn.call_args_list], ["tokens"])
+            drawn.reset_mock()
+            self.compare("gnn-seed-*")
+            self.assertEqual([call.args[2] for call in drawn.call_args_list], ["tokens", "minutes"])
 
     def test_doubts_are_said(self) -> None:
         FakeRun(coupler="MEAN", diverges_at=50).write(self.folder / "diverged")

@@ -89,8 +89,8 @@ def ratio_note(timed: bool) -> str:
         "The last two columns are the ratios of the original study: loss over millions of"
         " parameters, and loss over seconds of training. They fall"
         if timed
-        else "The last column is a ratio of the original study: loss over millions of parameters. It"
-        " falls"
+        else "The last column is a ratio of the original study: loss over millions of parameters."
+        " It falls"
     )
     return (
         f"{ratios} with any larger or longer run, so a low one is no merit by itself; the Pareto"
