@@ -65,6 +65,11 @@ def build_parser() -> argparse.ArgumentParser:
         " is then a SWEEP_DIR of a few hundred kilobytes; it may be one of those that are read",
     )
     parser.add_argument(
+        "--no_pictures",
+        action="store_true",
+        help="tables alone: the pictures of a large sweep are a megabyte",
+    )
+    parser.add_argument(
         "--no_times",
         action="store_true",
         help="leave out what runs took, which means nothing where they shared their cores with"
@@ -89,6 +94,8 @@ def report(args: argparse.Namespace) -> Path:
         sweep = without_times(sweep)
     document = build_report(sweep, LOSSES[args.loss])
     print_notes(document.warnings)
+    if args.no_pictures:
+        document = document.without_pictures()
     if args.keep:
         return keep_sweep(sweep, runs_csv, args.keep)
     if args.into:

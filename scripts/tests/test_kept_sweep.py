@@ -165,6 +165,25 @@ class KeptSweepTest(ReportTestCase):
         self.run_report(self.kept, "--into", page)
         self.assertEqual(page.read_text(), text, "the same command once more changes nothing")
 
+    def test_into_a_page_without_pictures(self) -> None:
+        page, pictures = self.folder / "study.md", self.folder / "study/pictures"
+        page.write_text(PAGE)
+        self.run_report(self.keep(), "--into", page, "--no_pictures")
+        text = page.read_text()
+        self.assertNotIn("![", text)
+        self.assertEqual(text.count("\n**Evaluation losses"), len(STUDY.questions))
+        self.assertFalse(pictures.exists())
+        self.run_report(self.kept, "--into", page)
+        self.assertTrue(list((pictures / "sweep").iterdir()))
+        (pictures / "another").mkdir()
+        self.run_report(self.kept, "--into", page, "--no_pictures")
+        self.assertEqual(page.read_text(), text)
+        self.assertEqual([path.name for path in pictures.iterdir()], ["another"])
+        self.run_report(self.kept, "--no_pictures")
+        self.assertNotIn("<img", (self.kept / "report/report.html").read_text())
+        self.assertEqual(list((self.kept / "report/pictures").iterdir()), [])
+        self.assertGreater(len(list((self.kept / "report/csv").iterdir())), 5)
+
     def test_a_page_without_marks_stays(self) -> None:
         page = self.folder / "study.md"
         page.write_text("# The study\n")

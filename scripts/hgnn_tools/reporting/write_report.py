@@ -6,7 +6,7 @@ from pathlib import Path
 from hgnn_tools import tables
 from hgnn_tools.errors import EXIT_USAGE, UserError
 from hgnn_tools.marked_page import replace_between_marks
-from hgnn_tools.output_folder import unfinished_folder
+from hgnn_tools.output_folder import remove_empty, unfinished_folder
 from hgnn_tools.reporting.document import Document
 from hgnn_tools.reporting.html_page import to_html
 from hgnn_tools.reporting.markdown_page import PICTURES, body_markdown, to_markdown
@@ -45,13 +45,24 @@ def write_into_page(document: Document, name: str, page: Path) -> Path:
     pictures = Path(page.stem) / PICTURES / name
     body = body_markdown(document, pictures.as_posix())
     replaced = replace_between_marks(text, marks_of(name), body, page)
-    with unfinished_folder(page.parent / pictures.parent) as unfinished:
+    with unfinished_folder(page.parent) as unfinished:
         (unfinished / name).mkdir()
         write_pictures(document, unfinished / name)
-        replace(unfinished / name, page.parent / pictures)
         write(unfinished / page.name, replaced)
+        if document.pictures:
+            (page.parent / pictures.parent).mkdir(parents=True, exist_ok=True)
+            replace(unfinished / name, page.parent / pictures)
         replace(unfinished / page.name, page)
+        if not document.pictures:
+            remove_pictures(page.parent / pictures)
     return page
+
+
+def remove_pictures(folder: Path) -> None:
+    """Those of an earlier report, and the folder around them where it holds no other's."""
+    if folder.is_dir():
+        shutil.rmtree(folder)
+        remove_empty([folder.parent])
 
 
 def marks_of(name: str) -> tuple[str, str]:
