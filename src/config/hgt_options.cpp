@@ -116,6 +116,9 @@ void add_sampling_options(Table& t) {
             "edges of each relation with sampling edges");
   t.integer("num_negatives", &C::num_negatives, {1, 2'147'483'647, true},
             "nodes of each type that all triples of a step are compared with; -1 is all");
+  t.choice("known_candidates", &C::known_candidates,
+           "those of them that training knows to be true: left out of the loss, or targets as much "
+           "as the triple's own end, which keeps dense graphs from being learned by heart");
   t.integer("num_workers_dataloader", &C::num_workers_dataloader, {0, 256},
             "threads that sample ahead; 0 samples in the training loop");
 }

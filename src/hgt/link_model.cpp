@@ -25,6 +25,16 @@ HgtEncoderOptions encoder_options(const HgtConfig& config) {
   return options;
 }
 
+// Of kg::known_candidates, row by row.
+CandidateMarks candidate_marks(const std::vector<std::uint8_t>& known, std::size_t targets,
+                               HgtKnown use, at::Device device) {
+  const at::Tensor known_BC =
+      at::tensor(known, at::kByte).reshape({static_cast<std::int64_t>(targets), -1}).to(device);
+  if (use == HgtKnown::left_out)
+    return {known_BC != kg::unknown, at::zeros_like(known_BC, at::kBool)};
+  return {known_BC == kg::own_end, known_BC == kg::also_true};
+}
+
 at::Tensor mask(const std::vector<std::uint8_t>& marks, std::size_t rows, at::Device device) {
   const auto count = static_cast<std::int64_t>(rows);
   return at::tensor(marks, at::kByte).to(at::kBool).reshape({count, -1}).to(device);
@@ -93,8 +103,9 @@ at::Tensor LinkModel::loss_of_group(const kg::LinkBatch& batch, const kg::Candid
   const at::Tensor scores_BC = group.side == kg::Side::tail
                                    ? decoder_.score_tails(heads_BF, relations_B, candidates_CF)
                                    : decoder_.score_heads(tails_BF, relations_B, candidates_CF);
-  return link_loss(config_.loss, decoder_.score(heads_BF, relations_B, tails_BF), scores_BC,
-                   mask(group.known, group.targets.size(), device_));
+  return link_loss(
+      config_.loss, decoder_.score(heads_BF, relations_B, tails_BF), scores_BC,
+      candidate_marks(group.known, group.targets.size(), config_.known_candidates, device_));
 }
 
 at::Tensor LinkModel::loss_of_contrast(const kg::ContrastSet& set,
