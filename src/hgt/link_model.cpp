@@ -20,8 +20,10 @@ HgtEncoderOptions encoder_options(const HgtConfig& config) {
   options.num_layers = config.messages == HgtMessages::none ? 0 : config.num_layers;
   options.num_heads = config.num_heads;
   options.layer_norm = config.layer_norm;
+  options.jumping_knowledge = config.jumping_knowledge;
   options.node_features =
       config.node_features == HgtFeatures::ones ? NodeFeatures::ones : NodeFeatures::learned;
+  if (config.node_features == HgtFeatures::learned) options.embedding_init = config.embedding_init;
   return options;
 }
 
@@ -82,10 +84,18 @@ at::Tensor LinkModel::encode(const kg::LinkBatch& batch, LinkForward& forward) c
   for (const kg::Block& block : batch.blocks) {
     blocks.push_back(make_block_tensors(block, encoder_.schema(), device_));
   }
-  return encoder_(blocks, input.by_type,
-                  layer_dropout(config_.dropout_rate, static_cast<std::uint64_t>(config_.seed),
-                                static_cast<std::uint64_t>(batch.step),
-                                static_cast<std::int64_t>(blocks.size()), device_));
+  const auto seed = static_cast<std::uint64_t>(config_.seed);
+  const auto step = static_cast<std::uint64_t>(batch.step);
+  const auto layers = static_cast<std::int64_t>(blocks.size());
+  const at::Tensor embeddings_NF = encoder_(
+      blocks, input.by_type, layer_dropout(config_.dropout_rate, seed, step, layers, device_));
+  if (config_.embedding_dropout == 0) return embeddings_NF;
+  // A stream of its own behind those of the layers. A node has one mask, in whatever triples it is.
+  const ops::DropoutStream stream =
+      layer_dropout(config_.embedding_dropout, seed, step, config_.num_layers + 1, device_).back();
+  return ops::counter_dropout(embeddings_NF.unsqueeze(1), stream,
+                              index_tensor(batch.nodes, device_))
+      .squeeze(1);
 }
 
 at::Tensor LinkModel::loss_of_group(const kg::LinkBatch& batch, const kg::CandidateGroup& group,

@@ -46,7 +46,10 @@ struct HgtConfig {
   std::int64_t num_layers = 2;
   std::int64_t num_heads = 8;
   bool layer_norm = false;
+  bool jumping_knowledge = false;
+  double embedding_init = 0.1;
   double dropout_rate = 0.0;
+  double embedding_dropout = 0.0;
   HgtDecoder decoder = HgtDecoder::distmult;
   double margin = 12.0;
   // Sampling
