@@ -46,6 +46,11 @@ const Names& names_of(HgtLoss) {
   return names;
 }
 
+const Names& names_of(HgtKnown) {
+  static const Names names = {"left_out", "targets"};
+  return names;
+}
+
 const Names& names_of(HgtSampling) {
   static const Names names = {"neighbors", "edges"};
   return names;

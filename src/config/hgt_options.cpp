@@ -98,7 +98,14 @@ void add_model_options(Table& t) {
   t.integer("num_layers", &C::num_layers, {1, 16}, "layers that pass messages");
   t.integer("num_heads", &C::num_heads, {1, 1024}, "attention heads; divides hidden_dim");
   t.boolean("layer_norm", &C::layer_norm, "normalise what each layer gives");
+  t.boolean("jumping_knowledge", &C::jumping_knowledge,
+            "embeddings come from the input and all layers side by side, not from the last alone");
+  t.real("embedding_init", &C::embedding_init, {0.0, RealRange{}.max, true},
+         "standard deviation of learned node embeddings at the start; what is large is learned by "
+         "heart");
   t.real("dropout_rate", &C::dropout_rate, {0.0, 1.0, false, true}, "dropout in the layers");
+  t.real("embedding_dropout", &C::embedding_dropout, {0.0, 1.0, false, true},
+         "dropout of the embeddings that triples are scored by");
   t.choice("decoder", &C::decoder, "how a relation's score comes from two embeddings");
   t.real("margin", &C::margin, {}, "of the decoder rotate: the score at distance 0");
 }
@@ -116,6 +123,9 @@ void add_sampling_options(Table& t) {
             "edges of each relation with sampling edges");
   t.integer("num_negatives", &C::num_negatives, {1, 2'147'483'647, true},
             "nodes of each type that all triples of a step are compared with; -1 is all");
+  t.choice("known_candidates", &C::known_candidates,
+           "those of them that training knows to be true: left out of the loss, or targets as much "
+           "as the triple's own end, which keeps dense graphs from being learned by heart");
   t.integer("num_workers_dataloader", &C::num_workers_dataloader, {0, 256},
             "threads that sample ahead; 0 samples in the training loop");
 }

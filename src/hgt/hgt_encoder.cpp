@@ -1,5 +1,7 @@
 #include "hgnn_moe/hgt/hgt_encoder.h"
 
+#include <utility>
+
 #include <ATen/ATen.h>
 
 #include "hgnn_moe/base/error.h"
@@ -12,16 +14,17 @@ HgtEncoder::HgtEncoder(Parameters& parameters, const std::string& prefix, const 
     : schema_(schema),
       options_(options),
       input_(parameters, prefix, schema, options.node_features, options.hidden_dim,
-             options.given_dims) {
+             options.given_dims, options.embedding_init) {
   const std::vector<std::int64_t> widths(schema.node_types.size(), options.hidden_dim);
   for (std::int64_t l = 0; l < options.num_layers; ++l) {
     convs_.emplace_back(
         parameters, prefix + "convs." + std::to_string(l) + ".", schema,
         HgtConvOptions{widths, options.hidden_dim, options.num_heads, options.layer_norm});
   }
+  const std::int64_t read = options.jumping_knowledge ? options.num_layers + 1 : 1;
   for (const kg::NodeType& type : schema.node_types) {
-    out_.push_back(Linear::create(parameters, prefix + "out_dict." + type.name, options.hidden_dim,
-                                  options.embedding_dim));
+    out_.push_back(Linear::create(parameters, prefix + "out_dict." + type.name,
+                                  read * options.hidden_dim, options.embedding_dim));
   }
 }
 
@@ -31,11 +34,19 @@ std::vector<at::Tensor> HgtEncoder::layer(std::size_t l, const BlockTensors& blo
   return convs_.at(l)(block, features_SF, dropout);
 }
 
-at::Tensor HgtEncoder::output(const std::vector<at::Tensor>& features_NF) const {
-  HGNN_MOE_ASSERT(features_NF.size() == out_.size(), "features of {} types, the graph has {}",
-                  features_NF.size(), out_.size());
+at::Tensor HgtEncoder::output(const LayerFeatures& features) const {
+  HGNN_MOE_ASSERT(!features.empty() && features.back().size() == out_.size(),
+                  "features of {} layers for {} types", features.size(), out_.size());
+  HGNN_MOE_ASSERT(!options_.jumping_knowledge || features.size() == num_layers() + 1,
+                  "features of {} layers and the input, not of {}", num_layers(), features.size());
   std::vector<at::Tensor> embeddings;
-  for (std::size_t t = 0; t < out_.size(); ++t) embeddings.push_back(out_[t](features_NF[t]));
+  for (std::size_t t = 0; t < out_.size(); ++t) {
+    std::vector<at::Tensor> read;
+    for (const std::vector<at::Tensor>& of_layer : features) {
+      if (options_.jumping_knowledge || &of_layer == &features.back()) read.push_back(of_layer[t]);
+    }
+    embeddings.push_back(out_[t](at::cat(read, 1)));
+  }
   return at::cat(embeddings);
 }
 
@@ -46,9 +57,17 @@ at::Tensor HgtEncoder::operator()(const std::vector<BlockTensors>& blocks,
                   convs_.size());
   HGNN_MOE_ASSERT(dropout.empty() || dropout.size() == convs_.size(),
                   "{} streams of dropout for {} layers", dropout.size(), convs_.size());
-  std::vector<at::Tensor> features = input_features;
+  LayerFeatures features = {input_features};
   for (std::size_t l = 0; l < blocks.size(); ++l) {
-    features = layer(l, blocks[l], features, dropout.empty() ? ops::DropoutStream{} : dropout[l]);
+    std::vector<at::Tensor> next =
+        layer(l, blocks[l], features.back(), dropout.empty() ? ops::DropoutStream{} : dropout[l]);
+    if (!options_.jumping_knowledge) features.clear();
+    for (std::vector<at::Tensor>& of_layer : features) {
+      for (std::size_t t = 0; t < of_layer.size(); ++t) {
+        of_layer[t] = of_layer[t].index_select(0, blocks[l].types[t].destinations);
+      }
+    }
+    features.push_back(std::move(next));
   }
   return output(features);
 }

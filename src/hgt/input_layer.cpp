@@ -14,7 +14,7 @@ namespace hgnn_moe::hgt {
 
 InputLayer::InputLayer(Parameters& parameters, const std::string& prefix, const Schema& schema,
                        NodeFeatures kind, std::int64_t features,
-                       const std::vector<std::int64_t>& given_dims)
+                       const std::vector<std::int64_t>& given_dims, double deviation)
     : schema_(schema),
       kind_(kind),
       dims_(kind == NodeFeatures::given ? given_dims
@@ -23,7 +23,8 @@ InputLayer::InputLayer(Parameters& parameters, const std::string& prefix, const 
       device_(parameters.device()) {
   if (kind == NodeFeatures::learned) {
     const std::string name = prefix + "node_emb.weight";
-    node_embeddings_ = {name, parameters.draw_normal(name, {schema.num_nodes(), features}, 1.0)};
+    node_embeddings_ = {name,
+                        parameters.draw_normal(name, {schema.num_nodes(), features}, deviation)};
     return;
   }
   HGNN_MOE_ASSERT(static_cast<std::int64_t>(dims_.size()) == schema.num_types(),

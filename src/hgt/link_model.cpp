@@ -20,9 +20,21 @@ HgtEncoderOptions encoder_options(const HgtConfig& config) {
   options.num_layers = config.messages == HgtMessages::none ? 0 : config.num_layers;
   options.num_heads = config.num_heads;
   options.layer_norm = config.layer_norm;
+  options.jumping_knowledge = config.jumping_knowledge;
   options.node_features =
       config.node_features == HgtFeatures::ones ? NodeFeatures::ones : NodeFeatures::learned;
+  if (config.node_features == HgtFeatures::learned) options.embedding_init = config.embedding_init;
   return options;
+}
+
+// Of kg::known_candidates, row by row.
+CandidateMarks candidate_marks(const std::vector<std::uint8_t>& known, std::size_t targets,
+                               HgtKnown use, at::Device device) {
+  const at::Tensor known_BC =
+      at::tensor(known, at::kByte).reshape({static_cast<std::int64_t>(targets), -1}).to(device);
+  if (use == HgtKnown::left_out)
+    return {known_BC != kg::unknown, at::zeros_like(known_BC, at::kBool)};
+  return {known_BC == kg::own_end, known_BC == kg::also_true};
 }
 
 at::Tensor mask(const std::vector<std::uint8_t>& marks, std::size_t rows, at::Device device) {
@@ -72,10 +84,18 @@ at::Tensor LinkModel::encode(const kg::LinkBatch& batch, LinkForward& forward) c
   for (const kg::Block& block : batch.blocks) {
     blocks.push_back(make_block_tensors(block, encoder_.schema(), device_));
   }
-  return encoder_(blocks, input.by_type,
-                  layer_dropout(config_.dropout_rate, static_cast<std::uint64_t>(config_.seed),
-                                static_cast<std::uint64_t>(batch.step),
-                                static_cast<std::int64_t>(blocks.size()), device_));
+  const auto seed = static_cast<std::uint64_t>(config_.seed);
+  const auto step = static_cast<std::uint64_t>(batch.step);
+  const auto layers = static_cast<std::int64_t>(blocks.size());
+  const at::Tensor embeddings_NF = encoder_(
+      blocks, input.by_type, layer_dropout(config_.dropout_rate, seed, step, layers, device_));
+  if (config_.embedding_dropout == 0) return embeddings_NF;
+  // A stream of its own behind those of the layers. A node has one mask, in whatever triples it is.
+  const ops::DropoutStream stream =
+      layer_dropout(config_.embedding_dropout, seed, step, config_.num_layers + 1, device_).back();
+  return ops::counter_dropout(embeddings_NF.unsqueeze(1), stream,
+                              index_tensor(batch.nodes, device_))
+      .squeeze(1);
 }
 
 at::Tensor LinkModel::loss_of_group(const kg::LinkBatch& batch, const kg::CandidateGroup& group,
@@ -93,8 +113,9 @@ at::Tensor LinkModel::loss_of_group(const kg::LinkBatch& batch, const kg::Candid
   const at::Tensor scores_BC = group.side == kg::Side::tail
                                    ? decoder_.score_tails(heads_BF, relations_B, candidates_CF)
                                    : decoder_.score_heads(tails_BF, relations_B, candidates_CF);
-  return link_loss(config_.loss, decoder_.score(heads_BF, relations_B, tails_BF), scores_BC,
-                   mask(group.known, group.targets.size(), device_));
+  return link_loss(
+      config_.loss, decoder_.score(heads_BF, relations_B, tails_BF), scores_BC,
+      candidate_marks(group.known, group.targets.size(), config_.known_candidates, device_));
 }
 
 at::Tensor LinkModel::loss_of_contrast(const kg::ContrastSet& set,

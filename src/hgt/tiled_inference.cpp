@@ -102,9 +102,12 @@ at::Tensor embed_all_nodes(const HgtEncoder& encoder, const kg::Graph& graph,
                   "tiles of {} nodes of a graph of {}, the encoder's has {}", tile_nodes,
                   graph.node_count(), encoder.schema().num_nodes());
   const c10::NoGradGuard no_grad;
-  std::vector<at::Tensor> features = encoder.input().all_nodes();
+  LayerFeatures features = {encoder.input().all_nodes()};
   for (std::size_t l = 0; l < encoder.num_layers(); ++l) {
-    features = layer_of_all_nodes(encoder, graph, l, features, tile_nodes);
+    std::vector<at::Tensor> next =
+        layer_of_all_nodes(encoder, graph, l, features.back(), tile_nodes);
+    if (!encoder.options().jumping_knowledge) features.clear();
+    features.push_back(std::move(next));
   }
   return encoder.output(features);
 }

@@ -33,7 +33,7 @@ std::vector<std::int32_t> NegativeSampler::draw(std::int32_t node_type, std::int
 std::vector<std::uint8_t> known_candidates(const TripleIndex& known,
                                            const std::vector<Target>& targets, Side side,
                                            const std::vector<std::int32_t>& candidates) {
-  std::vector<std::uint8_t> mask(targets.size() * candidates.size(), 0);
+  std::vector<std::uint8_t> mask(targets.size() * candidates.size(), unknown);
   std::uint8_t* row = mask.data();
   for (const Target& target : targets) {
     const Neighbors nodes = known.known_at(side, target.triple);
@@ -41,11 +41,17 @@ std::vector<std::uint8_t> known_candidates(const TripleIndex& known,
     if (nodes.size() < static_cast<std::int64_t>(candidates.size())) {
       for (std::int64_t i = 0; i < nodes.size(); ++i) {
         const auto found = std::lower_bound(candidates.begin(), candidates.end(), nodes[i]);
-        if (found != candidates.end() && *found == nodes[i]) row[found - candidates.begin()] = 1;
+        if (found != candidates.end() && *found == nodes[i])
+          row[found - candidates.begin()] = also_true;
       }
     } else {
-      for (std::size_t j = 0; j < candidates.size(); ++j) row[j] = nodes.contains(candidates[j]);
+      for (std::size_t j = 0; j < candidates.size(); ++j) {
+        row[j] = nodes.contains(candidates[j]) ? also_true : unknown;
+      }
     }
+    const std::int32_t own = side == Side::head ? target.triple.head : target.triple.tail;
+    const auto found = std::lower_bound(candidates.begin(), candidates.end(), own);
+    if (found != candidates.end() && *found == own) row[found - candidates.begin()] = own_end;
     row += candidates.size();
   }
   return mask;

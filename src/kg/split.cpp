@@ -67,11 +67,23 @@ PartCounts& operator+=(PartCounts& sum, const PartCounts& counts) {
   sum.train += counts.train;
   sum.valid += counts.valid;
   sum.test += counts.test;
+  sum.beside += counts.beside;
   return sum;
 }
 
-// Moves the edges of one relation that are held out from split.train to valid and test.
-void take_held_out(const Graph& graph, std::int32_t r, const HeldPairs& held, Split& split) {
+// The relations and their reverses, by number.
+std::vector<bool> marked(const Graph& graph, const std::vector<std::int32_t>& relations) {
+  std::vector<bool> marks(graph.relations.size(), false);
+  for (const std::int32_t r : relations) {
+    marks[r] = true;
+    if (graph.relations[r].reverse != kNoReverse) marks[graph.relations[r].reverse] = true;
+  }
+  return marks;
+}
+
+// Moves the edges of one relation that are held out from split.train to where they are asked for.
+void take_held_out(const Graph& graph, std::int32_t r, bool is_asked, const HeldPairs& held,
+                   Split& split) {
   const SharedArray<Edge>& edges = graph.relations[r].edges;
   PartCounts& counts = split.counts[r];
   std::vector<Edge> kept;
@@ -81,20 +93,25 @@ void take_held_out(const Graph& graph, std::int32_t r, const HeldPairs& held, Sp
     if (part == Part::train) kept.push_back(edge);
     if (!is_primary(graph, r, edge)) continue;
     const Triple fact{edge.head, r, edge.tail};
-    counts += {part == Part::train, part == Part::valid, part == Part::test};
-    if (part == Part::valid) split.valid.push_back(fact);
-    if (part == Part::test) split.test.push_back(fact);
+    const bool is_held = part != Part::train;
+    counts += {!is_held, is_asked && part == Part::valid, is_asked && part == Part::test,
+               is_held && !is_asked};
+    if (!is_held) continue;
+    std::vector<Triple>& asked = part == Part::valid ? split.valid : split.test;
+    (is_asked ? asked : split.beside).push_back(fact);
   }
   if (kept.size() == edges.size()) return;
   kept.shrink_to_fit();
   split.train.relations[r].edges = SharedArray<Edge>(std::move(kept));
 }
 
-Split split_by(const Graph& graph, const HeldPairs& held) {
+Split split_by(const Graph& graph, const std::vector<std::int32_t>& relations,
+               const HeldPairs& held) {
   Split split;
   split.train = graph;
   split.counts.resize(graph.relations.size());
-  for (const std::int32_t r : all_relations(graph)) take_held_out(graph, r, held, split);
+  const std::vector<bool> asked = marked(graph, relations);
+  for (const std::int32_t r : all_relations(graph)) take_held_out(graph, r, asked[r], held, split);
   return split;
 }
 
@@ -172,7 +189,8 @@ Split split_pairs(const Graph& graph, const SplitFractions& fractions, std::uint
   check(fractions);
   const std::uint64_t key = key_of(seed, Use::pairs);
   HeldPairs held;
-  for (const std::int32_t r : relations.empty() ? all_relations(graph) : relations) {
+  const std::vector<std::int32_t> asked = relations.empty() ? all_relations(graph) : relations;
+  for (const std::int32_t r : asked) {
     for (const Edge& edge : graph.relations[r].edges) {
       const Part part = part_at(draw_of_pair(key, edge), fractions);
       if (part != Part::train) held.hold(edge, part);
@@ -180,7 +198,7 @@ Split split_pairs(const Graph& graph, const SplitFractions& fractions, std::uint
   }
   held.seal();
   keep_one_of_each(graph, key, held);
-  return split_by(graph, held);
+  return split_by(graph, asked, held);
 }
 
 Split split_nodes(const Graph& graph, std::int32_t node_type,
@@ -206,7 +224,7 @@ Split split_nodes(const Graph& graph, std::int32_t node_type,
     }
   }
   held.seal();
-  return split_by(graph, held);
+  return split_by(graph, relations, held);
 }
 
 Split split_of_files(const std::vector<LoadedGraph>& parts) {
@@ -225,19 +243,21 @@ Split split_of_files(const std::vector<LoadedGraph>& parts) {
 std::vector<Triple> held_out_facts(const Split& split) {
   std::vector<Triple> facts = split.valid;
   facts.insert(facts.end(), split.test.begin(), split.test.end());
+  facts.insert(facts.end(), split.beside.begin(), split.beside.end());
   return facts;
 }
 
 std::string to_table(const Split& split) {
-  std::string table = fmt::format("{:>10} {:>10} {:>10}  facts of\n", "train", "valid", "test");
+  std::string table =
+      fmt::format("{:>10} {:>10} {:>10} {:>10}  facts of\n", "train", "valid", "test", "beside");
   const auto line = [&](const PartCounts& counts, const std::string& what) {
-    table +=
-        fmt::format("{:>10} {:>10} {:>10}  {}\n", counts.train, counts.valid, counts.test, what);
+    table += fmt::format("{:>10} {:>10} {:>10} {:>10}  {}\n", counts.train, counts.valid,
+                         counts.test, counts.beside, what);
   };
   PartCounts all;
   for (std::size_t r = 0; r < split.counts.size(); ++r) {
     const PartCounts& counts = split.counts[r];
-    if (counts.train + counts.valid + counts.test == 0) continue;
+    if (counts.train + counts.valid + counts.test + counts.beside == 0) continue;
     line(counts, relation_title(split.train, split.train.relations[r]));
     all += counts;
   }

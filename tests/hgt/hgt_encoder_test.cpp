@@ -4,6 +4,7 @@
 #include <set>
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
 #include "hgt_support.h"
@@ -73,12 +74,16 @@ TEST(HgtEncoder, PublishesDistinctNames) {
 TEST(HgtEncoder, TilesOfAnySizeEqualOneBlock) {
   for (const NodeFeatures kind : {NodeFeatures::learned, NodeFeatures::given, NodeFeatures::ones}) {
     for (const std::int64_t layers : {0, 1, 3}) {
-      const Model model(small_options(kind, layers));
-      const at::Tensor expected = model.embed_in_one_block();
-      EXPECT_EQ(expected.sizes(), at::IntArrayRef({kSmallGraphNodes, 6}));
-      for (const std::int64_t tile : {1, 7, 13, 40, 1000}) {
-        SCOPED_TRACE(::testing::Message() << layers << " layers, tiles of " << tile);
-        EXPECT_TRUE(close(embed_all_nodes(model.encoder, small_graph(), tile), expected, 40));
+      for (const bool jumps : {false, true}) {
+        HgtEncoderOptions options = small_options(kind, layers);
+        options.jumping_knowledge = jumps;
+        const Model model(options);
+        const at::Tensor expected = model.embed_in_one_block();
+        EXPECT_EQ(expected.sizes(), at::IntArrayRef({kSmallGraphNodes, 6}));
+        for (const std::int64_t tile : {1, 7, 13, 40, 1000}) {
+          SCOPED_TRACE(::testing::Message() << layers << " layers, tiles of " << tile);
+          EXPECT_TRUE(close(embed_all_nodes(model.encoder, small_graph(), tile), expected, 40));
+        }
       }
     }
   }
@@ -86,7 +91,9 @@ TEST(HgtEncoder, TilesOfAnySizeEqualOneBlock) {
 
 TEST(HgtEncoder, ABatchOfSeedsEqualsTheWholeGraph) {
   const kg::Graph graph = small_graph();
-  const Model model(small_options(NodeFeatures::learned));
+  HgtEncoderOptions options = small_options(NodeFeatures::learned);
+  options.jumping_knowledge = true;
+  const Model model(options);
   // Two hops around nodes 28 to 32: genes and diseases.
   const kg::Block last = block_of_nodes(graph, 28, 5);
   kg::Block first = whole_block(graph);
@@ -112,6 +119,34 @@ TEST(HgtEncoder, ABatchOfSeedsEqualsTheWholeGraph) {
   EXPECT_TRUE(close(embeddings, model.embed_in_one_block().narrow(0, 28, 5), 40));
 }
 
+// The output layer's columns are those of the input, then of each layer.
+TEST(HgtEncoder, JumpingKnowledgeReadsTheInputAndEveryLayer) {
+  HgtEncoderOptions options = small_options(NodeFeatures::learned, 2);
+  options.jumping_knowledge = true;
+  const Model model(options);
+  const std::int64_t hidden = options.hidden_dim;
+  const auto zero_out = [&](std::int64_t first, std::int64_t count) {
+    const c10::NoGradGuard no_grad;
+    for (const NamedParameter& parameter : model.parameters.list()) {
+      if (parameter.name.rfind("out_dict.", 0) != 0 || parameter.tensor.dim() != 2) continue;
+      EXPECT_EQ(parameter.tensor.size(1), 3 * hidden);
+      parameter.tensor.narrow(1, first, count).zero_();
+    }
+  };
+  const at::Tensor all = model.embed_in_one_block();
+  zero_out(hidden, hidden);  // the first layer
+  const at::Tensor without_first = model.embed_in_one_block();
+  EXPECT_FALSE(at::allclose(all, without_first));
+  zero_out(2 * hidden, hidden);  // and the second
+  const at::Tensor of_input = model.embed_in_one_block();
+  EXPECT_FALSE(at::allclose(without_first, of_input));
+  const at::Tensor table = model.encoder.input().node_embeddings().tensor;
+  table.mul_(2);  // what is left is linear in the input, but for the bias
+  const at::Tensor doubled = model.embed_in_one_block();
+  table.zero_();
+  EXPECT_TRUE(at::allclose(doubled, 2 * of_input - model.embed_in_one_block(), 1e-5, 1e-5));
+}
+
 // The table gets no gradient; the rows that were looked up do.
 TEST(HgtEncoder, LearnedEmbeddingsAreDifferentiatedByRows) {
   const Model model(small_options(NodeFeatures::learned, 0));
@@ -120,7 +155,7 @@ TEST(HgtEncoder, LearnedEmbeddingsAreDifferentiatedByRows) {
   EXPECT_EQ(input.by_type[2].size(0), 0);
   const at::Tensor table = model.encoder.input().node_embeddings().tensor;
   EXPECT_TRUE(at::equal(input.by_type[1], table.narrow(0, 13, 2)));
-  model.encoder.output(input.by_type).sum().backward();
+  model.encoder.output({input.by_type}).sum().backward();
   EXPECT_FALSE(table.requires_grad());
   EXPECT_EQ(input.learned_rows.grad().sizes(), at::IntArrayRef({4, 8}));
   EXPECT_TRUE(input.learned_rows.grad().ne(0).any(1).all().item<bool>());

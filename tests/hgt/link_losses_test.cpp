@@ -14,27 +14,53 @@ at::Tensor doubles(const std::vector<double>& values) { return at::tensor(values
 
 double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
-// Two targets: of the first the second candidate is no negative, of the second none is one.
+// Two targets: of the first the second candidate is left out, of the second all are.
 struct Scores {
   at::Tensor targets_B = doubles({0.3, -1.2});
   at::Tensor scores_BC = doubles({0.5, 9.0, -0.4, 1.0, 2.0, 3.0}).reshape({2, 3});
-  at::Tensor known_BC = at::tensor({0, 1, 0, 1, 1, 1}, at::kInt).to(at::kBool).reshape({2, 3});
+  CandidateMarks marks = {marked({0, 1, 0, 1, 1, 1}), marked({0, 0, 0, 0, 0, 0})};
+
+  static at::Tensor marked(const std::vector<int>& values) {
+    return at::tensor(values, at::kInt).to(at::kBool).reshape({2, 3});
+  }
 };
+
+// The second candidate of the first target is a target, too; the second target has no negative.
+Scores with_more_targets() {
+  Scores s;
+  s.marks = {Scores::marked({0, 0, 0, 0, 1, 1}), Scores::marked({0, 1, 0, 1, 0, 0})};
+  return s;
+}
 
 TEST(LinkLossTest, BceIsTheMeanOverNegatives) {
   const Scores s;
   const double expected = -std::log(sigmoid(0.3)) -
                           0.5 * (std::log(sigmoid(-0.5)) + std::log(sigmoid(0.4))) -
                           std::log(sigmoid(-1.2));
-  EXPECT_NEAR(link_loss(HgtLoss::bce, s.targets_B, s.scores_BC, s.known_BC).item<double>(),
-              expected, kTolerance);
+  EXPECT_NEAR(link_loss(HgtLoss::bce, s.targets_B, s.scores_BC, s.marks).item<double>(), expected,
+              kTolerance);
 }
 
 TEST(LinkLossTest, SoftmaxIsAmongTheTargetAndItsNegatives) {
   const Scores s;
   const double first = std::exp(0.3) / (std::exp(0.3) + std::exp(0.5) + std::exp(-0.4));
-  EXPECT_NEAR(link_loss(HgtLoss::softmax, s.targets_B, s.scores_BC, s.known_BC).item<double>(),
+  EXPECT_NEAR(link_loss(HgtLoss::softmax, s.targets_B, s.scores_BC, s.marks).item<double>(),
               -std::log(first), kTolerance);
+}
+
+TEST(LinkLossTest, KnownCandidatesShareWhatTheTargetGets) {
+  const Scores s = with_more_targets();
+  const double sum = std::exp(0.3) + std::exp(0.5) + std::exp(9.0) + std::exp(-0.4);
+  const double first = -0.5 * (std::log(std::exp(0.3) / sum) + std::log(std::exp(9.0) / sum));
+  const double both = std::exp(-1.2) + std::exp(1.0);
+  const double second = -0.5 * (std::log(std::exp(-1.2) / both) + std::log(std::exp(1.0) / both));
+  EXPECT_NEAR(link_loss(HgtLoss::softmax, s.targets_B, s.scores_BC, s.marks).item<double>(),
+              first + second, kTolerance);
+  const double bce = -0.5 * (std::log(sigmoid(0.3)) + std::log(sigmoid(9.0))) -
+                     0.5 * (std::log(sigmoid(-0.5)) + std::log(sigmoid(0.4))) -
+                     0.5 * (std::log(sigmoid(-1.2)) + std::log(sigmoid(1.0)));
+  EXPECT_NEAR(link_loss(HgtLoss::bce, s.targets_B, s.scores_BC, s.marks).item<double>(), bce,
+              kTolerance);
 }
 
 TEST(LinkLossTest, LargeScoresStayFiniteAndKnownOnesGetNoGradient) {
@@ -42,21 +68,21 @@ TEST(LinkLossTest, LargeScoresStayFiniteAndKnownOnesGetNoGradient) {
     Scores s;
     const at::Tensor targets = (s.targets_B * 1e4).requires_grad_();
     const at::Tensor scores = (s.scores_BC * 1e4).requires_grad_();
-    const at::Tensor loss = link_loss(kind, targets, scores, s.known_BC);
+    const at::Tensor loss = link_loss(kind, targets, scores, s.marks);
     loss.backward();
     EXPECT_TRUE(loss.isfinite().item<bool>());
     EXPECT_TRUE(targets.grad().isfinite().all().item<bool>());
     EXPECT_TRUE(scores.grad().isfinite().all().item<bool>());
-    EXPECT_EQ(scores.grad().masked_select(s.known_BC).abs().max().item<double>(), 0.0);
+    EXPECT_EQ(scores.grad().masked_select(s.marks.left_out_BC).abs().max().item<double>(), 0.0);
   }
 }
 
 TEST(LinkLossTest, WithoutCandidates) {
   const at::Tensor none = at::empty({2, 0}, at::kDouble);
+  const CandidateMarks marks = {none.to(at::kBool), none.to(at::kBool)};
   const at::Tensor targets = doubles({0.3, -1.2});
-  EXPECT_NEAR(link_loss(HgtLoss::softmax, targets, none, none.to(at::kBool)).item<double>(), 0.0,
-              kTolerance);
-  EXPECT_NEAR(link_loss(HgtLoss::bce, targets, none, none.to(at::kBool)).item<double>(),
+  EXPECT_NEAR(link_loss(HgtLoss::softmax, targets, none, marks).item<double>(), 0.0, kTolerance);
+  EXPECT_NEAR(link_loss(HgtLoss::bce, targets, none, marks).item<double>(),
               -std::log(sigmoid(0.3)) - std::log(sigmoid(-1.2)), kTolerance);
 }
 

@@ -1,6 +1,7 @@
 #include "hgnn_moe/hgt/link_model.h"
 
 #include <cmath>
+#include <tuple>
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -23,6 +24,7 @@ HgtConfig small_config(HgtMessages messages = HgtMessages::graph) {
   config.num_heads = 2;
   config.messages = messages;
   config.dropout_rate = 0.3;
+  config.embedding_dropout = 0.2;
   config.contrastive_weight = 0.5;
   config.node_batch_size = 7;
   config.seed = kSeed;
@@ -92,8 +94,13 @@ Updated update(const HgtConfig& config, const kg::Graph& graph,
 constexpr double kRelative = 1e-5;
 
 TEST_F(LinkModelTest, MicroBatchesGiveTheGradientsOfTheirBatch) {
-  for (const HgtMessages messages : {HgtMessages::graph, HgtMessages::none}) {
-    const HgtConfig config = small_config(messages);
+  for (const auto& [messages, jumps, known] :
+       {std::tuple{HgtMessages::graph, false, HgtKnown::left_out},
+        std::tuple{HgtMessages::graph, true, HgtKnown::targets},
+        std::tuple{HgtMessages::none, false, HgtKnown::targets}}) {
+    HgtConfig config = small_config(messages);
+    config.jumping_knowledge = jumps;
+    config.known_candidates = known;
     const bool with_messages = messages == HgtMessages::graph;
     const Updated whole = update(config, graph_, micro_batches(1, with_messages));
     const Updated parts = update(config, graph_, micro_batches(5, with_messages));
@@ -116,11 +123,45 @@ TEST_F(LinkModelTest, TheStepChangesDropoutAndNothingElseIsRandom) {
   EXPECT_EQ(update(config, graph_, batches).loss, first);
   batches[0].step = 5;
   EXPECT_NE(update(config, graph_, batches).loss, first);
+  kg::LinkBatch of_step_6 = batches[0];
+  of_step_6.step = 6;
   HgtConfig without = config;
   without.dropout_rate = 0.0;
+  batches[0].step = 5;
+  EXPECT_NE(update(without, graph_, batches).loss, update(without, graph_, {of_step_6}).loss)
+      << "of embeddings";
+  without.embedding_dropout = 0.0;
   const double same = update(without, graph_, batches).loss;
   batches[0].step = 6;
   EXPECT_EQ(update(without, graph_, batches).loss, same);
+}
+
+TEST_F(LinkModelTest, KnownCandidatesAreLeftOutOrTargets) {
+  HgtConfig config = small_config();
+  const auto batches = micro_batches(1);
+  const auto loss = [&](HgtKnown known, const std::vector<kg::LinkBatch>& of) {
+    config.known_candidates = known;
+    return update(config, graph_, of).loss;
+  };
+  EXPECT_NE(loss(HgtKnown::targets, batches), loss(HgtKnown::left_out, batches));
+  // Where nothing but the target itself is known they are the same.
+  std::vector<kg::LinkBatch> unknown = batches;
+  for (kg::CandidateGroup& group : unknown[0].groups) {
+    for (std::uint8_t& mark : group.known) mark = mark == kg::own_end ? kg::own_end : kg::unknown;
+  }
+  EXPECT_EQ(loss(HgtKnown::targets, unknown), loss(HgtKnown::left_out, unknown));
+}
+
+TEST_F(LinkModelTest, LearnedEmbeddingsBeginAsWideAsAskedFor) {
+  HgtConfig config = small_config();
+  for (const double deviation : {0.05, 2.0}) {
+    config.embedding_init = deviation;
+    const LinkModel model(config, graph_, at::kCPU);
+    const at::Tensor& table = model.learned_table().front().tensor;
+    // Five deviations of the estimate of a deviation from that many numbers.
+    const double tolerance = 5 * deviation / std::sqrt(2.0 * static_cast<double>(table.numel()));
+    EXPECT_NEAR(table.std().item<double>(), deviation, tolerance);
+  }
 }
 
 TEST_F(LinkModelTest, TheContrastIsWeighted) {
@@ -151,7 +192,7 @@ TEST_F(LinkModelTest, RandomFeaturesStayAsTheyAre) {
 
 TEST_F(LinkModelTest, AnUpdateLowersTheLossOfItsBatch) {
   HgtConfig config = small_config();
-  config.dropout_rate = 0.0;
+  config.dropout_rate = config.embedding_dropout = 0.0;
   LinkModel model(config, graph_, at::kCPU);
   LinkOptimizer optimizer(model, 0.0);
   const kg::LinkBatch batch = micro_batches(1).at(0);

@@ -80,7 +80,8 @@ TEST(KnownCandidatesTest, EqualTheIndexPairByPair) {
         ASSERT_EQ(mask.size(), candidates.size());
         for (std::size_t j = 0; j < mask.size(); ++j) {
           const Triple negative = replaced(target.triple, side, candidates[j]);
-          EXPECT_EQ(mask[j] == 1, known.contains(negative)) << target.index << ' ' << j;
+          EXPECT_EQ(mask[j] != unknown, known.contains(negative)) << target.index << ' ' << j;
+          EXPECT_EQ(mask[j] == own_end, negative == target.triple) << target.index << ' ' << j;
         }
       }
     }
@@ -93,9 +94,9 @@ TEST(KnownCandidatesTest, RowsFollowTheTargets) {
   const TripleIndex known(graph);
   const std::vector<Target> targets = {{{0, 0, 2}, 0}, {{1, 0, 3}, 2}};
   EXPECT_EQ(known_candidates(known, targets, Side::tail, {2, 3}),
-            (std::vector<std::uint8_t>{1, 1, 0, 1}));
+            (std::vector<std::uint8_t>{own_end, also_true, unknown, own_end}));
   EXPECT_EQ(known_candidates(known, targets, Side::head, {0, 1}),
-            (std::vector<std::uint8_t>{1, 0, 1, 1}));
+            (std::vector<std::uint8_t>{own_end, unknown, also_true, own_end}));
   EXPECT_TRUE(known_candidates(known, targets, Side::head, {}).empty());
 }
 

@@ -63,16 +63,26 @@ void expect_no_leak(const Graph& graph, const Split& split) {
   EXPECT_EQ(all, triples_in(graph)) << "nothing is lost and nothing made up";
 
   ASSERT_EQ(split.counts.size(), graph.relations.size());
-  std::int64_t facts = 0, valid = 0, test = 0;
+  std::int64_t facts = 0, valid = 0, test = 0, beside = 0;
   for (const PartCounts& counts : split.counts) {
-    facts += counts.train + counts.valid + counts.test;
+    facts += counts.train + counts.valid + counts.test + counts.beside;
     valid += counts.valid;
     test += counts.test;
+    beside += counts.beside;
   }
   EXPECT_EQ(facts, Facts(graph).size());
   EXPECT_EQ(valid, static_cast<std::int64_t>(split.valid.size()));
   EXPECT_EQ(test, static_cast<std::int64_t>(split.test.size()));
+  EXPECT_EQ(beside, static_cast<std::int64_t>(split.beside.size()));
   EXPECT_EQ(split.joined_in_training, 0);
+}
+
+// Those that were not named are held out, but not asked for.
+void expect_asked(const Split& split, const std::set<std::int32_t>& relations) {
+  for (const auto* part : {&split.valid, &split.test}) {
+    for (const Triple& fact : *part) EXPECT_EQ(relations.count(fact.relation), 1u);
+  }
+  for (const Triple& fact : split.beside) EXPECT_EQ(relations.count(fact.relation), 0u);
 }
 
 TEST(SplitPairsTest, NoPairIsInTwoParts) {
@@ -161,7 +171,9 @@ TEST(SplitPairsTest, OfNamedRelationsHoldsOutTheirPairsWithAllTheirEdges) {
   const std::set<Pair> held = pairs_of(held_out_facts(split));
   EXPECT_EQ(common(held, treated), held);
   EXPECT_EQ(split.counts[5].test + split.counts[5].valid, 0) << "no drug and gene";
-  EXPECT_GT(split.counts[1].test + split.counts[1].valid, 0) << "twins of treatments go with them";
+  EXPECT_GT(split.counts[1].beside, 0) << "twins of treatments go with them";
+  expect_asked(split, {0});
+  EXPECT_FALSE(split.test.empty());
 }
 
 TEST(SplitPairsTest, RefusesFractionsThatLeaveNothing) {
@@ -199,6 +211,7 @@ TEST(SplitNodesTest, NothingIsKnownOfHowAHeldOutDiseaseIsTreated) {
     const auto count = static_cast<double>(parts.size());
     EXPECT_EQ(diseases_in[2], std::lround(0.4 * count));
     EXPECT_EQ(diseases_in[1], std::lround(0.2 * count));
+    expect_asked(split, {0, 1});
     for (const Triple& fact : held_out_facts(split)) {
       EXPECT_LE(fact.relation, 2) << "only pairs of drugs and diseases";
     }
@@ -247,8 +260,8 @@ TEST(SplitTableTest, GivesFactsByRelation) {
   const Split split = split_pairs(graph, {0.2, 0.4}, 1);
   const std::string table = to_table(split);
   const PartCounts& treats = split.counts[0];
-  EXPECT_TRUE(contains(table, fmt::format("{:>10} {:>10} {:>10}  (drug, treats, disease)\n",
-                                          treats.train, treats.valid, treats.test)))
+  EXPECT_TRUE(contains(table, fmt::format("{:>10} {:>10} {:>10} {:>10}  (drug, treats, disease)\n",
+                                          treats.train, treats.valid, treats.test, 0)))
       << table;
   EXPECT_TRUE(contains(table, "all relations\n"));
   EXPECT_FALSE(contains(table, "unknown")) << "no line without facts";

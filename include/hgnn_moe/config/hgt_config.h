@@ -16,6 +16,8 @@ enum class HgtSplit { automatic, pairs, nodes, files };
 enum class HgtFeatures { learned, random, ones };
 enum class HgtDecoder { dot, distmult, complex, rotate };
 enum class HgtLoss { bce, softmax };
+// What is done with candidates that training knows to be true.
+enum class HgtKnown { left_out, targets };
 enum class HgtSampling { neighbors, edges };
 // Which edges messages pass along: controls that tell what the graph is good for.
 enum class HgtMessages { graph, shuffled, none };
@@ -44,7 +46,10 @@ struct HgtConfig {
   std::int64_t num_layers = 2;
   std::int64_t num_heads = 8;
   bool layer_norm = false;
+  bool jumping_knowledge = false;
+  double embedding_init = 0.1;
   double dropout_rate = 0.0;
+  double embedding_dropout = 0.0;
   HgtDecoder decoder = HgtDecoder::distmult;
   double margin = 12.0;
   // Sampling
@@ -52,6 +57,7 @@ struct HgtConfig {
   std::string num_neighbors = "10,10";
   std::int64_t edge_sample_size = 5000;
   std::int64_t num_negatives = 256;
+  HgtKnown known_candidates = HgtKnown::left_out;
   std::int64_t num_workers_dataloader = 1;
   // Training
   std::int64_t num_epochs = 100;
@@ -106,6 +112,7 @@ const std::vector<std::string>& names_of(HgtSplit);
 const std::vector<std::string>& names_of(HgtFeatures);
 const std::vector<std::string>& names_of(HgtDecoder);
 const std::vector<std::string>& names_of(HgtLoss);
+const std::vector<std::string>& names_of(HgtKnown);
 const std::vector<std::string>& names_of(HgtSampling);
 const std::vector<std::string>& names_of(HgtMessages);
 

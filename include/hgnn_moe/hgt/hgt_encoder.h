@@ -16,13 +16,20 @@
 
 namespace hgnn_moe::hgt {
 
+// Features [n, hidden_dim] by layer and type.
+using LayerFeatures = std::vector<std::vector<at::Tensor>>;
+
 struct HgtEncoderOptions {
   std::int64_t hidden_dim = 256;  // of the input layer and of every HgtConv
   std::int64_t embedding_dim = 512;
   std::int64_t num_layers = 2;  // 0: no messages are passed
   std::int64_t num_heads = 8;
   bool layer_norm = false;
+  // The output layer reads what every layer gave and the input layer, too, side by side (Xu et al.,
+  // ICML 2018, arXiv 1806.03536), not the last layer alone.
+  bool jumping_knowledge = false;
   NodeFeatures node_features = NodeFeatures::learned;
+  double embedding_init = 1.0;           // standard deviation of learned features at the start
   std::vector<std::int64_t> given_dims;  // of given features, for each type
 };
 
@@ -44,8 +51,10 @@ class HgtEncoder {
   std::vector<at::Tensor> layer(std::size_t l, const BlockTensors& block,
                                 const std::vector<at::Tensor>& features_SF,
                                 const ops::DropoutStream& dropout = {}) const;
-  // The last layer: [n, embedding_dim], the types one behind the other, as nodes are numbered.
-  at::Tensor output(const std::vector<at::Tensor>& features_NF) const;
+  // The last layer: [n, embedding_dim], the types one behind the other, as nodes are numbered. Of
+  // the same nodes the input's features by type, and those of every layer; without
+  // jumping_knowledge the last of them are enough.
+  at::Tensor output(const LayerFeatures& features) const;
 
   // Embeddings of the last block's destinations. There is a block for each layer, whose
   // destinations are the next one's sources; `input_features` are of the first one's sources.

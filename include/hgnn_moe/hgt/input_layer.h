@@ -34,7 +34,8 @@ class InputLayer {
   // is not in the list of `parameters` because only rows of it are updated (sparse_adam.h).
   // given_dims: widths of the given features of each type.
   InputLayer(Parameters& parameters, const std::string& prefix, const Schema& schema,
-             NodeFeatures kind, std::int64_t features, const std::vector<std::int64_t>& given_dims);
+             NodeFeatures kind, std::int64_t features, const std::vector<std::int64_t>& given_dims,
+             double deviation = 1.0);
 
   NodeFeatures kind() const { return kind_; }
   // Of the learned embeddings; its tensor is undefined with other features.

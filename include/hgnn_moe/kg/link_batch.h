@@ -21,7 +21,7 @@ struct CandidateGroup {
   std::int32_t node_type = 0;
   std::vector<std::int32_t> targets;     // positions in LinkBatch::targets, ascending
   std::vector<std::int32_t> candidates;  // rows of the last block
-  std::vector<std::uint8_t> known;       // [targets, candidates], 1 where it is no negative
+  std::vector<std::uint8_t> known;       // [targets, candidates]: values of Known
 };
 
 struct LinkBatch {

@@ -29,10 +29,12 @@ class NegativeSampler {
   std::uint64_t seed_;
 };
 
-// Filtered: [targets, candidates] row by row, 1 where the index knows the candidate to be true in
-// the place of that end of the target, so as well where it is the target's own end. `candidates`
-// ascend. The index should be that of the training graph: one that also knew held-out facts would
-// tell which they are.
+// What is known of a candidate in the place of an end of a target.
+enum Known : std::uint8_t { unknown = 0, also_true = 1, own_end = 2 };
+
+// [targets, candidates] row by row: own_end where the candidate is the target's own end, else
+// also_true where the index knows it to be true there. `candidates` ascend. The index should be
+// that of the training graph: one that also knew held-out facts would tell which they are.
 std::vector<std::uint8_t> known_candidates(const TripleIndex& known,
                                            const std::vector<Target>& targets, Side side,
                                            const std::vector<std::int32_t>& candidates);
