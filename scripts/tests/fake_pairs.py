@@ -27,7 +27,7 @@ here = pathlib.Path(__file__).parent
 (here / "arguments.json").write_text(json.dumps(sys.argv[1:]))
 options = dict(word.removeprefix("--").split("=", 1) for word in sys.argv[2:])
 if options["relation"] == "wrong":
-    sys.exit("a line of the log\\nhgt_embed: the graph has no relation 'wrong'")
+    sys.exit("a line of the log\\nhgt_embed: --a is wrong\\n--b is wrong")
 shutil.copy(here / "e.safetensors", options["out"])
 shutil.copy(here / "pairs.csv", options["pairs"])
 print("[info] 4 pairs", file=sys.stderr)

@@ -107,7 +107,7 @@ class ExportPairsTest(ScriptTestCase):
         message = self.refuse(
             1, "--run", "r", "--relation", "wrong", "--out", self.out, "--binary", self.program()
         )
-        self.assertIn("hgt_embed failed: hgt_embed: the graph has no relation 'wrong'", message)
+        self.assertIn("hgt_embed failed: --a is wrong; --b is wrong\n", message)
         self.assertIn(
             "does not exist; build it",
             self.refuse(

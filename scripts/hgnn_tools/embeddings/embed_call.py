@@ -45,9 +45,14 @@ def write_embeddings_and_pairs(
             command.append(f"--{name}={value}")
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:
-        lines = result.stderr.strip().splitlines()
-        reason = lines[-1] if lines else f"no message, exit code {result.returncode}"
+        reason = _message(result.stderr) or f"no message, exit code {result.returncode}"
         # A negative code is the signal that ended the program.
         code = result.returncode if result.returncode > 0 else 128 - result.returncode
         raise UserError(f"{request.binary.name} failed: {reason}", code)
     return result.stderr.splitlines(), embeddings, pairs
+
+
+def _message(log: str) -> str:
+    """The error at the end of the program's log, which may have several lines, as one."""
+    _, _, message = f"\n{log}".rpartition("\nhgt_embed: ")
+    return "; ".join(message.split("\n")).strip("; ")
