@@ -17,7 +17,7 @@ std::string trimmed(const std::string& text) {
 }  // namespace
 
 const Names& names_of(HgtCommand) {
-  static const Names names = {"train", "evaluate", "validate", "predict"};
+  static const Names names = {"train", "embed", "evaluate", "validate", "predict"};
   return names;
 }
 
@@ -32,7 +32,7 @@ const Names& names_of(HgtSplit) {
 }
 
 const Names& names_of(HgtFeatures) {
-  static const Names names = {"learned", "random", "ones"};
+  static const Names names = {"learned", "random", "ones", "given"};
   return names;
 }
 
@@ -58,6 +58,11 @@ const Names& names_of(HgtSampling) {
 
 const Names& names_of(HgtMessages) {
   static const Names names = {"graph", "shuffled", "none"};
+  return names;
+}
+
+const Names& names_of(HgtNegatives) {
+  static const Names names = {"degree_matched", "uniform"};
   return names;
 }
 

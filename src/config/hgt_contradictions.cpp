@@ -79,6 +79,13 @@ void check_model(const HgtConfig& config, ErrorList& errors) {
   }
 }
 
+void check_features(const HgtConfig& config, ErrorList& errors) {
+  if (config.node_features == HgtFeatures::given && config.features.empty() &&
+      !errors.concerns("features")) {
+    errors.add("node_features is given, which needs features; give the file with the numbers");
+  }
+}
+
 void check_neighbors(const HgtConfig& config, const Settings& settings, ErrorList& errors) {
   if (!is_given(settings, "num_neighbors") || errors.concerns("num_neighbors")) return;
   const std::size_t counts = neighbor_counts(config.num_neighbors).size();
@@ -98,6 +105,12 @@ void check_run(const HgtConfig& config, ErrorList& errors) {
   }
 }
 
+void check_opened_run(const HgtConfig& config, ErrorList& errors) {
+  if (config.run.empty() && !errors.concerns("run")) {
+    errors.add("run is not given; give the folder of a run of hgt_embed train");
+  }
+}
+
 void check_question(const HgtConfig& config, ErrorList& errors) {
   if (config.head.empty() == config.tail.empty()) {
     errors.add(config.head.empty() ? "neither head nor tail is given; give the one that is known"
@@ -105,6 +118,18 @@ void check_question(const HgtConfig& config, ErrorList& errors) {
   }
   if (config.relation.empty() && !errors.concerns("relation")) {
     errors.add("relation is not given; give the name of the triple's relation");
+  }
+}
+
+void check_files(const HgtConfig& config, ErrorList& errors) {
+  if (config.out.empty() && !errors.concerns("out")) {
+    errors.add("out is not given; give a .safetensors, .npy or .csv file to write");
+  }
+  if (!config.pairs.empty() && config.relation.empty() && !errors.concerns("relation")) {
+    errors.add("pairs is given and relation is not; give the relation whose facts are written");
+  }
+  if (!config.pairs.empty() && config.pairs == config.out) {
+    errors.add(fmt::format("out and pairs are both '{}'; give two files", config.out));
   }
 }
 
@@ -116,6 +141,7 @@ void check_hgt_contradictions(const HgtConfig& config, const Settings& settings,
     case HgtCommand::train:
       check_graph(config, errors);
       check_model(config, errors);
+      check_features(config, errors);
       check_neighbors(config, settings, errors);
       check_run(config, errors);
       return;
@@ -124,13 +150,16 @@ void check_hgt_contradictions(const HgtConfig& config, const Settings& settings,
         errors.add("embeddings is not given; write hgt_embed validate FILE");
       }
       return;
+    case HgtCommand::embed:
+      check_opened_run(config, errors);
+      check_files(config, errors);
+      return;
     case HgtCommand::predict:
+      check_opened_run(config, errors);
       check_question(config, errors);
-      [[fallthrough]];
+      return;
     case HgtCommand::evaluate:
-      if (config.run.empty() && !errors.concerns("run")) {
-        errors.add("run is not given; give the folder of a run of hgt_embed train");
-      }
+      check_opened_run(config, errors);
       return;
   }
 }
@@ -174,6 +203,13 @@ std::vector<std::string> hgt_configuration_notes(const HgtConfig& config,
   for (const char* name : {"similarity_threshold", "contrast_node_type", "contrast_relations",
                            "contrast_anchors", "contrast_temperature"}) {
     note(config.contrastive_weight == 0, name, "with contrastive_weight 0");
+  }
+  note(config.command == HgtCommand::train && config.node_features != HgtFeatures::given,
+       "features", "but with node_features given");
+  if (config.command == HgtCommand::embed) {
+    for (const char* name : {"relation", "negatives", "negative_kind", "seed"}) {
+      note(config.pairs.empty(), name, "without pairs");
+    }
   }
   note(config.split == HgtSplit::files, "split_relations", "with split files");
   note(config.split != HgtSplit::nodes, "split_node_type", "but with split nodes");

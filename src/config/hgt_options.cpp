@@ -1,6 +1,7 @@
 #include "hgnn_moe/config/hgt_options.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include <fmt/format.h>
 
@@ -31,6 +32,8 @@ const std::string& name_of(HgtCommand command) {
 const std::vector<Command>& commands() {
   static const std::vector<Command> commands = {
       {name_of(HgtCommand::train), "trains embeddings on a graph and measures them", "graph"},
+      {name_of(HgtCommand::embed), "writes the embeddings of a run, and pairs for classifiers",
+       "run"},
       {name_of(HgtCommand::evaluate), "measures a run on what was held out", "run"},
       {name_of(HgtCommand::validate), "tells whether embeddings have collapsed", "embeddings"},
       {name_of(HgtCommand::predict), "ranks the nodes that may complete a triple", "run"}};
@@ -42,6 +45,15 @@ bool are_neighbor_counts(const std::string& text) {
     if (name != "all" && !all_digits(name, 9)) return false;
   }
   return true;
+}
+
+bool is_embeddings_file(const std::string& text) {
+  const std::string ending = std::filesystem::path(text).extension().string();
+  return ending == ".safetensors" || ending == ".npy" || ending == ".csv";
+}
+
+bool is_csv_file(const std::string& text) {
+  return std::filesystem::path(text).extension() == ".csv";
 }
 
 bool are_names(const std::string& text) {
@@ -57,7 +69,7 @@ constexpr std::int64_t kMillion = 1'000'000;
 void add_graph_options(Table& t) {
   using C = HgtConfig;
   t.group("Graph");
-  t.commands({"train", "evaluate", "validate", "predict"});
+  t.commands({"train", "embed", "evaluate", "validate", "predict"});
   t.text("graph", &C::graph, path_rule("PATH", "the path of a graph"),
          "PrimeKG's kg.csv, Hetionet's .sif with nodes.tsv, triples, or a folder with one of them; "
          "to validate: its edges are the positive pairs of the alignment; of a run: where its "
@@ -89,7 +101,14 @@ void add_model_options(Table& t) {
   t.group("Model");
   t.choice("node_features", &C::node_features,
            "what the first layer reads: an embedding learned for each node, one drawn and left as "
-           "it is, or the number 1, with which nodes of a type are all but the same");
+           "it is, the number 1, with which nodes of a type are all but the same, or the numbers "
+           "given in features");
+  t.commands({"train", "embed", "evaluate", "predict"});
+  t.text("features", &C::features,
+         path_rule("FILE", "the path of a .safetensors, .npy or .csv file"),
+         "numbers for every node, as files of embeddings hold them; of a run: where they are now",
+         "of a run its own, else none");
+  t.commands({"train"});
   t.choice("messages", &C::messages,
            "edges that messages pass along: those of the graph, shuffled ones that keep every "
            "node's degrees, or none");
@@ -185,18 +204,38 @@ void add_embedding_options(Table& t) {
          "of a .npy file, a row a node: columns node_id, node_name, node_type",
          "FILE_ids.tsv beside FILE.npy, where it is");
 
-  t.commands({"evaluate", "predict"});
+  t.commands({"embed", "evaluate", "predict"});
   t.group("Run");
   t.text("run", &C::run, path_rule("FOLDER", "the path of a folder"),
          "what hgt_embed train wrote; may be given without --run", "none: it has to be given");
+
+  t.commands({"embed"});
+  t.group("Written files");
+  t.text("out", &C::out,
+         {"FILE", "the path of a .safetensors, .npy or .csv file", is_embeddings_file},
+         "embeddings of the nodes; replaces a file that is there, and with .npy FILE_ids.tsv too",
+         "none: it has to be given");
+  t.text("node_type", &C::node_type, {"NAME", "a type of nodes", any_text},
+         "only nodes of this type", "all");
+  t.text("pairs", &C::pairs, {"FILE", "the path of a .csv file", is_csv_file},
+         "the facts of relation with their part of the split, and negatives of each: what "
+         "scripts/export_pairs.py joins with the embeddings; replaces a file that is there",
+         "none");
+  t.integer("negatives", &C::negatives, {0, 1000}, "of each fact in pairs");
+  t.choice("negative_kind", &C::negative_kind,
+           "tails of the negatives in pairs: those of other facts with the nearest degrees, with "
+           "which degrees tell nothing, or any");
+
+  t.commands({"embed", "predict"});
+  t.group("Relation");
+  t.text("relation", &C::relation, {"NAME", "a relation's name or (HEAD, NAME, TAIL)", any_text},
+         "the relation of the triple, or of the pairs", "none: a triple and pairs need it");
 
   t.commands({"predict"});
   t.group("Prediction");
   const TextRule node = {"NODE", "a node's id, name, TYPE:ID or #NUMBER", any_text};
   t.text("head", &C::head, node, "the head of the triple; its tails are ranked", "none");
   t.text("tail", &C::tail, node, "the tail of the triple; its heads are ranked", "none");
-  t.text("relation", &C::relation, {"NAME", "a relation's name or (HEAD, NAME, TAIL)", any_text},
-         "the relation of the triple", "none: it has to be given");
   t.integer("top", &C::top, {1, kMillion}, "nodes to print");
   t.boolean("ignore_verdict", &C::ignore_verdict, "rank by embeddings that have collapsed, too");
 
@@ -209,11 +248,11 @@ void add_embedding_options(Table& t) {
 void add_run_options(Table& t) {
   using C = HgtConfig;
   t.group("Machine");
-  t.commands({"train", "evaluate", "validate"});
+  t.commands({"train", "embed", "evaluate", "validate"});
   t.integer("seed", &C::seed, {0}, "of everything that is drawn");
-  t.commands({"train", "evaluate", "validate", "predict"});
+  t.commands({"train", "embed", "evaluate", "validate", "predict"});
   t.integer("threads", &C::threads, {0, 4096}, "CPU threads; 0 is all cores");
-  t.commands({"train", "evaluate", "predict"});
+  t.commands({"train", "embed", "evaluate", "predict"});
   t.text("device", &C::device, device_rule(), "where to compute; auto is a GPU where there is one");
 
   t.commands({"train"});

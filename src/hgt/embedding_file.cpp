@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "embedding_formats.h"
+#include "embedding_rows.h"
 
 #include "hgnn_moe/base/error.h"
 
@@ -54,6 +55,7 @@ Embeddings read_embeddings(const std::filesystem::path& path, const std::filesys
     fail(ExitCode::data, "'{}' holds {} nodes with {} numbers each; give embeddings of some nodes",
          path.string(), embeddings.nodes(), embeddings.width());
   }
+  check_keys(path, embeddings);
   return embeddings;
 }
 

@@ -25,10 +25,25 @@ Json read_config(const fs::path& folder) {
   return read_json_file(path, ExitCode::data);
 }
 
+std::string features_of(const Json& record, const HgtConfig& command) {
+  if (!command.features.empty()) return command.features;
+  const auto path = record.at("graph").at("features").at("path").get<std::string>();
+  if (fs::exists(path)) return path;
+  fail(ExitCode::data,
+       "features '{}' of run '{}' are not there; give --features the path of that file", path,
+       command.run);
+}
+
 HgtConfig config_of(const Json& record, const HgtConfig& command) {
   HgtConfig config = hgt_config_of(record.at("config"));
   config.graph =
       command.graph.empty() ? record.at("graph").at("path").get<std::string>() : command.graph;
+  if (config.node_features == HgtFeatures::given) {
+    config.features = features_of(record, command);
+  } else if (!command.features.empty()) {
+    fail(ExitCode::usage, "features is '{}', but run '{}' was trained without; leave it out",
+         command.features, command.run);
+  }
   config.threads = command.threads;
   config.device = command.device;
   config.quiet = command.quiet;
@@ -66,7 +81,17 @@ FinishedRun open_finished_run(const HgtConfig& command) {
          "--graph the path of that graph",
          config.graph, folder.string(), data.content_hash, hash.get<std::string>());
   }
-  LinkModel model(config, data.split.train, choose_device(config.device).device);
+  if (data.features.is_given()) {
+    const auto& then = record.at("graph").at("features").at("content_hash");
+    if (then != data.features.content_hash) {
+      fail(ExitCode::data,
+           "features '{}' are not what run '{}' was trained on: the content hash of their numbers "
+           "is {}, then {}; give --features the path of that file",
+           config.features, folder.string(), data.features.content_hash, then.get<std::string>());
+    }
+  }
+  LinkModel model(config, data.split.train, choose_device(config.device).device,
+                  data.features.values_NF);
   const CheckpointEntry checkpoint = checkpoint_of_run(folder);
   load(checkpoint.folder, model);
   return {folder, std::move(config), std::move(data), std::move(model), checkpoint.step};

@@ -112,6 +112,10 @@ GraphData open_graph(const HgtConfig& config) {
     fail(ExitCode::data, "graph '{}' has no edge to train on", config.graph);
   }
   data.messages = message_graph(config, data.split.train, data.notes);
+  if (config.node_features == HgtFeatures::given) {
+    data.features = read_given_features(config.features, data.split.train);
+    data.notes.insert(data.notes.end(), data.features.notes.begin(), data.features.notes.end());
+  }
   return data;
 }
 
@@ -122,6 +126,11 @@ Json graph_record(const GraphData& data) {
                  {"train_edges", graph.edge_count()},
                  {"valid_triples", data.split.valid.size()},
                  {"test_triples", data.split.test.size()}};
+  if (data.features.is_given()) {
+    record["features"] = {{"path", data.features.path.string()},
+                          {"content_hash", data.features.content_hash},
+                          {"width", data.features.width()}};
+  }
   for (const kg::NodeType& type : graph.node_types) record["node_types"][type.name] = type.count;
   for (std::size_t r = 0; r < graph.relations.size(); ++r) {
     const kg::Relation& relation = graph.relations[r];

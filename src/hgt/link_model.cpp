@@ -13,7 +13,21 @@ namespace hgnn_moe::hgt {
 
 namespace {
 
-HgtEncoderOptions encoder_options(const HgtConfig& config) {
+NodeFeatures kind_of(HgtFeatures features) {
+  switch (features) {
+    case HgtFeatures::learned:
+    case HgtFeatures::random:
+      return NodeFeatures::learned;
+    case HgtFeatures::ones:
+      return NodeFeatures::ones;
+    case HgtFeatures::given:
+      break;
+  }
+  return NodeFeatures::given;
+}
+
+HgtEncoderOptions encoder_options(const HgtConfig& config, const kg::Graph& graph,
+                                  const at::Tensor& features_NF) {
   HgtEncoderOptions options;
   options.hidden_dim = config.hidden_dim;
   options.embedding_dim = config.embedding_dim;
@@ -21,9 +35,10 @@ HgtEncoderOptions encoder_options(const HgtConfig& config) {
   options.num_heads = config.num_heads;
   options.layer_norm = config.layer_norm;
   options.jumping_knowledge = config.jumping_knowledge;
-  options.node_features =
-      config.node_features == HgtFeatures::ones ? NodeFeatures::ones : NodeFeatures::learned;
+  options.node_features = kind_of(config.node_features);
   if (config.node_features == HgtFeatures::learned) options.embedding_init = config.embedding_init;
+  if (features_NF.defined())
+    options.given_dims.assign(graph.node_types.size(), features_NF.size(1));
   return options;
 }
 
@@ -48,13 +63,24 @@ at::Tensor LinkLosses::total(double contrastive_weight) const {
   return contrast.defined() ? link + contrastive_weight * contrast : link;
 }
 
-LinkModel::LinkModel(const HgtConfig& config, const kg::Graph& graph, at::Device device)
+LinkModel::LinkModel(const HgtConfig& config, const kg::Graph& graph, at::Device device,
+                     const at::Tensor& features_NF)
     : config_(config),
       device_(device),
       parameters_(static_cast<std::uint64_t>(config.seed), at::kFloat, device),
-      encoder_(parameters_, "encoder.", schema_of(graph), encoder_options(config)),
+      encoder_(parameters_, "encoder.", schema_of(graph),
+               encoder_options(config, graph, features_NF)),
       decoder_(parameters_, "decoder.", {config.decoder, config.margin},
-               static_cast<std::int64_t>(graph.relations.size()), config.embedding_dim) {}
+               static_cast<std::int64_t>(graph.relations.size()), config.embedding_dim) {
+  HGNN_MOE_ASSERT(features_NF.defined() == (config.node_features == HgtFeatures::given),
+                  "features are {}given", features_NF.defined() ? "" : "not ");
+  if (!features_NF.defined()) return;
+  std::vector<at::Tensor> by_type;
+  for (const kg::NodeType& type : graph.node_types) {
+    by_type.push_back(features_NF.narrow(0, type.first, type.count));
+  }
+  encoder_.input().set_given(by_type);
+}
 
 ParameterList LinkModel::learned_table() const {
   if (config_.node_features != HgtFeatures::learned) return {};
@@ -63,7 +89,9 @@ ParameterList LinkModel::learned_table() const {
 
 ParameterList LinkModel::all_parameters() const {
   ParameterList all;
-  if (config_.node_features != HgtFeatures::ones) all.push_back(encoder_.input().node_embeddings());
+  if (encoder_.input().kind() == NodeFeatures::learned) {
+    all.push_back(encoder_.input().node_embeddings());
+  }
   all.insert(all.end(), dense_parameters().begin(), dense_parameters().end());
   return all;
 }

@@ -8,6 +8,7 @@
 
 #include "hgnn_moe/base/files.h"
 #include "hgnn_moe/config/hgt_options.h"
+#include "hgnn_moe/hgt/embed.h"
 #include "hgnn_moe/hgt/evaluate.h"
 #include "hgnn_moe/hgt/predict.h"
 #include "hgnn_moe/hgt/train.h"
@@ -34,6 +35,8 @@ int run(int argc, char** argv) {
   switch (input.config.command) {
     case HgtCommand::train:
       return run_train(input);
+    case HgtCommand::embed:
+      return run_embed(input);
     case HgtCommand::evaluate:
       return run_evaluate(input.config);
     case HgtCommand::predict:

@@ -8,15 +8,13 @@
 #include <fmt/chrono.h>
 
 #include "train_records.h"
+#include "written_embeddings.h"
 
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/files.h"
 #include "hgnn_moe/base/log.h"
 #include "hgnn_moe/base/text.h"
 #include "hgnn_moe/base/version.h"
-#include "hgnn_moe/hgt/embedding_file.h"
-#include "hgnn_moe/hgt/embedding_report.h"
-#include "hgnn_moe/hgt/embedding_verdict.h"
 #include "hgnn_moe/hgt/link_trainer.h"
 #include "hgnn_moe/hgt/node_embeddings.h"
 #include "hgnn_moe/hgt/triple_ranking.h"
@@ -75,13 +73,11 @@ Json measure(Session& session) {
                       ranks.micro().ranks);
   }
   const Embeddings embeddings = embeddings_of(graph, values_NF);
-  const auto path = session.folder.path() / kEmbeddingsFile;
-  write_embeddings(path, embeddings);
-  const Verdict verdict = judge(report_on(embeddings, session.config().seed));
-  const std::string& grade = names_of(verdict.grade)[static_cast<std::size_t>(verdict.grade)];
-  results["embeddings"] = {{"file", kEmbeddingsFile}, {"verdict", grade}};
-  session.log->log(verdict.grade == Grade::good ? spdlog::level::info : spdlog::level::warn,
-                   "{}: {}; hgt_embed validate tells why", path.string(), grade);
+  for (const std::string& note : embeddings.notes) session.log->info("{}", note);
+  const Grade grade = write_judged(session.folder.path() / kEmbeddingsFile, embeddings,
+                                   session.config().seed, *session.log);
+  results["embeddings"] = {{"file", kEmbeddingsFile},
+                           {"verdict", names_of(grade)[static_cast<std::size_t>(grade)]}};
   return results;
 }
 
@@ -169,7 +165,7 @@ int run_train(const HgtInput& given) {
   }
   const DeviceChoice device = choose_device(config.device);
   GraphData data = open_graph(config);
-  LinkModel model(config, data.split.train, device.device);
+  LinkModel model(config, data.split.train, device.device, data.features.values_NF);
   if (config.dry_run) return print_dry_run(input, data, model);
   const RunRequest request{config.checkpoint_dir, config.run_name, config.resume_checkpoint,
                            config.overwrite};

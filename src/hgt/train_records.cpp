@@ -10,6 +10,7 @@ namespace {
 
 // They change nothing of what is computed.
 constexpr const char* kFree[] = {"graph",
+                                 "features",
                                  "cache_dir",
                                  "num_workers_dataloader",
                                  "eval_every",
@@ -51,6 +52,9 @@ Json resume_fingerprint(const HgtConfig& config, const GraphData& data) {
   for (const char* key : kFree) fingerprint.erase(key);
   fingerprint.erase("num_epochs");
   fingerprint["graph (content hash)"] = data.content_hash;
+  if (data.features.is_given()) {
+    fingerprint["features (content hash)"] = data.features.content_hash;
+  }
   fingerprint["horizon"] = {{"num_epochs", config.num_epochs}};
   return fingerprint;
 }
@@ -86,6 +90,7 @@ Json memory_record(const HgtConfig& config, const GraphData& data, const LinkMod
                  {"checkpoint_copy", 3 * parameters},
                  {"graph", static_cast<std::int64_t>(sizeof(kg::Edge)) * edges},
                  {"evaluation", kFloat * nodes * (2 * config.hidden_dim + config.embedding_dim)}};
+  if (data.features.is_given()) record["features"] = kFloat * nodes * data.features.width();
   std::int64_t total = 0;
   for (const auto& [part, bytes] : record.items()) total += bytes.get<std::int64_t>();
   record["total"] = total;

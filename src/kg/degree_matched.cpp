@@ -5,11 +5,10 @@
 #include <limits>
 #include <numeric>
 #include <tuple>
-#include <unordered_set>
 #include <utility>
 
+#include "free_pairs.h"
 #include "negative_key.h"
-#include "pair_code.h"
 
 #include "hgnn_moe/base/random_choice.h"
 #include "hgnn_moe/kg/relation_degrees.h"
@@ -21,11 +20,9 @@ class Matcher {
  public:
   Matcher(const Graph& train, std::int32_t relation, const std::vector<Edge>& positives,
           const TripleIndex& known, std::uint64_t seed)
-      : relation_(relation),
-        is_symmetric_(train.relations[relation].reverse == relation),
-        tails_(train.node_types[train.relations[relation].tail_type]),
+      : tails_(train.node_types[train.relations[relation].tail_type]),
         degrees_(train, relation),
-        known_(known),
+        free_(train, relation, known),
         key_(negative_key(seed, relation, NegativeUse::degree_matched)),
         pairs_(positives),
         is_negative_(positives.size(), false) {}
@@ -74,8 +71,8 @@ class Matcher {
   void exchange_tails(std::size_t a, std::size_t b) {
     const Edge new_a{pairs_[a].head, pairs_[b].tail};
     const Edge new_b{pairs_[b].head, pairs_[a].tail};
-    if (!is_free(new_a) || !is_free(new_b) || code_of(new_a) == code_of(new_b)) return;
-    if (is_negative_[b]) used_.erase(code_of(pairs_[b]));
+    if (!free_.is_free(new_a) || !free_.is_free(new_b) || free_.are_same(new_a, new_b)) return;
+    if (is_negative_[b]) free_.give_back(pairs_[b]);
     accept(a, new_a);
     accept(b, new_b);
   }
@@ -88,7 +85,7 @@ class Matcher {
     for (std::int32_t tail = tails_.first; tail < tails_.first + tails_.count; ++tail) {
       const std::tuple rank{std::abs(degrees_.of_tail(tail) - degree),
                             draw_bits(key_, next_draw_++)};
-      if (rank >= best_rank || !is_free({pairs_[i].head, tail})) continue;
+      if (rank >= best_rank || !free_.is_free({pairs_[i].head, tail})) continue;
       best_rank = rank;
       best.tail = tail;
     }
@@ -100,32 +97,20 @@ class Matcher {
     return true;
   }
 
-  bool is_free(Edge pair) const {
-    return pair.head != pair.tail && used_.count(code_of(pair)) == 0 &&
-           !known_.contains({pair.head, relation_, pair.tail});
-  }
-
   void accept(std::size_t i, Edge pair) {
     pairs_[i] = pair;
     is_negative_[i] = true;
-    used_.insert(code_of(pair));
+    free_.take(pair);
   }
 
-  std::uint64_t code_of(Edge pair) const {
-    return pair_code(is_symmetric_ ? ascending(pair) : pair);
-  }
-
-  std::int32_t relation_;
-  bool is_symmetric_;
   NodeType tails_;
   RelationDegrees degrees_;
-  const TripleIndex& known_;
+  FreePairs free_;
   std::uint64_t key_;
   std::uint64_t next_draw_ = 0;
   std::vector<Edge> pairs_;
-  std::vector<bool> is_negative_;           // whether a pair is no longer the positive
-  std::vector<std::size_t> order_;          // of the positives
-  std::unordered_set<std::uint64_t> used_;  // negatives so far
+  std::vector<bool> is_negative_;   // whether a pair is no longer the positive
+  std::vector<std::size_t> order_;  // of the positives
 };
 
 }  // namespace

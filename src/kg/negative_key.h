@@ -7,7 +7,7 @@
 
 namespace hgnn_moe::kg {
 
-enum class NegativeUse : std::uint32_t { shared, degree_matched };
+enum class NegativeUse : std::uint32_t { shared, degree_matched, uniform };
 
 // `site`: the step, or the relation that negatives are matched in.
 inline std::uint64_t negative_key(std::uint64_t seed, std::int64_t site, NegativeUse use) {

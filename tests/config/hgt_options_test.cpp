@@ -96,9 +96,9 @@ TEST(HgtOptions, MistakesAreToldTogether) {
             "--threads is \"-1\"; give a whole number: 0 to 4096");
   EXPECT_EQ(hgt_errors({"validate", "--embeddings="}),
             "--embeddings is \"\"; give the path of a .safetensors, .npy or .csv file");
-  EXPECT_NE(
-      hgt_errors({}).find("no command is given; begin with train, evaluate, validate, predict"),
-      std::string::npos);
+  EXPECT_NE(hgt_errors({}).find(
+                "no command is given; begin with train, embed, evaluate, validate, predict"),
+            std::string::npos);
   EXPECT_EQ(hgt_errors({"valdate", "e.csv"}), "'valdate' is no command; did you mean validate?");
 }
 
@@ -155,6 +155,35 @@ TEST(HgtOptions, OptionsWithoutEffectAreNoted) {
             (std::vector<std::string>{"edge_sample_size has no effect with sampling neighbors",
                                       "margin has no effect but with decoder rotate"}));
   EXPECT_TRUE(parse_hgt({"train", "kg"}).notes.empty());
+}
+
+TEST(HgtOptions, WhatEmbedWritesIsChecked) {
+  const HgtConfig config =
+      parse_hgt({"embed", "runs/a", "--out", "e.npy", "--pairs=p.csv", "--relation", "treats"})
+          .config;
+  EXPECT_EQ(config.command, HgtCommand::embed);
+  EXPECT_EQ(config.run, "runs/a");
+  EXPECT_EQ(config.negatives, 1);
+  EXPECT_EQ(hgt_errors({"embed"}),
+            "run is not given; give the folder of a run of hgt_embed train\n"
+            "out is not given; give a .safetensors, .npy or .csv file to write");
+  EXPECT_EQ(hgt_errors({"embed", "r", "--out", "e.h5", "--pairs", "p.tsv", "--negatives", "-1"}),
+            "--out is \"e.h5\"; give the path of a .safetensors, .npy or .csv file\n"
+            "--pairs is \"p.tsv\"; give the path of a .csv file\n"
+            "--negatives is \"-1\"; give a whole number: 0 to 1000");
+  EXPECT_EQ(hgt_errors({"embed", "r", "--out", "e.csv", "--pairs", "e.csv"}),
+            "pairs is given and relation is not; give the relation whose facts are written\n"
+            "out and pairs are both 'e.csv'; give two files");
+  EXPECT_EQ(parse_hgt({"embed", "r", "--out", "e.csv", "--negatives", "2"}).notes,
+            std::vector<std::string>{"negatives has no effect without pairs"});
+}
+
+TEST(HgtOptions, GivenFeaturesNeedAFile) {
+  EXPECT_EQ(hgt_errors({"train", "kg", "--node_features", "given"}),
+            "node_features is given, which needs features; give the file with the numbers");
+  EXPECT_EQ(parse_hgt({"train", "kg", "--features", "f.csv"}).notes,
+            std::vector<std::string>{"features has no effect but with node_features given"});
+  EXPECT_TRUE(parse_hgt({"evaluate", "r", "--features", "f.csv"}).notes.empty());
 }
 
 TEST(HgtOptions, AConfigurationReadsBack) {

@@ -105,6 +105,52 @@ TEST(EmbeddingFile, TheNameSaysTheFormat) {
   }
 }
 
+TEST(EmbeddingFile, RowsOfTheSameNodeAreRefused) {
+  const TemporaryFolder folder;
+  put_file(folder / "e.csv",
+           "node_type,node_id,emb_0\na,1,1\nb,1,2\na,1,3\na,2,3\nb,1,3\nb,1,4\nb,1,5\n");
+  EXPECT_TRUE(contains(
+      error_of([&] { read_embeddings(folder / "e.csv"); }),
+      "4 rows with the type and id of an earlier row, counted from 0: a:1 (rows 0 and 2), b:1 "
+      "(rows 1 and 4), b:1 (rows 1 and 5) and 1 more; give each node of a type its own id"));
+  Embeddings twins = odd_ones();
+  twins.type_names[1] = "drug";
+  kg::TextList ids;
+  for (const char* id : {"x", "y", "z", "x", "w"}) ids.add(id);
+  twins.node_ids = std::move(ids).share();
+  for (const std::string& ending : kEndings) {
+    SCOPED_TRACE(ending);
+    const auto path = folder / ("twins" + ending);
+    write_embeddings(path, twins);
+    EXPECT_TRUE(contains(error_of([&] { read_embeddings(path); }), "1 rows with the type and id"));
+  }
+}
+
+TEST(EmbeddingFile, WithoutTypesTheyMayBeOtherNodes) {
+  const TemporaryFolder folder;
+  put_file(folder / "e.csv", "node_id,emb_0\n1,1\n2,2\n1,3\n");
+  const Embeddings found = read_embeddings(folder / "e.csv");
+  EXPECT_EQ(found.nodes(), 3);
+  ASSERT_EQ(found.notes.size(), 2u);
+  EXPECT_TRUE(contains(found.notes[1],
+                       "1 rows have the id of an earlier row, counted from 0: 1 "
+                       "(rows 0 and 2)"));
+}
+
+TEST(EmbeddingNpy, TabsAreRefused) {
+  const TemporaryFolder folder;
+  Embeddings embeddings = embeddings_of({{"drug", gaussian(1, 2, 1)}});
+  kg::TextList ids;
+  ids.add("a\tb");
+  embeddings.node_ids = std::move(ids).share();
+  EXPECT_TRUE(contains(error_of([&] { write_embeddings(folder / "e.npy", embeddings); }),
+                       "which has a tab or a line break; write a .csv or .safetensors file"));
+  for (const std::string ending : {".csv", ".safetensors"}) {
+    write_embeddings(folder / ("e" + ending), embeddings);
+    expect_equal(read_embeddings(folder / ("e" + ending)), embeddings);
+  }
+}
+
 // A .npy file of [rows, columns] with elements of `type`.
 template <typename T>
 void put_npy(const std::filesystem::path& path, const std::string& type, const std::string& shape,

@@ -9,11 +9,11 @@
 
 namespace hgnn_moe {
 
-enum class HgtCommand { train, evaluate, validate, predict };
+enum class HgtCommand { train, embed, evaluate, validate, predict };
 // Values for several options at once; see apply_preset.
 enum class HgtPreset { none, quick, full, high_quality, memory_constrained };
 enum class HgtSplit { automatic, pairs, nodes, files };
-enum class HgtFeatures { learned, random, ones };
+enum class HgtFeatures { learned, random, ones, given };
 enum class HgtDecoder { dot, distmult, complex, rotate };
 enum class HgtLoss { bce, softmax };
 // What is done with candidates that training knows to be true.
@@ -21,6 +21,8 @@ enum class HgtKnown { left_out, targets };
 enum class HgtSampling { neighbors, edges };
 // Which edges messages pass along: controls that tell what the graph is good for.
 enum class HgtMessages { graph, shuffled, none };
+// Tails that make a fact a pair that is not known.
+enum class HgtNegatives { degree_matched, uniform };
 
 // All neighbours of a node in num_neighbors, all nodes of a type in num_negatives.
 inline constexpr std::int64_t kAll = -1;
@@ -40,6 +42,7 @@ struct HgtConfig {
   double test_fraction = 0.1;
   // Model
   HgtFeatures node_features = HgtFeatures::learned;
+  std::string features;
   HgtMessages messages = HgtMessages::graph;
   std::int64_t hidden_dim = 256;
   std::int64_t embedding_dim = 512;
@@ -84,6 +87,12 @@ struct HgtConfig {
   std::string ids;
   // A finished run
   std::string run;
+  // What is written of it
+  std::string out;
+  std::string node_type;
+  std::string pairs;
+  std::int64_t negatives = 1;
+  HgtNegatives negative_kind = HgtNegatives::degree_matched;
   // Validation, evaluation, prediction
   std::string json;
   // Prediction
@@ -115,6 +124,7 @@ const std::vector<std::string>& names_of(HgtLoss);
 const std::vector<std::string>& names_of(HgtKnown);
 const std::vector<std::string>& names_of(HgtSampling);
 const std::vector<std::string>& names_of(HgtMessages);
+const std::vector<std::string>& names_of(HgtNegatives);
 
 // "10,10": a number for each layer, the one nearest to the seeds first; "all" is kAll. Not to be
 // called with a text that the options refuse.

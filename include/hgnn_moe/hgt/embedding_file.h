@@ -37,7 +37,7 @@ struct Embeddings {
 //   emb_F-1, where an empty field is NaN, or with one column `embedding` that holds all numbers of
 //   a row: "[0.1, 0.2]" or "[0.1 0.2]", line breaks included.
 // Throws Error(usage) for another ending and for `ids` of a file that is no .npy, Error(data) for
-// what cannot be read; of text, up to ten errors together.
+// what cannot be read, of text up to ten errors together, and for rows of the same type and id.
 Embeddings read_embeddings(const std::filesystem::path& path,
                            const std::filesystem::path& ids = {});
 

@@ -13,14 +13,15 @@ namespace hgnn_moe::hgt {
 
 struct FinishedRun {
   std::filesystem::path folder;
-  HgtConfig config;   // the run's, with threads, device and graph of the command that opens it
+  HgtConfig config;   // the run's, with threads, device, graph and features of the command
   GraphData data;     // as it was in training
   LinkModel model;    // of the best checkpoint, or of the last where no triples were ranked
   std::int64_t step;  // of that checkpoint
 };
 
-// Opens command.run. Throws Error(usage) where there is no run, Error(data) where its graph is no
-// longer what it was, Error(checkpoint) where it has no checkpoint that is intact.
+// Opens command.run. Throws Error(usage) where there is no run, Error(data) where its graph or its
+// features are no longer what they were, Error(checkpoint) where it has no checkpoint that is
+// intact.
 FinishedRun open_finished_run(const HgtConfig& command);
 
 }  // namespace hgnn_moe::hgt

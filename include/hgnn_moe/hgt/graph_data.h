@@ -6,6 +6,7 @@
 
 #include "hgnn_moe/base/json.h"
 #include "hgnn_moe/config/hgt_config.h"
+#include "hgnn_moe/hgt/given_features.h"
 #include "hgnn_moe/kg/graph.h"
 #include "hgnn_moe/kg/split.h"
 
@@ -16,12 +17,14 @@ struct GraphData {
   kg::Split split;
   kg::Graph messages;               // what messages pass along: split.train, or a control's
   std::string content_hash;         // of the files
+  GivenFeatures features;           // empty but with node_features given
   std::vector<std::string> notes;   // lines for the log
   std::vector<std::string> tables;  // for the log file alone: a line for each type and relation
 };
 
 // What config.graph names, by the options of the groups Graph and Split. Throws Error(data) where
-// it cannot be read, Error(usage) for relations, types or parts that it does not have.
+// it or config.features cannot be read, Error(usage) for relations, types or parts that it does not
+// have.
 GraphData open_graph(const HgtConfig& config);
 
 // What is said of it in config.json: types, relations and counts of what is held out.

@@ -35,8 +35,10 @@ struct LinkForward {
 
 class LinkModel {
  public:
-  // Parameters are "encoder.*" and "decoder.*".
-  LinkModel(const HgtConfig& config, const kg::Graph& graph, at::Device device);
+  // Parameters are "encoder.*" and "decoder.*". With node_features given, features_NF are [nodes,
+  // F] in the graph's order; else they are undefined.
+  LinkModel(const HgtConfig& config, const kg::Graph& graph, at::Device device,
+            const at::Tensor& features_NF = {});
 
   // The losses of a micro-batch in training: with dropout, by step.
   LinkForward forward(const kg::LinkBatch& batch) const;
