@@ -96,9 +96,9 @@ TEST(HgtOptions, MistakesAreToldTogether) {
             "--threads is \"-1\"; give a whole number: 0 to 4096");
   EXPECT_EQ(hgt_errors({"validate", "--embeddings="}),
             "--embeddings is \"\"; give the path of a .safetensors, .npy or .csv file");
-  EXPECT_NE(
-      hgt_errors({}).find("no command is given; begin with train, evaluate, validate, predict"),
-      std::string::npos);
+  EXPECT_NE(hgt_errors({}).find(
+                "no command is given; begin with train, evaluate, validate, predict, compare"),
+            std::string::npos);
   EXPECT_EQ(hgt_errors({"valdate", "e.csv"}), "'valdate' is no command; did you mean validate?");
 }
 

@@ -9,7 +9,7 @@
 
 namespace hgnn_moe {
 
-enum class HgtCommand { train, evaluate, validate, predict };
+enum class HgtCommand { train, evaluate, validate, predict, compare };
 // Values for several options at once; see apply_preset.
 enum class HgtPreset { none, quick, full, high_quality, memory_constrained };
 enum class HgtSplit { automatic, pairs, nodes, files };
@@ -19,6 +19,8 @@ enum class HgtLoss { bce, softmax };
 enum class HgtSampling { neighbors, edges };
 // Which edges messages pass along: controls that tell what the graph is good for.
 enum class HgtMessages { graph, shuffled, none };
+// What the runs of a comparison differ in.
+enum class HgtComparison { batch, device, messages, features };
 
 // All neighbours of a node in num_neighbors, all nodes of a type in num_negatives.
 inline constexpr std::int64_t kAll = -1;
@@ -78,14 +80,19 @@ struct HgtConfig {
   std::string ids;
   // A finished run
   std::string run;
-  // Validation, evaluation, prediction
+  // Validation, evaluation, prediction, comparison
   std::string json;
   // Prediction
   std::string head;
   std::string tail;
+  // Prediction, comparison
   std::string relation;
   std::int64_t top = 20;
   bool ignore_verdict = false;
+  // Comparison
+  HgtComparison compare = HgtComparison::batch;
+  std::string variants;  // "": all
+  std::string seeds = "1,2,3";
   // Machine
   std::string device = "auto";
   std::int64_t threads = 0;  // 0: all cores
@@ -108,10 +115,17 @@ const std::vector<std::string>& names_of(HgtDecoder);
 const std::vector<std::string>& names_of(HgtLoss);
 const std::vector<std::string>& names_of(HgtSampling);
 const std::vector<std::string>& names_of(HgtMessages);
+const std::vector<std::string>& names_of(HgtComparison);
+
+// What a comparison can set side by side, in the order of its table.
+const std::vector<std::string>& variants_of(HgtComparison comparison);
 
 // "10,10": a number for each layer, the one nearest to the seeds first; "all" is kAll. Not to be
 // called with a text that the options refuse.
 std::vector<std::int64_t> neighbor_counts(const std::string& num_neighbors);
+
+// "1,2,3". Not to be called with a text that the options refuse.
+std::vector<std::int64_t> seed_list(const std::string& seeds);
 
 // Names separated by commas, without spaces around them; none of "".
 std::vector<std::string> name_list(const std::string& text);
