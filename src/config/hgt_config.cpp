@@ -64,13 +64,14 @@ const Names& names_of(HgtComparison) {
 const Names& variants_of(HgtComparison comparison) {
   static const Names batch = {"mini", "full"};
   static const Names device = {"cpu", "cuda"};
+  static const Names features = {"learned", "random", "ones"};
   switch (comparison) {
     case HgtComparison::device:
       return device;
     case HgtComparison::messages:
       return names_of(HgtMessages{});
     case HgtComparison::features:
-      return names_of(HgtFeatures{});
+      return features;
     case HgtComparison::batch:
       break;
   }
