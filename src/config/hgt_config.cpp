@@ -17,7 +17,7 @@ std::string trimmed(const std::string& text) {
 }  // namespace
 
 const Names& names_of(HgtCommand) {
-  static const Names names = {"train", "embed", "evaluate", "validate", "predict"};
+  static const Names names = {"train", "embed", "evaluate", "validate", "predict", "compare"};
   return names;
 }
 
@@ -66,6 +66,28 @@ const Names& names_of(HgtNegatives) {
   return names;
 }
 
+const Names& names_of(HgtComparison) {
+  static const Names names = {"batch", "device", "messages", "features"};
+  return names;
+}
+
+const Names& variants_of(HgtComparison comparison) {
+  static const Names batch = {"mini", "full"};
+  static const Names device = {"cpu", "cuda"};
+  static const Names features = {"learned", "random", "ones"};
+  switch (comparison) {
+    case HgtComparison::device:
+      return device;
+    case HgtComparison::messages:
+      return names_of(HgtMessages{});
+    case HgtComparison::features:
+      return features;
+    case HgtComparison::batch:
+      break;
+  }
+  return batch;
+}
+
 std::vector<std::string> name_list(const std::string& text) {
   std::vector<std::string> names;
   for (std::size_t begin = 0; begin <= text.size() && !text.empty();) {
@@ -82,6 +104,12 @@ std::vector<std::int64_t> neighbor_counts(const std::string& num_neighbors) {
     counts.push_back(name == "all" ? kAll : std::stoll(name));
   }
   return counts;
+}
+
+std::vector<std::int64_t> seed_list(const std::string& seeds) {
+  std::vector<std::int64_t> list;
+  for (const std::string& seed : name_list(seeds)) list.push_back(std::stoll(seed));
+  return list;
 }
 
 }  // namespace hgnn_moe

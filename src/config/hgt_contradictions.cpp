@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <set>
+
 #include <fmt/format.h>
 
 #include "hgnn_moe/config/hgt_options.h"
@@ -47,7 +50,8 @@ bool is_given(const Settings& settings, const char* name) { return settings.coun
 
 void check_graph(const HgtConfig& config, ErrorList& errors) {
   if (config.graph.empty() && !errors.concerns("graph")) {
-    errors.add("graph is not given; write hgt_embed train PATH");
+    errors.add(fmt::format("graph is not given; write hgt_embed {} PATH",
+                           names_of(config.command)[static_cast<std::size_t>(config.command)]));
   }
   if (config.valid_fraction + config.test_fraction >= 1.0) {
     errors.add(
@@ -133,6 +137,52 @@ void check_files(const HgtConfig& config, ErrorList& errors) {
   }
 }
 
+// The option that a comparison sets for each variant; "" where it sets several.
+std::string varied_option(HgtComparison comparison) {
+  switch (comparison) {
+    case HgtComparison::device:
+      return "device";
+    case HgtComparison::messages:
+      return "messages";
+    case HgtComparison::features:
+      return "node_features";
+    case HgtComparison::batch:
+      break;
+  }
+  return "";
+}
+
+void check_variants(const HgtConfig& config, ErrorList& errors) {
+  const std::vector<std::string>& known = variants_of(config.compare);
+  const std::vector<std::string> given = name_list(config.variants);
+  const std::set<std::string> different(given.begin(), given.end());
+  const bool are_known = std::all_of(given.begin(), given.end(), [&](const std::string& name) {
+    return std::find(known.begin(), known.end(), name) != known.end();
+  });
+  if (are_known && given.size() > 1 && different.size() == given.size()) return;
+  errors.add(fmt::format(
+      "variants is {}; with --compare {} give two or more of {}, each once", config.variants,
+      names_of(config.compare)[static_cast<std::size_t>(config.compare)], join(known, ",")));
+}
+
+void check_comparison(const HgtConfig& config, const Settings& settings, ErrorList& errors) {
+  const std::string varied = varied_option(config.compare);
+  if (!varied.empty() && is_given(settings, varied.c_str())) {
+    errors.add(fmt::format("{} is given, but --compare {} sets it for each run; leave it out",
+                           varied,
+                           names_of(config.compare)[static_cast<std::size_t>(config.compare)]));
+  }
+  if (!config.variants.empty() && !errors.concerns("variants")) check_variants(config, errors);
+  if (errors.concerns("seeds")) return;
+  std::set<std::int64_t> seen;
+  for (const std::int64_t seed : seed_list(config.seeds)) {
+    if (seen.insert(seed).second) continue;
+    errors.add(fmt::format("seeds is {}, which has {} more than once; give each seed once",
+                           config.seeds, seed));
+    return;
+  }
+}
+
 }  // namespace
 
 void check_hgt_contradictions(const HgtConfig& config, const Settings& settings,
@@ -144,6 +194,13 @@ void check_hgt_contradictions(const HgtConfig& config, const Settings& settings,
       check_features(config, errors);
       check_neighbors(config, settings, errors);
       check_run(config, errors);
+      return;
+    case HgtCommand::compare:
+      check_graph(config, errors);
+      check_model(config, errors);
+      check_features(config, errors);
+      check_neighbors(config, settings, errors);
+      check_comparison(config, settings, errors);
       return;
     case HgtCommand::validate:
       if (config.embeddings.empty() && !errors.concerns("embeddings")) {
@@ -196,8 +253,11 @@ std::vector<std::string> hgt_configuration_notes(const HgtConfig& config,
   const bool no_messages = config.messages == HgtMessages::none;
   note(by_edges, "num_neighbors", "with sampling edges");
   note(!by_edges, "edge_sample_size", "with sampling neighbors");
+  note(config.node_features != HgtFeatures::learned, "embedding_init",
+       "but with node_features learned");
   note(config.decoder != HgtDecoder::rotate, "margin", "but with decoder rotate");
-  for (const char* name : {"num_layers", "num_heads", "layer_norm", "dropout_rate", "sampling"}) {
+  for (const char* name : {"num_layers", "num_heads", "layer_norm", "jumping_knowledge",
+                           "dropout_rate", "sampling"}) {
     note(no_messages, name, "with messages none");
   }
   for (const char* name : {"similarity_threshold", "contrast_node_type", "contrast_relations",

@@ -36,7 +36,9 @@ const std::vector<Command>& commands() {
        "run"},
       {name_of(HgtCommand::evaluate), "measures a run on what was held out", "run"},
       {name_of(HgtCommand::validate), "tells whether embeddings have collapsed", "embeddings"},
-      {name_of(HgtCommand::predict), "ranks the nodes that may complete a triple", "run"}};
+      {name_of(HgtCommand::predict), "ranks the nodes that may complete a triple", "run"},
+      {name_of(HgtCommand::compare), "trains runs that differ in one thing and compares them",
+       "graph"}};
   return commands;
 }
 
@@ -63,20 +65,27 @@ bool are_names(const std::string& text) {
   return true;
 }
 
+bool are_seeds(const std::string& text) {
+  for (const std::string& seed : name_list(text)) {
+    if (!all_digits(seed, 18)) return false;
+  }
+  return true;
+}
+
 using Table = OptionTable<HgtConfig>;
 constexpr std::int64_t kMillion = 1'000'000;
 
 void add_graph_options(Table& t) {
   using C = HgtConfig;
   t.group("Graph");
-  t.commands({"train", "embed", "evaluate", "validate", "predict"});
+  t.commands({"train", "embed", "evaluate", "validate", "predict", "compare"});
   t.text("graph", &C::graph, path_rule("PATH", "the path of a graph"),
          "PrimeKG's kg.csv, Hetionet's .sif with nodes.tsv, triples, or a folder with one of them; "
          "to validate: its edges are the positive pairs of the alignment; of a run: where its "
          "graph is "
          "now",
          "of a run its own, else none");
-  t.commands({"train"});
+  t.commands({"train", "compare"});
   t.integer("limit_nodes", &C::limit_nodes, {1, 2'147'483'647, true},
             "train on so many nodes and the edges between them; -1 is all");
   t.text("cache_dir", &C::cache_dir, path_rule("FOLDER", "the path of a folder"),
@@ -103,12 +112,12 @@ void add_model_options(Table& t) {
            "what the first layer reads: an embedding learned for each node, one drawn and left as "
            "it is, the number 1, with which nodes of a type are all but the same, or the numbers "
            "given in features");
-  t.commands({"train", "embed", "evaluate", "predict"});
+  t.commands({"train", "embed", "evaluate", "predict", "compare"});
   t.text("features", &C::features,
          path_rule("FILE", "the path of a .safetensors, .npy or .csv file"),
          "numbers for every node, as files of embeddings hold them; of a run: where they are now",
          "of a run its own, else none");
-  t.commands({"train"});
+  t.commands({"train", "compare"});
   t.choice("messages", &C::messages,
            "edges that messages pass along: those of the graph, shuffled ones that keep every "
            "node's degrees, or none");
@@ -193,6 +202,21 @@ void add_evaluation_options(Table& t) {
             "nodes that are embedded at a time");
 }
 
+void add_comparison_options(Table& t) {
+  using C = HgtConfig;
+  t.commands({"compare"});
+  t.group("Comparison");
+  t.choice("compare", &C::compare,
+           "what the runs differ in: mini-batches as given and full batches of all triples and "
+           "neighbours; cpu and cuda; messages along the graph, shuffled edges and none; features "
+           "learned, random and ones");
+  t.text("variants", &C::variants,
+         {"NAMES", "two or more of the comparison's variants separated by commas", are_names},
+         "those to train; the others are compared with the first", "all");
+  t.text("seeds", &C::seeds, {"SEEDS", "different whole numbers separated by commas", are_seeds},
+         "every variant is trained with each of these");
+}
+
 void add_embedding_options(Table& t) {
   using C = HgtConfig;
   t.commands({"validate"});
@@ -226,10 +250,12 @@ void add_embedding_options(Table& t) {
            "tails of the negatives in pairs: those of other facts with the nearest degrees, with "
            "which degrees tell nothing, or any");
 
-  t.commands({"embed", "predict"});
+  t.commands({"embed", "predict", "compare"});
   t.group("Relation");
   t.text("relation", &C::relation, {"NAME", "a relation's name or (HEAD, NAME, TAIL)", any_text},
-         "the relation of the triple, or of the pairs", "none: a triple and pairs need it");
+         "the relation of the triple or of the pairs; to compare: the one whose AUPRC decides in "
+         "place of the MRR",
+         "none: a triple and pairs need it");
 
   t.commands({"predict"});
   t.group("Prediction");
@@ -239,7 +265,7 @@ void add_embedding_options(Table& t) {
   t.integer("top", &C::top, {1, kMillion}, "nodes to print");
   t.boolean("ignore_verdict", &C::ignore_verdict, "rank by embeddings that have collapsed, too");
 
-  t.commands({"evaluate", "validate", "predict"});
+  t.commands({"evaluate", "validate", "predict", "compare"});
   t.group("Report");
   t.text("json", &C::json, path_rule("FILE", "the path of a file to write"),
          "the report with all figures; of validate for scripts/plot_embeddings.py", "none");
@@ -250,20 +276,23 @@ void add_run_options(Table& t) {
   t.group("Machine");
   t.commands({"train", "embed", "evaluate", "validate"});
   t.integer("seed", &C::seed, {0}, "of everything that is drawn");
-  t.commands({"train", "embed", "evaluate", "validate", "predict"});
+  t.commands({"train", "embed", "evaluate", "validate", "predict", "compare"});
   t.integer("threads", &C::threads, {0, 4096}, "CPU threads; 0 is all cores");
-  t.commands({"train", "embed", "evaluate", "predict"});
+  t.commands({"train", "embed", "evaluate", "predict", "compare"});
   t.text("device", &C::device, device_rule(), "where to compute; auto is a GPU where there is one");
 
-  t.commands({"train"});
+  t.commands({"train", "compare"});
   t.group("Runs and checkpoints");
   t.text("checkpoint_dir", &C::checkpoint_dir, path_rule("FOLDER", "the path of a folder"),
          "folder of all runs");
-  t.text("run_name", &C::run_name, run_name_rule(), "the run's folder in checkpoint_dir",
-         "from the graph and the time");
+  t.text("run_name", &C::run_name, run_name_rule(),
+         "the run's folder in checkpoint_dir; to compare: that of the runs' folders",
+         "from the graph and the time, or from the graph and what is compared");
+  t.commands({"train"});
   t.text("resume_checkpoint", &C::resume_checkpoint,
          path_rule("FILE", "auto or a checkpoint's path"),
          "continue this run; auto is from its newest valid checkpoint", "none");
+  t.commands({"train", "compare"});
   t.integer("keep_checkpoints", &C::keep_checkpoints, {1},
             "newest checkpoints to keep beside the best");
   t.boolean("overwrite", &C::overwrite, "replace a run of the same name");
@@ -274,6 +303,7 @@ void add_run_options(Table& t) {
 
 Table build_table() {
   Table t;
+  add_comparison_options(t);
   add_graph_options(t);
   add_model_options(t);
   add_sampling_options(t);
@@ -289,6 +319,19 @@ std::vector<OptionSpec> shown_options(const Command& command) {
   const std::vector<OptionSpec> own = options_of(hgt_option_table().specs(), command.name);
   specs.insert(specs.end(), own.begin(), own.end());
   return specs;
+}
+
+// `errors` holds what is wrong with single settings.
+HgtInput resolved_input(HgtCommand command, const Settings& settings, ErrorList& errors) {
+  HgtInput input;
+  input.config.command = command;
+  input.settings = settings;
+  set_options(hgt_option_table(), input.settings, input.config);
+  check_hgt_contradictions(input.config, input.settings, errors);
+  errors.throw_if_any();
+  input.config = resolved_hgt_config(input.config, input.settings);
+  input.notes = hgt_configuration_notes(input.config, input.settings);
+  return input;
 }
 
 std::string help_of(const Command& command) {
@@ -322,14 +365,13 @@ HgtInput parse_hgt_command_line(int argc, const char* const* argv) {
   parsed.version = input.version;
   if (input.help || input.version) return parsed;
 
-  parsed.config.command = static_cast<HgtCommand>(&command - commands().data());
-  parsed.settings = input.settings;
-  set_options(hgt_option_table(), parsed.settings, parsed.config);
-  check_hgt_contradictions(parsed.config, parsed.settings, errors);
-  errors.throw_if_any();
-  parsed.config = resolved_hgt_config(parsed.config, parsed.settings);
-  parsed.notes = hgt_configuration_notes(parsed.config, parsed.settings);
-  return parsed;
+  return resolved_input(static_cast<HgtCommand>(&command - commands().data()), input.settings,
+                        errors);
+}
+
+HgtInput hgt_input_of(HgtCommand command, const Settings& settings) {
+  ErrorList errors;
+  return resolved_input(command, settings, errors);
 }
 
 Json to_json(const HgtConfig& config) {

@@ -8,6 +8,7 @@
 
 #include "hgnn_moe/base/files.h"
 #include "hgnn_moe/config/hgt_options.h"
+#include "hgnn_moe/hgt/compare.h"
 #include "hgnn_moe/hgt/embed.h"
 #include "hgnn_moe/hgt/evaluate.h"
 #include "hgnn_moe/hgt/predict.h"
@@ -43,6 +44,8 @@ int run(int argc, char** argv) {
       return run_predict(input.config);
     case HgtCommand::validate:
       return run_validate(input.config);
+    case HgtCommand::compare:
+      return run_compare(input);
   }
   return 0;
 }

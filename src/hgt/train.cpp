@@ -15,6 +15,7 @@
 #include "hgnn_moe/base/log.h"
 #include "hgnn_moe/base/text.h"
 #include "hgnn_moe/base/version.h"
+#include "hgnn_moe/hgt/link_figures.h"
 #include "hgnn_moe/hgt/link_trainer.h"
 #include "hgnn_moe/hgt/node_embeddings.h"
 #include "hgnn_moe/hgt/triple_ranking.h"
@@ -68,6 +69,10 @@ Json measure(Session& session) {
     const kg::RankTable ranks =
         rank_triples(session.model.decoder(), values_NF, graph, session.data.split.test, known);
     results["test"] = ranking_record(ranks, graph);
+    results["links"] =
+        to_json(link_figures(session.model.decoder(), values_NF, graph, session.data.split.test,
+                             known, static_cast<std::uint64_t>(session.config().seed)),
+                graph);
     session.log->info("test MRR {:.4f}, Hits@1 {:.3f}, Hits@10 {:.3f} of {} ranks",
                       ranks.micro().mrr, ranks.micro().hits_at_1, ranks.micro().hits_at_10,
                       ranks.micro().ranks);

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <csignal>
 #include <fstream>
 #include <numeric>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "hgnn_moe/base/child_outcome.h"
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/files.h"
 #include "hgnn_moe/base/text.h"
@@ -21,57 +22,11 @@ namespace fs = std::filesystem;
 constexpr std::array<RowStatus, 5> kStatuses = {
     RowStatus::pending, RowStatus::running, RowStatus::done, RowStatus::failed, RowStatus::stopped};
 constexpr char kConfigFile[] = "config.json";  // of a run
-constexpr int kSignalBase = 128;               // exit codes of runs that a signal stopped
+constexpr char kProgram[] = "hgnn_moe_train";
 
-// As the table of docs/sweeps.md has them.
-std::string reason_of_exit(int code) {
-  switch (static_cast<ExitCode>(code)) {
-    case ExitCode::usage:
-      return "bad_options";
-    case ExitCode::data:
-      return "data";
-    case ExitCode::checkpoint:
-      return "checkpoint";
-    case ExitCode::diverged:
-      return "diverged";
-    case ExitCode::out_of_memory:
-      return "out_of_memory";
-    case ExitCode::disk:
-      return kDiskReason;
-    default:
-      return "internal";
-  }
-}
-
-// An allocation that fails where nobody can catch it ends the process by SIGABRT.
-std::string reason_of_signal(int signal, const std::string& said, bool memory_ran_out) {
-  const bool allocation_failed = said.find("std::bad_alloc") != std::string::npos;
-  const bool for_memory =
-      (signal == SIGKILL && memory_ran_out) || (signal == SIGABRT && allocation_failed);
-  return for_memory ? "out_of_memory" : "crashed";
-}
-
-std::string message_of_signal(int signal, bool memory_ran_out) {
-  if (signal != SIGKILL) return fmt::format("ended by signal {}", signal);
-  return memory_ran_out ? "killed by the kernel for lack of memory"
-                        : "killed by SIGKILL: by the kernel for lack of memory, or by hand";
-}
-
-bool is_stop(const ChildEnd& end) {
-  const int number = end.signal != 0 ? end.signal : end.exit_code - kSignalBase;
-  return number == SIGINT || number == SIGTERM || number == SIGHUP;
-}
-
-// The program's own words, the last thing that it says; else its last line.
-std::string last_words(const std::string& said) {
-  const std::string sign = "hgnn_moe_train: ";
-  std::size_t begin = said.rfind("\n" + sign);
-  begin = begin != std::string::npos ? begin + 1 : (said.rfind(sign, 0) == 0 ? 0 : begin);
-  std::string text = said;
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  if (begin != std::string::npos) return text.substr(begin + sign.size());
-  const std::size_t line = text.rfind('\n');
-  return line == std::string::npos ? text : text.substr(line + 1);
+RowStatus row_status(ChildStatus status) {
+  if (status == ChildStatus::failed) return RowStatus::failed;
+  return status == ChildStatus::done ? RowStatus::done : RowStatus::stopped;
 }
 
 Json value_or_null(const Json& object, const char* key) {
@@ -128,18 +83,10 @@ RowOutcome outcome_of(const ChildEnd& end, const std::string& said, const fs::pa
   outcome.end = end;
   outcome.commit = commit_of(run_folder);
   read_results(run_folder, outcome);
-  if (end.signal == 0 && end.exit_code == 0) {
-    outcome.status = RowStatus::done;
-  } else if (is_stop(end)) {
-    outcome.status = RowStatus::stopped;
-  } else {
-    outcome.status = RowStatus::failed;
-    const bool by_signal = end.signal != 0;
-    outcome.reason = by_signal ? reason_of_signal(end.signal, said, memory_ran_out)
-                               : reason_of_exit(end.exit_code);
-    outcome.message =
-        by_signal ? message_of_signal(end.signal, memory_ran_out) : valid_utf8(last_words(said));
-  }
+  ChildOutcome child = outcome_of_child(end, kProgram, said, memory_ran_out);
+  outcome.status = row_status(child.status);
+  outcome.reason = std::move(child.reason);
+  outcome.message = std::move(child.message);
   return outcome;
 }
 

@@ -7,10 +7,10 @@
 
 #include "row_options.h"
 
+#include "hgnn_moe/base/child_process.h"
 #include "hgnn_moe/base/files.h"
 #include "hgnn_moe/base/hash.h"
 #include "hgnn_moe/base/text.h"
-#include "hgnn_moe/sweep/child_process.h"
 
 namespace hgnn_moe {
 

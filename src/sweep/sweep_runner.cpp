@@ -10,6 +10,7 @@
 #include "row_options.h"
 
 #include "hgnn_moe/base/available_memory.h"
+#include "hgnn_moe/base/child_outcome.h"
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/files.h"
 #include "hgnn_moe/base/log.h"

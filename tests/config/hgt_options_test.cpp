@@ -97,7 +97,7 @@ TEST(HgtOptions, MistakesAreToldTogether) {
   EXPECT_EQ(hgt_errors({"validate", "--embeddings="}),
             "--embeddings is \"\"; give the path of a .safetensors, .npy or .csv file");
   EXPECT_NE(hgt_errors({}).find(
-                "no command is given; begin with train, embed, evaluate, validate, predict"),
+                "no command is given; begin with train, embed, evaluate, validate, predict, compare"),
             std::string::npos);
   EXPECT_EQ(hgt_errors({"valdate", "e.csv"}), "'valdate' is no command; did you mean validate?");
 }

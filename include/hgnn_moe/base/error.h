@@ -20,7 +20,7 @@ enum class ExitCode : int {
   out_of_memory = 6,  // host or device memory
   disk = 7,           // a full or unwritable file system
   self_check = 11,    // two implementations of one operation disagree
-  rows_failed = 13,   // a sweep ended with rows that are not done
+  rows_failed = 13,   // a sweep or a comparison ended with runs that are not done
 };
 
 // An error a user can act on. The message is one sentence that names the thing, its value and

@@ -9,7 +9,7 @@
 
 namespace hgnn_moe {
 
-enum class HgtCommand { train, embed, evaluate, validate, predict };
+enum class HgtCommand { train, embed, evaluate, validate, predict, compare };
 // Values for several options at once; see apply_preset.
 enum class HgtPreset { none, quick, full, high_quality, memory_constrained };
 enum class HgtSplit { automatic, pairs, nodes, files };
@@ -23,6 +23,8 @@ enum class HgtSampling { neighbors, edges };
 enum class HgtMessages { graph, shuffled, none };
 // Tails that make a fact a pair that is not known.
 enum class HgtNegatives { degree_matched, uniform };
+// What the runs of a comparison differ in.
+enum class HgtComparison { batch, device, messages, features };
 
 // All neighbours of a node in num_neighbors, all nodes of a type in num_negatives.
 inline constexpr std::int64_t kAll = -1;
@@ -93,14 +95,19 @@ struct HgtConfig {
   std::string pairs;
   std::int64_t negatives = 1;
   HgtNegatives negative_kind = HgtNegatives::degree_matched;
-  // Validation, evaluation, prediction
+  // Validation, evaluation, prediction, comparison
   std::string json;
   // Prediction
   std::string head;
   std::string tail;
+  // Prediction, comparison
   std::string relation;
   std::int64_t top = 20;
   bool ignore_verdict = false;
+  // Comparison
+  HgtComparison compare = HgtComparison::batch;
+  std::string variants;  // "": all
+  std::string seeds = "1,2,3";
   // Machine
   std::string device = "auto";
   std::int64_t threads = 0;  // 0: all cores
@@ -125,10 +132,17 @@ const std::vector<std::string>& names_of(HgtKnown);
 const std::vector<std::string>& names_of(HgtSampling);
 const std::vector<std::string>& names_of(HgtMessages);
 const std::vector<std::string>& names_of(HgtNegatives);
+const std::vector<std::string>& names_of(HgtComparison);
+
+// What a comparison can set side by side, in the order of its table.
+const std::vector<std::string>& variants_of(HgtComparison comparison);
 
 // "10,10": a number for each layer, the one nearest to the seeds first; "all" is kAll. Not to be
 // called with a text that the options refuse.
 std::vector<std::int64_t> neighbor_counts(const std::string& num_neighbors);
+
+// "1,2,3". Not to be called with a text that the options refuse.
+std::vector<std::int64_t> seed_list(const std::string& seeds);
 
 // Names separated by commas, without spaces around them; none of "".
 std::vector<std::string> name_list(const std::string& text);

@@ -23,6 +23,10 @@ struct HgtInput {
 // Throws Error(usage) with every mistake found, one sentence a line.
 HgtInput parse_hgt_command_line(int argc, const char* const* argv);
 
+// What a command makes of settings that passed the checks of their options. Throws Error(usage)
+// with the contradictions between them.
+HgtInput hgt_input_of(HgtCommand command, const Settings& settings);
+
 // Every key of the configuration's command, in table order.
 Json to_json(const HgtConfig& config);
 

@@ -6,13 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "hgnn_moe/base/child_process.h"
 #include "hgnn_moe/base/json.h"
-#include "hgnn_moe/sweep/child_process.h"
 
 namespace hgnn_moe {
 
 inline constexpr char kSummaryFile[] = "run_summary.json";  // of a run that has ended by itself
-inline constexpr char kDiskReason[] = "disk";
 
 enum class RowStatus { pending, running, done, failed, stopped };
 

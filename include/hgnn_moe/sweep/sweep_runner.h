@@ -10,7 +10,7 @@
 
 #include <spdlog/logger.h>
 
-#include "hgnn_moe/sweep/child_process.h"
+#include "hgnn_moe/base/child_process.h"
 #include "hgnn_moe/sweep/sweep_records.h"
 #include "hgnn_moe/train/stop_signal.h"
 

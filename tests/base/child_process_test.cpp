@@ -1,5 +1,5 @@
 // The child is this very program of tests, asked for something that ends at once.
-#include "hgnn_moe/sweep/child_process.h"
+#include "hgnn_moe/base/child_process.h"
 
 #include <csignal>
 #include <thread>
@@ -161,7 +161,9 @@ TEST_F(ChildProcessTest, ASignalBeforeExecIsNotLost) {
 TEST_F(ChildProcessTest, WhatCannotBeStartedSaysSo) {
   auto child = ChildProcess::start({std::string(1 << 20, 'x')}, output_);
   EXPECT_EQ(end_of(child).exit_code, 127);
-  EXPECT_TRUE(contains(said(), "hgnn_moe_train: the program cannot be started again")) << said();
+  EXPECT_TRUE(contains(
+      said(), program_path().filename().string() + ": the program cannot be started again"))
+      << said();
 }
 
 TEST_F(ChildProcessTest, GetsNoFilesBesideItsStreams) {

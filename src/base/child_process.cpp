@@ -1,4 +1,4 @@
-#include "hgnn_moe/sweep/child_process.h"
+#include "hgnn_moe/base/child_process.h"
 
 #include <cerrno>
 #include <csignal>
@@ -48,17 +48,14 @@ bool place_streams(int output) {
 // In the child, after fork: only async-signal-safe calls, because other threads of the parent may
 // have held locks.
 [[noreturn]] void become(char* const* arguments, int output, pid_t parent,
-                         const sigset_t& signal_mask) {
+                         const sigset_t& signal_mask, const std::string& complaint) {
   drop_handlers();
   sigprocmask(SIG_SETMASK, &signal_mask, nullptr);
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   const bool is_orphan = getppid() != parent;  // it died before the line above
   if (!is_orphan && place_streams(output)) execv(kThisProgram, arguments);
-  constexpr char kWords[] =
-      "hgnn_moe_train: the program cannot be started again: its file is gone, memory is short or "
-      "its arguments are too long\n";
-  const ssize_t ignored = write(output, kWords, sizeof(kWords) - 1);
+  const ssize_t ignored = write(output, complaint.data(), complaint.size());
   static_cast<void>(ignored);
   _exit(kCannotStart);
 }
@@ -78,6 +75,9 @@ ChildProcess ChildProcess::start(const std::vector<std::string>& arguments,
     fail(ExitCode::disk, "cannot write '{}': {}; free some space or fix the permissions",
          output.string(), reason());
   }
+  const std::string complaint = program_path().filename().string() +
+                                ": the program cannot be started again: its file is gone, memory "
+                                "is short or its arguments are too long\n";
   const pid_t parent = getpid();
   // The child begins with this process's handlers, which would take a signal meant for it and do
   // nothing that it sees. Signals wait until it has dropped them.
@@ -85,12 +85,13 @@ ChildProcess ChildProcess::start(const std::vector<std::string>& arguments,
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   const pid_t pid = fork();
-  if (pid == 0) become(argv.data(), file, parent, before);
+  if (pid == 0) become(argv.data(), file, parent, before, complaint);
   const std::string why = pid < 0 ? reason() : "";
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   close(file);
   if (pid < 0) {
-    fail(ExitCode::out_of_memory, "cannot start another process: {}; lower sweep_jobs", why);
+    fail(ExitCode::out_of_memory, "cannot start another process: {}; let fewer run side by side",
+         why);
   }
   return ChildProcess(pid);
 }
