@@ -21,7 +21,9 @@ Preset preset_of(HgtPreset preset) {
                 defaults.edge_sample_size, defaults.limit_nodes,   defaults.sampling};
   switch (preset) {
     case HgtPreset::none:
+      break;
     case HgtPreset::full:
+      values.sampling = HgtSampling::edges;
       break;
     case HgtPreset::quick:
       values.num_epochs = 20;
@@ -31,6 +33,7 @@ Preset preset_of(HgtPreset preset) {
     case HgtPreset::high_quality:
       values.num_epochs = 200;
       values.learning_rate = 5e-4;
+      values.sampling = HgtSampling::edges;
       values.edge_sample_size = 8000;
       values.accumulation_steps = 2;
       break;

@@ -39,6 +39,10 @@ at::Tensor HgtEncoder::output(const std::vector<at::Tensor>& features_NF) const 
   return at::cat(embeddings);
 }
 
+at::Tensor HgtEncoder::output(std::size_t type, const at::Tensor& features_NF) const {
+  return out_.at(type)(features_NF);
+}
+
 at::Tensor HgtEncoder::operator()(const std::vector<BlockTensors>& blocks,
                                   const std::vector<at::Tensor>& input_features,
                                   const std::vector<ops::DropoutStream>& dropout) const {
