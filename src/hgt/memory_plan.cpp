@@ -109,7 +109,8 @@ class Estimator {
 
 [[noreturn]] void refuse(const HgtConfig& config, const GraphData& data, const MemoryPlan& plan,
                          const MemoryLimit& limit) {
-  const auto parts = plan.memory.parts();
+  auto parts = plan.memory.parts();
+  parts.erase(parts.begin());  // the program itself, which no option makes smaller
   const auto largest = std::max_element(
       parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   Estimator estimator(data, limit.bytes);
