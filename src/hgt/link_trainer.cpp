@@ -229,8 +229,8 @@ void LinkTrainer::evaluate() {
   }
   progress_.clear();
   parts_.log.info("epoch {}/{}: validation MRR {:.4f}, Hits@1 {:.3f}, Hits@10 {:.3f}{}",
-                  state_.epoch, parts_.config.num_epochs, figures.mrr, figures.hits_at_1,
-                  figures.hits_at_10, best ? ", best so far" : "");
+                  state_.epoch + (state_.position > 0 ? 1 : 0), parts_.config.num_epochs,
+                  figures.mrr, figures.hits_at_1, figures.hits_at_10, best ? ", best so far" : "");
 }
 
 void LinkTrainer::save(bool last) {

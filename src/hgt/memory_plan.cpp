@@ -67,8 +67,9 @@ std::string tile_note(const HgtConfig& config, std::int64_t tile_nodes, const Me
 }
 
 // Where each micro-batch computes most of the graph, smaller ones save neither memory nor time.
-std::string reach_note(const GraphData& data, const MicroBatchSize& size) {
+std::string reach_note(const HgtConfig& config, const GraphData& data, const MicroBatchSize& size) {
   const std::int64_t nodes = data.messages.node_count();
+  if (config.sampling != HgtSampling::neighbors) return "";
   if (size.layers.empty() || nodes < kManyNodes || 2 * size.layers.front().sources < nodes) {
     return "";
   }
@@ -153,7 +154,8 @@ MemoryPlan plan_memory(const HgtConfig& config, const GraphData& data,
   const std::int64_t bytes = limit.has_value() ? limit->bytes : kNoLimit;
   MemoryPlan plan = lightest_plan(config, data, size, bytes);
   plan.size = size;
-  if (const std::string note = reach_note(data, size); !note.empty()) plan.notes.push_back(note);
+  if (const std::string note = reach_note(config, data, size); !note.empty())
+    plan.notes.push_back(note);
   if (!plan.copies_checkpoints) {
     plan.notes.push_back(
         fmt::format("training waits for checkpoints, without a copy to write in the background: {}",

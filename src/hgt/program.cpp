@@ -55,9 +55,10 @@ int run(int argc, char** argv) {
   return 0;
 }
 
-// Memory is a matter of the file alone.
+// What was estimated before was too little, or somebody else took the rest.
 std::string memory_advice() {
-  return "give embeddings of fewer nodes or of fewer numbers, or a machine with more memory";
+  return "give a lower memory_limit to train, whose error says what fits, embeddings of fewer "
+         "nodes or of fewer numbers to validate, or a machine with more memory";
 }
 
 }  // namespace

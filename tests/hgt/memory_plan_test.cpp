@@ -94,5 +94,21 @@ TEST_F(MemoryPlanTest, InferenceTakesSmallerTilesOrIsRefused) {
   EXPECT_THROW(plan_inference(config, data_, given(1000)), Error);
 }
 
+TEST(MemoryPlanNoteTest, TellsWhereAMicroBatchReadsMostOfALargeGraph) {
+  const GraphData data = graph_data(/*scale=*/1300);
+  ASSERT_GT(data.messages.node_count(), 50'000);
+  HgtConfig config = small_config();
+  EXPECT_TRUE(plan_memory(config, data, std::nullopt).notes.empty());
+  config.batch_size = 20'000;
+  config.accumulation_steps = 1;
+  config.num_neighbors = "all,all";
+  const auto notes = plan_memory(config, data, std::nullopt).notes;
+  ASSERT_EQ(notes.size(), 1u);
+  EXPECT_EQ(notes[0].find("a micro-batch reads "), 0u) << notes[0];
+  config.sampling = HgtSampling::edges;
+  config.edge_sample_size = 1'000'000;
+  EXPECT_TRUE(plan_memory(config, data, std::nullopt).notes.empty());
+}
+
 }  // namespace
 }  // namespace hgnn_moe::hgt
