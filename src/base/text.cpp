@@ -2,11 +2,21 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
+#include <system_error>
 
 #include <fmt/format.h>
 
 namespace hgnn_moe {
+
+namespace {
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+char upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
+
+}  // namespace
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   // Rows i-2, i-1 and i of the usual table; entry j is the distance of the prefixes a[:i], b[:j].
@@ -56,6 +66,28 @@ std::string format_bytes(std::uint64_t bytes) {
     ++unit;
   }
   return fmt::format("{:.1f} {}", value, kUnits[unit]);
+}
+
+std::optional<std::int64_t> parse_bytes(std::string_view text) {
+  constexpr std::string_view kPrefixes = "KMGT";
+  std::size_t digits = 0;
+  while (digits < text.size() && (text[digits] == '.' || is_digit(text[digits]))) ++digits;
+  double value = 0.0;
+  const auto [rest, error] =
+      std::from_chars(text.data(), text.data() + digits, value, std::chars_format::fixed);
+  if (error != std::errc() || rest != text.data() + digits) return std::nullopt;
+  std::string unit;
+  for (const char c : text.substr(digits)) {
+    if (c != ' ' || !unit.empty()) unit += upper(c);
+  }
+  if (!unit.empty() && unit != "B") {
+    const std::size_t prefix = kPrefixes.find(unit.front());
+    const bool binary = unit.size() == 3 && unit.substr(1) == "IB";
+    if (prefix == std::string_view::npos || !(binary || unit.substr(1) == "B")) return std::nullopt;
+    value *= std::pow(binary ? 1024.0 : 1000.0, static_cast<double>(prefix + 1));
+  }
+  if (!(value >= 1.0 && value < 0x1p63)) return std::nullopt;
+  return static_cast<std::int64_t>(value);
 }
 
 std::string format_duration(double seconds) {

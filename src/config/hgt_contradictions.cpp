@@ -24,7 +24,9 @@ Preset preset_of(HgtPreset preset) {
                 defaults.edge_sample_size, defaults.limit_nodes,   defaults.sampling};
   switch (preset) {
     case HgtPreset::none:
+      break;
     case HgtPreset::full:
+      values.sampling = HgtSampling::edges;
       break;
     case HgtPreset::quick:
       values.num_epochs = 20;
@@ -34,6 +36,7 @@ Preset preset_of(HgtPreset preset) {
     case HgtPreset::high_quality:
       values.num_epochs = 200;
       values.learning_rate = 5e-4;
+      values.sampling = HgtSampling::edges;
       values.edge_sample_size = 8000;
       values.accumulation_steps = 2;
       break;
@@ -256,8 +259,8 @@ std::vector<std::string> hgt_configuration_notes(const HgtConfig& config,
   note(config.node_features != HgtFeatures::learned, "embedding_init",
        "but with node_features learned");
   note(config.decoder != HgtDecoder::rotate, "margin", "but with decoder rotate");
-  for (const char* name : {"num_layers", "num_heads", "layer_norm", "jumping_knowledge",
-                           "dropout_rate", "sampling"}) {
+  for (const char* name :
+       {"num_layers", "num_heads", "layer_norm", "jumping_knowledge", "dropout_rate", "sampling"}) {
     note(no_messages, name, "with messages none");
   }
   for (const char* name : {"similarity_threshold", "contrast_node_type", "contrast_relations",

@@ -165,6 +165,8 @@ void add_training_options(Table& t) {
            "values for options that are not given, as the original's: quick, full, high_quality, "
            "memory_constrained");
   t.integer("num_epochs", &C::num_epochs, {1, kMillion}, "passes over the triples");
+  t.integer("max_steps", &C::max_steps, {1, IntegerRange{}.max, true},
+            "steps after which training ends, within an epoch too; -1 is all of num_epochs");
   t.integer("batch_size", &C::batch_size, {1, 2'147'483'647}, "triples of a step");
   t.integer("accumulation_steps", &C::accumulation_steps, {1, 65535},
             "micro-batches that a step is cut into: less memory, the same step");
@@ -199,7 +201,7 @@ void add_evaluation_options(Table& t) {
   t.integer("num_eval_triples", &C::num_eval_triples, {1, 2'147'483'647, true},
             "validation triples that are ranked at each; -1 is all. Test triples are all ranked");
   t.integer("node_batch_size", &C::node_batch_size, {1, 2'147'483'647},
-            "nodes that are embedded at a time");
+            "nodes that are embedded at a time, fewer where memory_limit asks for it");
 }
 
 void add_comparison_options(Table& t) {
@@ -280,6 +282,10 @@ void add_run_options(Table& t) {
   t.integer("threads", &C::threads, {0, 4096}, "CPU threads; 0 is all cores");
   t.commands({"train", "embed", "evaluate", "predict", "compare"});
   t.text("device", &C::device, device_rule(), "where to compute; auto is a GPU where there is one");
+  t.text("memory_limit", &C::memory_limit, memory_size_rule(),
+         "memory of the whole process: training that would need more does not begin, and says what "
+         "would fit; inference on all nodes takes smaller tiles",
+         "what the machine or the process's control group has left");
 
   t.commands({"train", "compare"});
   t.group("Runs and checkpoints");

@@ -1,5 +1,7 @@
 #include "hgnn_moe/config/text_rules.h"
 
+#include "hgnn_moe/base/text.h"
+
 namespace hgnn_moe {
 
 namespace {
@@ -15,6 +17,8 @@ bool is_device(const std::string& text) {
           all_digits(text.substr(cuda_index.size()), 3));
 }
 
+bool is_memory_size(const std::string& text) { return parse_bytes(text).has_value(); }
+
 }  // namespace
 
 bool any_text(const std::string&) { return true; }
@@ -29,6 +33,10 @@ TextRule path_rule(const char* placeholder, const char* description) {
 }
 
 TextRule device_rule() { return {"NAME", "auto, cpu, cuda or cuda:INDEX", is_device}; }
+
+TextRule memory_size_rule() {
+  return {"SIZE", "a size such as 3GB, 2.5GiB or 800MB", is_memory_size};
+}
 
 TextRule run_name_rule() { return {"NAME", "a folder name without /, not . or ..", is_plain_name}; }
 

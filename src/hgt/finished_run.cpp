@@ -1,10 +1,13 @@
 #include "hgnn_moe/hgt/finished_run.h"
 
+#include <iostream>
+
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/json.h"
 #include "hgnn_moe/base/safetensors.h"
 #include "hgnn_moe/base/text.h"
 #include "hgnn_moe/config/hgt_options.h"
+#include "hgnn_moe/hgt/memory_plan.h"
 #include "hgnn_moe/train/checkpoint.h"
 #include "hgnn_moe/train/checkpoint_folder.h"
 #include "hgnn_moe/train/device.h"
@@ -46,6 +49,7 @@ HgtConfig config_of(const Json& record, const HgtConfig& command) {
   }
   config.threads = command.threads;
   config.device = command.device;
+  config.memory_limit = command.memory_limit;
   config.quiet = command.quiet;
   return config;
 }
@@ -90,8 +94,11 @@ FinishedRun open_finished_run(const HgtConfig& command) {
            config.features, folder.string(), data.features.content_hash, then.get<std::string>());
     }
   }
-  LinkModel model(config, data.split.train, choose_device(config.device).device,
-                  data.features.values_NF);
+  const c10::Device device = choose_device(config.device).device;
+  const TilePlan plan = plan_inference(config, data, memory_limit_of(config, device));
+  for (const std::string& note : plan.notes) std::cerr << "hgt_embed: " << note << '\n';
+  config.node_batch_size = plan.tile_nodes;
+  LinkModel model(config, data.split.train, device, data.features.values_NF);
   const CheckpointEntry checkpoint = checkpoint_of_run(folder);
   load(checkpoint.folder, model);
   return {folder, std::move(config), std::move(data), std::move(model), checkpoint.step};

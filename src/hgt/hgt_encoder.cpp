@@ -37,17 +37,20 @@ std::vector<at::Tensor> HgtEncoder::layer(std::size_t l, const BlockTensors& blo
 at::Tensor HgtEncoder::output(const LayerFeatures& features) const {
   HGNN_MOE_ASSERT(!features.empty() && features.back().size() == out_.size(),
                   "features of {} layers for {} types", features.size(), out_.size());
-  HGNN_MOE_ASSERT(!options_.jumping_knowledge || features.size() == num_layers() + 1,
-                  "features of {} layers and the input, not of {}", num_layers(), features.size());
   std::vector<at::Tensor> embeddings;
   for (std::size_t t = 0; t < out_.size(); ++t) {
-    std::vector<at::Tensor> read;
-    for (const std::vector<at::Tensor>& of_layer : features) {
-      if (options_.jumping_knowledge || &of_layer == &features.back()) read.push_back(of_layer[t]);
-    }
-    embeddings.push_back(out_[t](at::cat(read, 1)));
+    std::vector<at::Tensor> of_type;
+    for (const std::vector<at::Tensor>& of_layer : features) of_type.push_back(of_layer[t]);
+    embeddings.push_back(output(t, of_type));
   }
   return at::cat(embeddings);
+}
+
+at::Tensor HgtEncoder::output(std::size_t type, const std::vector<at::Tensor>& features) const {
+  if (!options_.jumping_knowledge) return out_.at(type)(features.back());
+  HGNN_MOE_ASSERT(features.size() == num_layers() + 1,
+                  "features of {} layers and the input, not of {}", num_layers(), features.size());
+  return out_.at(type)(at::cat(features, 1));
 }
 
 at::Tensor HgtEncoder::operator()(const std::vector<BlockTensors>& blocks,

@@ -67,16 +67,21 @@ InputFeatures InputLayer::operator()(const std::vector<std::int32_t>& nodes) con
     const c10::NoGradGuard no_grad;
     result.learned_rows = node_embeddings_.tensor.index_select(0, numbers);
   }
-  if (result.learned_rows.defined()) result.learned_rows.set_requires_grad(true);
+  std::vector<std::int64_t> counts;
   for (std::size_t t = 0; t < schema_.node_types.size(); ++t) {
     const kg::NodeType& type = schema_.node_types[t];
     const auto begin = std::lower_bound(nodes.begin(), nodes.end(), type.first);
     const auto end = std::lower_bound(begin, nodes.end(), type.first + type.count);
-    const std::int64_t first = begin - nodes.begin(), count = end - begin;
-    result.by_type.push_back(kind_ == NodeFeatures::learned
-                                 ? result.learned_rows.narrow(0, first, count)
-                                 : of_type(t, numbers.narrow(0, first, count) - type.first));
+    counts.push_back(end - begin);
+    if (kind_ == NodeFeatures::learned) continue;
+    const std::int64_t first = begin - nodes.begin();
+    result.by_type.push_back(of_type(t, numbers.narrow(0, first, counts.back()) - type.first));
   }
+  if (kind_ != NodeFeatures::learned) return result;
+  result.learned_rows.set_requires_grad(true);
+  // One operation, whose backward pass joins the types' gradients; of a view for each type it
+  // would add up as many tensors of all rows.
+  result.by_type = result.learned_rows.split_with_sizes(counts);
   return result;
 }
 

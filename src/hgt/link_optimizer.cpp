@@ -23,7 +23,7 @@ void LinkOptimizer::collect(const LinkForward& forward) {
 double LinkOptimizer::gradient_norm() const {
   const auto dense = hgnn_moe::gradient_norm(dense_.parameters()).item<double>();
   if (!table_.has_value()) return dense;
-  return std::hypot(dense, table_->gradient().values.norm().item<double>());
+  return std::hypot(dense, table_->gradient_norm());
 }
 
 void LinkOptimizer::step(double learning_rate, double norm, double max_norm) {

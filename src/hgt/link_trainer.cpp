@@ -1,5 +1,6 @@
 #include "hgnn_moe/hgt/link_trainer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <iostream>
 #include <utility>
@@ -8,6 +9,7 @@
 
 #include "link_sampling.h"
 
+#include "hgnn_moe/base/available_memory.h"
 #include "hgnn_moe/base/clock.h"
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/hgt/triple_ranking.h"
@@ -40,6 +42,11 @@ std::int64_t message_count(const kg::LinkBatch& batch) {
   return count;
 }
 
+std::int64_t steps_of(const HgtConfig& config, std::int64_t steps_per_epoch) {
+  const std::int64_t all = steps_per_epoch * config.num_epochs;
+  return config.max_steps == kAll ? all : std::min(all, config.max_steps);
+}
+
 }  // namespace
 
 LinkTrainer::LinkTrainer(LinkTrainerParts parts, TrainingState state)
@@ -48,13 +55,16 @@ LinkTrainer::LinkTrainer(LinkTrainerParts parts, TrainingState state)
       sampling_(std::make_unique<LinkSampling>(parts.config, parts.data)),
       triples_(sampling_->facts().size()),
       steps_per_epoch_(kg::batch_count(triples_, parts.config.batch_size)),
-      progress_(
-          progress_options(parts.config, state_.step, steps_per_epoch_ * parts.config.num_epochs),
-          std::cerr),
+      progress_(progress_options(parts.config, state_.step, total_steps()), std::cerr),
       checkpoints_({parts.folder.path(), {}, parts.config.keep_checkpoints},
-                   parts.optimizer.tensors(), parts.metrics, parts.log) {}
+                   parts.optimizer.tensors(), parts.metrics, parts.log,
+                   [copies = parts.copies_checkpoints] {
+                     return copies ? available_memory() : std::optional<std::int64_t>(0);
+                   }) {}
 
 LinkTrainer::~LinkTrainer() = default;
+
+std::int64_t LinkTrainer::total_steps() const { return steps_of(parts_.config, steps_per_epoch_); }
 
 bool LinkTrainer::run(const StopSignal& stop) {
   started_ = seconds_now();
@@ -65,7 +75,7 @@ bool LinkTrainer::run(const StopSignal& stop) {
   return true;
 }
 
-// From state_.position to the end of the epoch. False where a signal ended it.
+// From state_.position to the end of the epoch or of the run. False where a signal ended it.
 bool LinkTrainer::run_epoch(const StopSignal& stop) {
   const HgtConfig& config = parts_.config;
   const std::int64_t first = state_.position, parts = config.accumulation_steps;
@@ -75,8 +85,8 @@ bool LinkTrainer::run_epoch(const StopSignal& stop) {
   const auto batch_at = [&](std::int64_t i) {
     return kg::batch_range(triples_, config.batch_size, first + i);
   };
-  const std::int64_t steps = steps_per_epoch_ - first;
-  // Only the last batch can have fewer triples than parts.
+  const std::int64_t steps = std::min(steps_per_epoch_ - first, total_steps() - first_step);
+  // Only the epoch's last batch can have fewer triples than parts.
   const auto parts_of_last =
       static_cast<std::int64_t>(kg::micro_batches(batch_at(steps - 1), parts).size());
   Batches batches(
@@ -176,16 +186,18 @@ void LinkTrainer::record(const Step& step, std::int64_t triples, double learning
   progress_.update(update);
 }
 
-// Counts the step; at the end of an epoch evaluates and saves where that is due.
+// Counts the step; at the end of the run, and of an epoch where that is due, evaluates and saves.
 void LinkTrainer::finish_step() {
   ++state_.step;
   ++state_.position;
-  if (state_.position < steps_per_epoch_) return;
-  state_.position = 0;
-  ++state_.epoch;
+  const bool ends_epoch = state_.position == steps_per_epoch_;
+  if (ends_epoch) {
+    state_.position = 0;
+    ++state_.epoch;
+  }
   const bool last = state_.step == total_steps();
   const std::int64_t every = parts_.config.eval_every;
-  if (!last && (every == 0 || state_.epoch % every != 0)) return;
+  if (!last && (!ends_epoch || every == 0 || state_.epoch % every != 0)) return;
   evaluate();
   save(last);
 }
@@ -196,11 +208,10 @@ void LinkTrainer::evaluate() {
       some_triples(parts_.data.split.valid, parts_.config.num_eval_triples,
                    static_cast<std::uint64_t>(parts_.config.seed));
   if (triples.empty()) return;
+  const at::Tensor embeddings_NF = parts_.model.embed(parts_.data.messages);
   const kg::TripleIndex known(graph, kg::held_out_facts(parts_.data.split));
   const kg::RankFigures figures =
-      rank_triples(parts_.model.decoder(), parts_.model.embed(parts_.data.messages), graph, triples,
-                   known)
-          .micro();
+      rank_triples(parts_.model.decoder(), embeddings_NF, graph, triples, known).micro();
   const double loss = 1.0 - figures.mrr;
   parts_.metrics.write({{"event", "eval"},
                         {"step", state_.step},
@@ -218,8 +229,8 @@ void LinkTrainer::evaluate() {
   }
   progress_.clear();
   parts_.log.info("epoch {}/{}: validation MRR {:.4f}, Hits@1 {:.3f}, Hits@10 {:.3f}{}",
-                  state_.epoch, parts_.config.num_epochs, figures.mrr, figures.hits_at_1,
-                  figures.hits_at_10, best ? ", best so far" : "");
+                  state_.epoch + (state_.position > 0 ? 1 : 0), parts_.config.num_epochs,
+                  figures.mrr, figures.hits_at_1, figures.hits_at_10, best ? ", best so far" : "");
 }
 
 void LinkTrainer::save(bool last) {

@@ -1,7 +1,6 @@
 #include "hgnn_moe/hgt/sparse_adam.h"
 
 #include <cmath>
-#include <tuple>
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
@@ -11,6 +10,13 @@
 #include "hgnn_moe/base/error.h"
 
 namespace hgnn_moe::hgt {
+
+namespace {
+
+// An update's temporaries are of so many rows.
+constexpr std::int64_t kRowsAtOnce = 8192;
+
+}  // namespace
 
 SparseAdam::SparseAdam(const NamedParameter& table, SparseAdamOptions options)
     : table_(table), options_(options) {
@@ -30,42 +36,55 @@ void SparseAdam::add(const std::vector<std::int32_t>& nodes, const at::Tensor& g
                     "node {} of {} behind node {}", nodes[i], table_.tensor.size(0),
                     i == 0 ? -1 : nodes[i - 1]);
   }
-  added_.push_back({index_tensor(nodes, gradient.device()), gradient.detach().clone()});
+  const c10::NoGradGuard no_grad;
+  if (!sum_.defined()) {
+    sum_ = at::zeros_like(exp_avg_);
+    touched_ = at::zeros({sum_.size(0)}, sum_.options().dtype(at::kBool));
+  }
+  const at::Tensor rows = index_tensor(nodes, sum_.device());
+  // Rows of one gradient are distinct: nothing here depends on the order of additions.
+  sum_.index_add_(0, rows, gradient.detach());
+  touched_.index_fill_(0, rows, true);
 }
 
-SparseGradient SparseAdam::gradient() const {
+std::vector<at::Tensor> SparseAdam::touched_rows() const {
+  if (!touched_.defined()) return {};
+  const at::Tensor rows = touched_.nonzero().squeeze(1);
+  if (rows.size(0) == 0) return {};
+  return rows.split(kRowsAtOnce);
+}
+
+double SparseAdam::gradient_norm() const {
   const c10::NoGradGuard no_grad;
-  if (added_.size() == 1) return added_.front();
-  std::vector<at::Tensor> all_rows{
-      at::empty({0}, table_.tensor.options().dtype(at::kLong).requires_grad(false))};
-  for (const SparseGradient& gradient : added_) all_rows.push_back(gradient.rows);
-  const at::Tensor rows = std::get<0>(at::_unique(at::cat(all_rows), /*sorted=*/true));
-  at::Tensor values = at::zeros({rows.size(0), table_.tensor.size(1)}, exp_avg_.options());
-  for (const SparseGradient& gradient : added_) {
-    // The rows of one gradient are distinct: nothing here depends on the order of additions.
-    values.index_add_(0, at::searchsorted(rows, gradient.rows), gradient.values);
+  double squares = 0.0;
+  for (const at::Tensor& rows : touched_rows()) {
+    const at::Tensor norms =
+        sum_.index_select(0, rows).norm(2, at::IntArrayRef{1}).to(at::kCPU, at::kDouble);
+    const double* const norm = norms.const_data_ptr<double>();
+    for (std::int64_t i = 0; i < norms.size(0); ++i) squares += norm[i] * norm[i];
   }
-  return {rows, values};
+  return std::sqrt(squares);
 }
 
 void SparseAdam::step(double learning_rate, const at::Tensor& gradient_scale) {
   const c10::NoGradGuard no_grad;
   step_.add_(1.0);
-  const SparseGradient gradient = this->gradient();
-  added_.clear();
-  if (gradient.rows.size(0) == 0) return;
-  const at::Tensor g =
-      gradient_scale.defined() ? gradient.values * gradient_scale : gradient.values;
   const double t = step_.item<double>();
-  const at::Tensor m = exp_avg_.index_select(0, gradient.rows).lerp_(g, 1 - options_.beta1);
-  const at::Tensor v = exp_avg_sq_.index_select(0, gradient.rows).lerp_(g * g, 1 - options_.beta2);
   const double rate = learning_rate * std::sqrt(1 - std::pow(options_.beta2, t)) /
                       (1 - std::pow(options_.beta1, t));
-  const at::Tensor rows = table_.tensor.detach().index_select(0, gradient.rows);
-  rows.addcdiv_(m, v.sqrt().add_(options_.epsilon), -rate);
-  exp_avg_.index_copy_(0, gradient.rows, m);
-  exp_avg_sq_.index_copy_(0, gradient.rows, v);
-  table_.tensor.index_copy_(0, gradient.rows, rows);
+  for (const at::Tensor& rows : touched_rows()) {
+    at::Tensor g = sum_.index_select(0, rows);
+    if (gradient_scale.defined()) g = g * gradient_scale;
+    const at::Tensor m = exp_avg_.index_select(0, rows).lerp_(g, 1 - options_.beta1);
+    const at::Tensor v = exp_avg_sq_.index_select(0, rows).lerp_(g * g, 1 - options_.beta2);
+    const at::Tensor x = table_.tensor.detach().index_select(0, rows);
+    x.addcdiv_(m, v.sqrt().add_(options_.epsilon), -rate);
+    exp_avg_.index_copy_(0, rows, m);
+    exp_avg_sq_.index_copy_(0, rows, v);
+    table_.tensor.index_copy_(0, rows, x);
+    sum_.index_fill_(0, rows, 0.0);
+  }
+  if (touched_.defined()) touched_.zero_();
 }
 
 ParameterList SparseAdam::state() const {

@@ -17,6 +17,7 @@
 #include "hgnn_moe/base/version.h"
 #include "hgnn_moe/hgt/link_figures.h"
 #include "hgnn_moe/hgt/link_trainer.h"
+#include "hgnn_moe/hgt/memory_plan.h"
 #include "hgnn_moe/hgt/node_embeddings.h"
 #include "hgnn_moe/hgt/triple_ranking.h"
 #include "hgnn_moe/train/checkpoint.h"
@@ -33,6 +34,7 @@ constexpr char kEmbeddingsFile[] = "embeddings.safetensors";
 struct Session {
   HgtInput input;
   GraphData data;
+  MemoryPlan memory;
   LinkModel model;
   LinkOptimizer optimizer;
   RunLocation location;
@@ -96,7 +98,8 @@ void log_start(const Session& session, const DeviceChoice& device) {
   for (const std::string& line : session.data.tables) {
     log_to_file(log, spdlog::level::info, line);
   }
-  log.info("{} parameters", session.model.parameter_count());
+  for (const std::string& note : session.memory.notes) log.info("{}", note);
+  log.info("{} parameters; {}", session.model.parameter_count(), to_text(session.memory.memory));
   if (session.config().node_features == HgtFeatures::ones) {
     log.warn(
         "node_features is ones: nodes of a type whose neighbours are alike get the same embedding "
@@ -108,7 +111,7 @@ int train(Session& session) {
   const StopSignal stop;
   MetricsWriter metrics(session.folder.metrics_file());
   LinkTrainer trainer({session.config(), session.data, session.folder, session.model,
-                       session.optimizer, metrics, *session.log},
+                       session.optimizer, metrics, *session.log, session.memory.copies_checkpoints},
                       begin(session, metrics));
   metrics.mirror_to(session.folder.tensorboard_folder());
   session.folder.write_config(config_record(session.input, session.data, session.model));
@@ -151,13 +154,28 @@ std::string made_up_run_name(const HgtConfig& config) {
   return fmt::format("{}-{:%Y%m%d-%H%M%S}", name.string(), fmt::localtime(std::time(nullptr)));
 }
 
-int print_dry_run(const HgtInput& input, const GraphData& data, const LinkModel& model) {
+Json size_record(const MicroBatchSize& size) {
+  Json layers = Json::array();
+  for (const BlockSize& layer : size.layers) {
+    layers.push_back({{"sources", layer.sources},
+                      {"destinations", layer.destinations},
+                      {"messages", layer.edges}});
+  }
+  return {{"layers", layers}, {"nodes", size.nodes}};
+}
+
+void print_dry_run(const HgtInput& input, const GraphData& data, const MemoryPlan& plan,
+                   const std::optional<MemoryLimit>& limit) {
+  Json memory = to_json(plan.memory);
+  memory["limit"] = limit.has_value() ? Json(limit->bytes) : Json();
+  const LinkParameterCount count =
+      count_parameters(input.config, schema_of(data.split.train), data.features.width());
   const Json record = {{"config", to_json(input.config)},
                        {"graph", graph_record(data)},
-                       {"parameters", model.parameter_count()},
-                       {"memory", memory_record(input.config, data, model)}};
+                       {"parameters", count.learned()},
+                       {"micro_batch", size_record(plan.size)},
+                       {"memory", memory}};
   write_standard_output(record.dump(2) + "\n");
-  return 0;
 }
 
 }  // namespace
@@ -170,17 +188,23 @@ int run_train(const HgtInput& given) {
   }
   const DeviceChoice device = choose_device(config.device);
   GraphData data = open_graph(config);
-  LinkModel model(config, data.split.train, device.device, data.features.values_NF);
-  if (config.dry_run) return print_dry_run(input, data, model);
+  const auto limit = memory_limit_of(config, device.device);
+  MemoryPlan memory = plan_memory(config, data, limit);
+  if (config.dry_run) print_dry_run(input, data, memory, limit);
+  check_fits(memory, config, data, limit);
+  if (config.dry_run) return 0;
   const RunRequest request{config.checkpoint_dir, config.run_name, config.resume_checkpoint,
                            config.overwrite};
   const RunLocation location = locate_run(request);
   config.run_name = location.run_name;
   RunFolder folder = RunFolder::open(location.checkpoint_dir, location.run_name, request.start());
   auto log = make_logger(config.quiet, folder.log_file());
+  HgtConfig of_model = config;
+  of_model.node_batch_size = memory.tile_nodes;
+  LinkModel model(of_model, data.split.train, device.device, data.features.values_NF);
   LinkOptimizer optimizer(model, config.weight_decay);
-  Session session{std::move(input), std::move(data),   std::move(model), std::move(optimizer),
-                  location,         std::move(folder), std::move(log)};
+  Session session{std::move(input),     std::move(data), std::move(memory), std::move(model),
+                  std::move(optimizer), location,        std::move(folder), std::move(log)};
   try {
     log_start(session, device);
     return train(session);

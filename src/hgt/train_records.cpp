@@ -18,6 +18,7 @@ constexpr const char* kFree[] = {"graph",
                                  "num_eval_triples",
                                  "threads",
                                  "device",
+                                 "memory_limit",
                                  "checkpoint_dir",
                                  "run_name",
                                  "resume_checkpoint",
@@ -51,11 +52,12 @@ Json resume_fingerprint(const HgtConfig& config, const GraphData& data) {
   Json fingerprint = to_json(config);
   for (const char* key : kFree) fingerprint.erase(key);
   fingerprint.erase("num_epochs");
+  fingerprint.erase("max_steps");
   fingerprint["graph (content hash)"] = data.content_hash;
   if (data.features.is_given()) {
     fingerprint["features (content hash)"] = data.features.content_hash;
   }
-  fingerprint["horizon"] = {{"num_epochs", config.num_epochs}};
+  fingerprint["horizon"] = {{"num_epochs", config.num_epochs}, {"max_steps", config.max_steps}};
   return fingerprint;
 }
 
@@ -78,23 +80,6 @@ Json summary_record(const HgtConfig& config, const TrainingState& state, const L
           {"triples_per_s",
            state.seconds > 0 ? Json(static_cast<double>(state.tokens) / state.seconds) : Json()},
           {"peak_memory_bytes", peak_memory_bytes(model.device())}};
-}
-
-Json memory_record(const HgtConfig& config, const GraphData& data, const LinkModel& model) {
-  constexpr std::int64_t kFloat = sizeof(float);
-  const std::int64_t nodes = data.split.train.node_count();
-  const std::int64_t edges = data.split.train.edge_count();
-  const std::int64_t parameters = kFloat * model.parameter_count();
-  Json record = {{"parameters", parameters},
-                 {"optimizer", 2 * parameters},
-                 {"checkpoint_copy", 3 * parameters},
-                 {"graph", static_cast<std::int64_t>(sizeof(kg::Edge)) * edges},
-                 {"evaluation", kFloat * nodes * (2 * config.hidden_dim + config.embedding_dim)}};
-  if (data.features.is_given()) record["features"] = kFloat * nodes * data.features.width();
-  std::int64_t total = 0;
-  for (const auto& [part, bytes] : record.items()) total += bytes.get<std::int64_t>();
-  record["total"] = total;
-  return record;
 }
 
 }  // namespace hgnn_moe::hgt

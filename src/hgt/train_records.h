@@ -15,15 +15,12 @@ namespace hgnn_moe::hgt {
 // config.json: every key and where it came from, the graph, the build and the device.
 Json config_record(const HgtInput& input, const GraphData& data, const LinkModel& model);
 
-// What must be equal for a checkpoint to go on; epochs may be raised.
+// What must be equal for a checkpoint to go on; num_epochs and
+// max_steps may be raised.
 Json resume_fingerprint(const HgtConfig& config, const GraphData& data);
 
 // run_summary.json; `results` are what was measured in the end, or null.
 Json summary_record(const HgtConfig& config, const TrainingState& state, const LinkModel& model,
                     RunStatus status, const Json& results);
-
-// Bytes that a run needs at least, by part; what a micro-batch takes beside them depends on its
-// neighbourhoods.
-Json memory_record(const HgtConfig& config, const GraphData& data, const LinkModel& model);
 
 }  // namespace hgnn_moe::hgt

@@ -15,8 +15,7 @@ namespace hgnn_moe::hgt {
 
 namespace {
 
-// Scores of a piece are at most so many numbers: 64 MiB.
-constexpr std::int64_t kScores = 1 << 24;
+constexpr auto kScores = static_cast<std::int64_t>(kRankedScoreBytes / sizeof(float));
 // Of draws with the purpose graph_split; the split itself has 0.
 constexpr std::uint32_t kSubset = 1;
 

@@ -20,6 +20,7 @@ class NodeSet {
   explicit NodeSet(std::int32_t node_count) : has_(static_cast<std::size_t>(node_count), false) {}
 
   void add(std::int32_t node) { has_[static_cast<std::size_t>(node)] = true; }
+  bool has(std::int32_t node) const { return has_[static_cast<std::size_t>(node)]; }
   std::vector<std::int32_t> ascending() const;
 
  private:

@@ -68,8 +68,7 @@ std::vector<Block> LinkBatchMaker::blocks(const std::vector<std::int32_t>& nodes
   if (sources_.neighbors != nullptr) return sources_.neighbors->sample(nodes, step, excluded);
   if (sources_.edges == nullptr) return {};
   HGNN_MOE_ASSERT(part < 1 << kPartBits, "micro-batch {}", part);
-  const Block block = sources_.edges->sample(nodes, step << kPartBits | part, excluded);
-  return std::vector<Block>(static_cast<std::size_t>(sources_.layers), block);
+  return sources_.edges->sample(nodes, sources_.layers, step << kPartBits | part, excluded);
 }
 
 LinkBatch LinkBatchMaker::make(const EpochTargets& epoch, PositionRange batch,

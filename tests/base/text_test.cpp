@@ -52,6 +52,21 @@ TEST(Text, FormatBytes) {
   EXPECT_EQ(format_bytes(std::numeric_limits<std::uint64_t>::max()), "16.0 EiB");
 }
 
+TEST(Text, ParseBytes) {
+  EXPECT_EQ(parse_bytes("512"), 512);
+  EXPECT_EQ(parse_bytes("512B"), 512);
+  EXPECT_EQ(parse_bytes("3GB"), 3'000'000'000);
+  EXPECT_EQ(parse_bytes("3 gb"), 3'000'000'000);
+  EXPECT_EQ(parse_bytes("2.5GiB"), 2'684'354'560);
+  EXPECT_EQ(parse_bytes("1.5KB"), 1500);
+  EXPECT_EQ(parse_bytes("700MiB"), 700LL << 20);
+  EXPECT_EQ(parse_bytes("2TiB"), 2LL << 40);
+  for (const char* text : {"", "GB", ".", "3G", "3iB", "3XB", "-1GB", "1e9", "3GB2", "3 G B", "0",
+                           "0.2", "1.2.3", "9999999999TB", "nan"}) {
+    EXPECT_EQ(parse_bytes(text), std::nullopt) << text;
+  }
+}
+
 TEST(Text, FormatDuration) {
   EXPECT_EQ(format_duration(0), "0.0 s");
   EXPECT_EQ(format_duration(0.44), "0.4 s");

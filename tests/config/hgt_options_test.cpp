@@ -96,9 +96,10 @@ TEST(HgtOptions, MistakesAreToldTogether) {
             "--threads is \"-1\"; give a whole number: 0 to 4096");
   EXPECT_EQ(hgt_errors({"validate", "--embeddings="}),
             "--embeddings is \"\"; give the path of a .safetensors, .npy or .csv file");
-  EXPECT_NE(hgt_errors({}).find(
-                "no command is given; begin with train, embed, evaluate, validate, predict, compare"),
-            std::string::npos);
+  EXPECT_NE(
+      hgt_errors({}).find(
+          "no command is given; begin with train, embed, evaluate, validate, predict, compare"),
+      std::string::npos);
   EXPECT_EQ(hgt_errors({"valdate", "e.csv"}), "'valdate' is no command; did you mean validate?");
 }
 
@@ -134,11 +135,29 @@ TEST(HgtOptions, PresetsGiveWhatIsNotGiven) {
       parse_hgt({"train", "kg", "--preset", "high_quality", "--num_epochs", "7"}).config;
   EXPECT_EQ(given.num_epochs, 7);
   EXPECT_EQ(given.learning_rate, 5e-4);
+  EXPECT_EQ(given.sampling, HgtSampling::edges);
   EXPECT_EQ(given.edge_sample_size, 8000);
   EXPECT_EQ(given.accumulation_steps, 2);
+  const HgtConfig full = parse_hgt({"train", "kg", "--preset", "full"}).config;
+  EXPECT_EQ(full.sampling, HgtSampling::edges);
+  EXPECT_EQ(full.edge_sample_size, 5000);
+  EXPECT_EQ(
+      parse_hgt({"train", "kg", "--preset", "full", "--sampling", "neighbors"}).config.sampling,
+      HgtSampling::neighbors);
   const HgtConfig small = parse_hgt({"train", "kg", "--preset", "memory_constrained"}).config;
   EXPECT_EQ(small.sampling, HgtSampling::edges);
   EXPECT_EQ(small.edge_sample_size, 3000);
+}
+
+TEST(HgtOptions, MemoryIsGivenWithItsUnit) {
+  EXPECT_EQ(parse_hgt({"train", "kg", "--memory_limit", "2.5GiB"}).config.memory_limit, "2.5GiB");
+  EXPECT_EQ(parse_hgt({"evaluate", "run", "--memory_limit=800MB"}).config.memory_limit, "800MB");
+  EXPECT_EQ(parse_hgt({"train", "kg"}).config.memory_limit, "");
+  for (const char* wrong : {"3G", "lots", "0GB", "-1GB"}) {
+    EXPECT_EQ(hgt_errors({"train", "kg", "--memory_limit", wrong}),
+              std::string("--memory_limit is \"") + wrong +
+                  "\"; give a size such as 3GB, 2.5GiB or 800MB");
+  }
 }
 
 TEST(HgtOptions, EveryLayerHasItsNeighbours) {

@@ -66,6 +66,7 @@ struct HgtConfig {
   std::int64_t num_workers_dataloader = 1;
   // Training
   std::int64_t num_epochs = 100;
+  std::int64_t max_steps = -1;  // all
   std::int64_t batch_size = 4096;
   std::int64_t accumulation_steps = 8;
   HgtLoss loss = HgtLoss::softmax;
@@ -110,6 +111,7 @@ struct HgtConfig {
   std::string seeds = "1,2,3";
   // Machine
   std::string device = "auto";
+  std::string memory_limit;  // as parse_bytes reads it; "": what there is
   std::int64_t threads = 0;  // 0: all cores
   // Runs and checkpoints
   std::string checkpoint_dir = "checkpoints";

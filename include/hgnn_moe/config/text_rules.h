@@ -15,6 +15,8 @@ bool all_digits(const std::string& text, std::size_t longest);
 
 TextRule path_rule(const char* placeholder, const char* description);
 TextRule device_rule();
+// What parse_bytes of base/text.h reads.
+TextRule memory_size_rule();
 // A name that stays inside the folder it is joined to.
 TextRule run_name_rule();
 

@@ -19,7 +19,7 @@ struct GivenFeatures {
   std::vector<std::string> notes;  // for the log
 
   bool is_given() const { return values_NF.defined(); }
-  std::int64_t width() const { return values_NF.size(1); }
+  std::int64_t width() const { return is_given() ? values_NF.size(1) : 0; }
 };
 
 // Reads a file of embeddings (embedding_file.h) and takes the row of each node of the graph, found

@@ -15,6 +15,11 @@
 
 namespace hgnn_moe::hgt {
 
+// What edges read of the nodes that they leave.
+struct HgtKeysValues {
+  at::Tensor k_SF, v_SF;
+};
+
 struct HgtConvOptions {
   std::vector<std::int64_t> in_dims;  // of each node type
   std::int64_t out_dim = 0;           // F, a multiple of num_heads
@@ -48,14 +53,31 @@ class HgtConv {
                                      const std::vector<at::Tensor>& features_SF,
                                      const ops::DropoutStream& dropout = {}) const;
 
+  // The same in two steps, for inference in tiles, whose blocks share most of their sources: keys
+  // and values [S_t, F] of some nodes of a type; and the features of a block's destinations from
+  // the keys and values of the nodes that its edges leave (BlockTensors::edges.num_sources rows)
+  // and from its destinations' own features, a tensor [N_t, in_t] for each type.
+  HgtKeysValues keys_values(std::size_t type, const at::Tensor& features_SF) const;
+  std::vector<at::Tensor> from_keys_values(const BlockTensors& block, const HgtKeysValues& heads,
+                                           const std::vector<at::Tensor>& features_NF) const;
+
  private:
   struct Norm {
     at::Tensor weight, bias;  // [F]
   };
 
-  at::Tensor attend(const BlockTensors& block, const std::vector<at::Tensor>& features_SF) const;
+  HgtKeysValues keys_values_of(const BlockTensors& block,
+                               const std::vector<at::Tensor>& features_SF) const;
+  at::Tensor attend(const BlockTensors& block, const HgtKeysValues& heads,
+                    const std::vector<at::Tensor>& tails_TF) const;
   at::Tensor update(std::size_t type, const TypeNodes& nodes, const at::Tensor& attended,
-                    const at::Tensor& features_SF, const ops::DropoutStream& dropout) const;
+                    const at::Tensor& features_NF, const ops::DropoutStream& dropout) const;
+  // Of all types; `attended` of all tails, undefined without edges. features_of(t) are those of the
+  // type's destinations.
+  template <typename FeaturesOf>
+  std::vector<at::Tensor> update_all(const BlockTensors& block, const at::Tensor& attended,
+                                     FeaturesOf features_of,
+                                     const ops::DropoutStream& dropout) const;
 
   HgtConvOptions options_;
   std::vector<Linear> kqv_lin_, out_lin_;  // of each type

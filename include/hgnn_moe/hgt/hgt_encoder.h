@@ -51,10 +51,13 @@ class HgtEncoder {
   std::vector<at::Tensor> layer(std::size_t l, const BlockTensors& block,
                                 const std::vector<at::Tensor>& features_SF,
                                 const ops::DropoutStream& dropout = {}) const;
+  const HgtConv& conv(std::size_t l) const { return convs_.at(l); }
   // The last layer: [n, embedding_dim], the types one behind the other, as nodes are numbered. Of
   // the same nodes the input's features by type, and those of every layer; without
   // jumping_knowledge the last of them are enough.
   at::Tensor output(const LayerFeatures& features) const;
+  // The same of one type alone: its features by layer.
+  at::Tensor output(std::size_t type, const std::vector<at::Tensor>& features) const;
 
   // Embeddings of the last block's destinations. There is a block for each layer, whose
   // destinations are the next one's sources; `input_features` are of the first one's sources.

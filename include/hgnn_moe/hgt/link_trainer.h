@@ -34,6 +34,8 @@ struct LinkTrainerParts {
   LinkOptimizer& optimizer;
   MetricsWriter& metrics;
   spdlog::logger& log;
+  // Checkpoints between evaluations are written from a copy while training goes on.
+  bool copies_checkpoints = true;
 };
 
 // The samplers of a run, and what they draw from.
@@ -46,13 +48,13 @@ class LinkTrainer {
   LinkTrainer(LinkTrainerParts parts, TrainingState state);
   ~LinkTrainer();
 
-  // Trains to the last epoch's end, or until `stop` has received a signal, after which a checkpoint
-  // is saved. Returns whether the run is complete. Throws Error(diverged) before an update from a
-  // loss or gradient that is not finite; what was saved before stays.
+  // Trains to the end of the last epoch or of max_steps, or until `stop` has received a signal,
+  // after which a checkpoint is saved. Returns whether the run is complete. Throws Error(diverged)
+  // before an update from a loss or gradient that is not finite; what was saved before stays.
   bool run(const StopSignal& stop);
 
   const TrainingState& state() const { return state_; }
-  std::int64_t total_steps() const { return steps_per_epoch_ * parts_.config.num_epochs; }
+  std::int64_t total_steps() const;
   std::int64_t steps_per_epoch() const { return steps_per_epoch_; }
   std::int64_t triples() const { return triples_; }
 

@@ -16,10 +16,10 @@ namespace hgnn_moe::hgt {
 kg::Block block_of_nodes(const kg::Graph& graph, std::int32_t first, std::int32_t count);
 
 // [nodes, embedding_dim] from the edges of `graph`, whose types and relations are the encoder's.
-// Layer by layer, tile_nodes destinations at a time: in memory are the features of two layers of
-// all nodes, and of a tile the features of its sources, their keys and values. What a tile computes
-// does not depend on the others, so tiles change results by rounding alone. Without dropout, and
-// nothing is recorded for a backward pass.
+// Layer by layer, tile_nodes destinations at a time: in memory are a layer's features, keys and
+// values of all nodes, and of a tile the keys and values of its sources. What a tile computes does
+// not depend on the others, so tiles change results by rounding alone. Without dropout, and nothing
+// is recorded for a backward pass.
 at::Tensor embed_all_nodes(const HgtEncoder& encoder, const kg::Graph& graph,
                            std::int64_t tile_nodes);
 

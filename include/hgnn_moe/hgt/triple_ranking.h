@@ -14,6 +14,9 @@
 
 namespace hgnn_moe::hgt {
 
+// Scores are computed for so many bytes of triples and candidates at a time.
+inline constexpr std::int64_t kRankedScoreBytes = 64 << 20;
+
 // Ranks both ends of each triple among all nodes of the end's type, without the others that `known`
 // holds to be true there (kg/ranking.h). embeddings_NF: of all nodes of `graph`, on any device.
 kg::RankTable rank_triples(const Decoder& decoder, const at::Tensor& embeddings_NF,
