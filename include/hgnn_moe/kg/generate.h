@@ -18,16 +18,15 @@ using TextSink = std::function<void(std::string_view)>;
 // are drawn with a skew, every node has an edge, and some rows repeat others. scale in (0, 1].
 void generate_primekg(double scale, std::uint64_t seed, const TextSink& sink);
 
-// The default: 600 drugs with 2 targets each among 1,200 genes, each gene causing 2 of 400
-// diseases.
+// The default: 600 drugs with 2 targets each among 100 genes, each gene causing 4 of 400 diseases.
 struct MechanismShape {
   std::int32_t drugs = 600;
-  std::int32_t genes = 1200;
+  std::int32_t genes = 100;
   std::int32_t diseases = 400;
   std::int32_t targets_per_drug = 2;
-  std::int32_t genes_per_disease = 6;  // divides `genes`
+  std::int32_t genes_per_disease = 1;  // divides `genes`
   std::int32_t annotations = 100;      // effects, phenotypes
-  std::int32_t noise_edges = 4;        // of each node that has a kind of noise
+  std::int32_t noise_edges = 1;        // of each node that has a kind of noise
 };
 
 // A drug targets genes (drug_protein), genes cause diseases (disease_protein), and a drug treats a
