@@ -9,7 +9,7 @@ Usage: scripts/test.sh [--quick] [--no-cuda]
 Sets up what is missing, checks format, include arrows and shell syntax, builds the release preset,
 runs the tests of the modules without LibTorch under the address and undefined-behaviour sanitizers,
 builds the cuda preset and runs the GPU tests where nvcc is found (skipped visibly without a GPU),
-tries a short quick start and runs all tests of the release build. Stops at the first failure and
+tries both quick starts in short and runs all tests of the release build. Stops at the first failure and
 prints the time per stage.
 
   --quick    style, release build and unit tests only
@@ -114,10 +114,11 @@ check_cuda_memory() {
 }
 
 # A few steps of what the README promises a newcomer, in a folder that goes away.
-try_quickstart() {
+try_quickstarts() {
   local folder status=0
   folder=$(mktemp -d)
-  scripts/quickstart.sh --short --out "$folder/run" --data "$folder/data" || status=$?
+  scripts/quickstart.sh --short --out "$folder/run" --data "$folder/data" &&
+    scripts/quickstart_hgt.sh --short --out "$folder/hgt" || status=$?
   rm -rf -- "$folder"
   return "$status"
 }
@@ -142,5 +143,5 @@ elif find_nvcc >/dev/null; then
 else
   say "the CUDA build is left out: there is no nvcc in PATH or /usr/local/cuda/bin"
 fi
-stage 'short quick start' try_quickstart
+stage 'short quick starts' try_quickstarts
 stage 'release tests' run_ctest release
