@@ -51,10 +51,10 @@ struct HgtConfig {
   std::int64_t num_layers = 2;
   std::int64_t num_heads = 8;
   bool layer_norm = false;
-  bool jumping_knowledge = false;
+  bool jumping_knowledge = true;
   double embedding_init = 0.1;
   double dropout_rate = 0.0;
-  double embedding_dropout = 0.0;
+  double embedding_dropout = 0.2;
   HgtDecoder decoder = HgtDecoder::distmult;
   double margin = 12.0;
   // Sampling
@@ -62,7 +62,7 @@ struct HgtConfig {
   std::string num_neighbors = "10,10";
   std::int64_t edge_sample_size = 5000;
   std::int64_t num_negatives = 256;
-  HgtKnown known_candidates = HgtKnown::left_out;
+  HgtKnown known_candidates = HgtKnown::targets;
   std::int64_t num_workers_dataloader = 1;
   // Training
   std::int64_t num_epochs = 100;
