@@ -90,10 +90,14 @@ const Names& variants_of(HgtComparison comparison) {
 
 std::vector<std::string> name_list(const std::string& text) {
   std::vector<std::string> names;
-  for (std::size_t begin = 0; begin <= text.size() && !text.empty();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    names.push_back(trimmed(text.substr(begin, end - begin)));
-    begin = end + 1;
+  int depth = 0;
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i <= text.size() && !text.empty(); ++i) {
+    if (i < text.size() && text[i] == '(') ++depth;
+    if (i < text.size() && text[i] == ')') --depth;
+    if (i < text.size() && (text[i] != ',' || depth > 0)) continue;
+    names.push_back(trimmed(text.substr(begin, i - begin)));
+    begin = i + 1;
   }
   return names;
 }

@@ -91,6 +91,12 @@ void check_features(const HgtConfig& config, ErrorList& errors) {
       !errors.concerns("features")) {
     errors.add("node_features is given, which needs features; give the file with the numbers");
   }
+  if (config.node_features != HgtFeatures::given && !config.features.empty()) {
+    errors.add(
+        fmt::format("features is '{}', which only node_features given reads; give that as well or "
+                    "leave it out",
+                    config.features));
+  }
 }
 
 void check_neighbors(const HgtConfig& config, const Settings& settings, ErrorList& errors) {
@@ -254,21 +260,19 @@ std::vector<std::string> hgt_configuration_notes(const HgtConfig& config,
   };
   const bool by_edges = config.sampling == HgtSampling::edges;
   const bool no_messages = config.messages == HgtMessages::none;
-  note(by_edges, "num_neighbors", "with sampling edges");
-  note(!by_edges, "edge_sample_size", "with sampling neighbors");
+  note(by_edges && !no_messages, "num_neighbors", "with sampling edges");
+  note(!by_edges && !no_messages, "edge_sample_size", "with sampling neighbors");
   note(config.node_features != HgtFeatures::learned, "embedding_init",
        "but with node_features learned");
   note(config.decoder != HgtDecoder::rotate, "margin", "but with decoder rotate");
-  for (const char* name :
-       {"num_layers", "num_heads", "layer_norm", "jumping_knowledge", "dropout_rate", "sampling"}) {
+  for (const char* name : {"num_layers", "num_heads", "layer_norm", "jumping_knowledge",
+                           "dropout_rate", "sampling", "num_neighbors", "edge_sample_size"}) {
     note(no_messages, name, "with messages none");
   }
   for (const char* name : {"similarity_threshold", "contrast_node_type", "contrast_relations",
                            "contrast_anchors", "contrast_temperature"}) {
     note(config.contrastive_weight == 0, name, "with contrastive_weight 0");
   }
-  note(config.command == HgtCommand::train && config.node_features != HgtFeatures::given,
-       "features", "but with node_features given");
   if (config.command == HgtCommand::embed) {
     for (const char* name : {"relation", "negatives", "negative_kind", "seed"}) {
       note(config.pairs.empty(), name, "without pairs");

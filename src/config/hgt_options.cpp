@@ -391,10 +391,20 @@ Json to_json(const HgtConfig& config) {
   return json;
 }
 
-HgtConfig hgt_config_of(const Json& json) {
-  ErrorList errors;
+// What options that came later stood for before there were any.
+HgtConfig config_of_first_runs() {
   HgtConfig config;
   config.command = HgtCommand::train;
+  config.jumping_knowledge = false;
+  config.embedding_init = 1.0;
+  config.embedding_dropout = 0.0;
+  config.known_candidates = HgtKnown::left_out;
+  return config;
+}
+
+HgtConfig hgt_config_of(const Json& json) {
+  ErrorList errors;
+  HgtConfig config = config_of_first_runs();
   const Settings settings = settings_of_object(
       hgt_option_table().specs(), json, "the configuration of the run", "config.json", errors);
   try {

@@ -156,8 +156,8 @@ int make_report(const HgtConfig& config, const GraphNotes& graph, const fs::path
       json_text(report_of(config, graph, comparison, results, advice), 2) + "\n";
   write_loss_curves(folder / "curves.csv", results);
   write_file_atomically(folder / "compare.json", report);
-  if (!config.json.empty()) write_file_atomically(config.json, report);
   write_standard_output(to_table(comparison) + "\n" + advice.why + "\n");
+  if (!config.json.empty()) write_file_atomically(config.json, report);
   std::size_t missing = 0;
   for (const ComparedResult& result : results) missing += result.problem.empty() ? 0 : 1;
   if (missing == 0) return 0;

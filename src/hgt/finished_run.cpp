@@ -25,7 +25,15 @@ Json read_config(const fs::path& folder) {
     fail(ExitCode::usage, "run '{}' holds no run of hgt_embed train: it has no config.json",
          folder.string());
   }
-  return read_json_file(path, ExitCode::data);
+  Json record = read_json_file(path, ExitCode::data);
+  const auto has = [&](const char* key) { return record.contains(key) && record[key].is_object(); };
+  if (!has("config") || !has("graph") || !record["graph"].contains("content_hash")) {
+    fail(ExitCode::data,
+         "'{}' is not what hgt_embed train writes: it lacks the run's options or graph; give the "
+         "folder of a run of hgt_embed, or train it again",
+         path.string());
+  }
+  return record;
 }
 
 std::string features_of(const Json& record, const HgtConfig& command) {

@@ -26,7 +26,8 @@ void add_lines(const std::string& text, std::vector<std::string>& notes) {
   }
 }
 
-kg::Split split_of_parts(const HgtConfig& config, const std::vector<kg::LoadedGraph>& parts) {
+kg::Split split_of_parts(const HgtConfig& config, const std::vector<kg::LoadedGraph>& parts,
+                         std::vector<std::string>& notes) {
   if (parts.size() < 2) {
     fail(ExitCode::usage,
          "split is files, but graph '{}' has no files of held-out triples; give a folder with "
@@ -34,10 +35,19 @@ kg::Split split_of_parts(const HgtConfig& config, const std::vector<kg::LoadedGr
          config.graph);
   }
   if (config.limit_nodes != kAll) {
-    fail(ExitCode::usage,
-         "limit_nodes is {}, but held-out triples of files join all nodes; leave it out or give "
-         "split pairs",
-         config.limit_nodes);
+    fail(
+        ExitCode::usage,
+        "limit_nodes is {}{}, but held-out triples of files join all nodes; give limit_nodes -1 or "
+        "split pairs",
+        config.limit_nodes,
+        config.preset == HgtPreset::none ? "" : " (of the preset, where you did not give it)");
+  }
+  const HgtConfig defaults;
+  if (!config.split_relations.empty() || config.valid_fraction != defaults.valid_fraction ||
+      config.test_fraction != defaults.test_fraction) {
+    notes.push_back(
+        "split_relations, valid_fraction and test_fraction have no effect: the files say what is "
+        "held out, give split pairs for another split");
   }
   return kg::split_of_files(parts);
 }
@@ -64,7 +74,7 @@ kg::Split make_split(const HgtConfig& config, const std::vector<kg::LoadedGraph>
                      std::vector<std::string>& notes) {
   const bool has_files = parts.size() > 1;
   if (config.split == HgtSplit::files || (config.split == HgtSplit::automatic && has_files)) {
-    return split_of_parts(config, parts);
+    return split_of_parts(config, parts, notes);
   }
   const kg::Graph graph = whole_graph(config, parts, notes);
   const kg::SplitFractions fractions{config.valid_fraction, config.test_fraction};

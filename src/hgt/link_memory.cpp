@@ -72,7 +72,9 @@ std::int64_t loss_bytes(const HgtConfig& config, const MicroBatchSize& size) {
   // Heads, tails, a query and its products of each triple; the candidates; what scores become on
   // their way to a loss and back.
   const std::int64_t rows = 5 * size.asked + 2 * size.candidates;
-  const std::int64_t scores = 5 * size.scores + 4 * size.contrasts;
+  std::int64_t scores = 5 * size.scores + 4 * size.contrasts;
+  // Of each score its differences, their squares and what leads back through them are kept.
+  if (config.decoder == HgtDecoder::rotate) scores += 4 * size.scores * config.embedding_dim;
   // The embeddings, their gradient, and what one group adds to it.
   const std::int64_t embeddings = (config.embedding_dropout > 0 ? 6 : 4) * size.nodes;
   return kFloat * ((rows + embeddings) * config.embedding_dim + scores);

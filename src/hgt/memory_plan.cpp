@@ -96,7 +96,7 @@ class Estimator {
   std::int64_t operator()(const HgtConfig& config) {
     const auto key = std::tuple(config.accumulation_steps, config.num_neighbors, config.sampling,
                                 config.edge_sample_size);
-    if (key != key_) size_ = sampled_size(config, data_, 1);
+    if (key != key_) size_ = sampled_size(config, data_, kSampledSteps);
     key_ = key;
     return lightest_plan(config, data_, size_, limit_).memory.total();
   }

@@ -149,6 +149,27 @@ TEST(HgtOptions, PresetsGiveWhatIsNotGiven) {
   EXPECT_EQ(small.edge_sample_size, 3000);
 }
 
+TEST(HgtOptions, CommasBetweenParenthesesArePartOfAName) {
+  EXPECT_EQ(name_list("(Gene, participates, Pathway), treats"),
+            (std::vector<std::string>{"(Gene, participates, Pathway)", "treats"}));
+  EXPECT_EQ(name_list("a,b,"), (std::vector<std::string>{"a", "b", ""}));
+  EXPECT_TRUE(name_list("").empty());
+}
+
+// Options that are newer than a run had no part in it.
+TEST(HgtOptions, ARunOfAnOlderProgramKeepsItsModel) {
+  Json old = to_json(parse_hgt({"train", "kg"}).config);
+  for (const char* key :
+       {"jumping_knowledge", "embedding_init", "embedding_dropout", "known_candidates"}) {
+    old.erase(key);
+  }
+  const HgtConfig config = hgt_config_of(old);
+  EXPECT_FALSE(config.jumping_knowledge);
+  EXPECT_EQ(config.embedding_init, 1.0);
+  EXPECT_EQ(config.embedding_dropout, 0.0);
+  EXPECT_EQ(config.known_candidates, HgtKnown::left_out);
+}
+
 TEST(HgtOptions, MemoryIsGivenWithItsUnit) {
   EXPECT_EQ(parse_hgt({"train", "kg", "--memory_limit", "2.5GiB"}).config.memory_limit, "2.5GiB");
   EXPECT_EQ(parse_hgt({"evaluate", "run", "--memory_limit=800MB"}).config.memory_limit, "800MB");
@@ -200,8 +221,9 @@ TEST(HgtOptions, WhatEmbedWritesIsChecked) {
 TEST(HgtOptions, GivenFeaturesNeedAFile) {
   EXPECT_EQ(hgt_errors({"train", "kg", "--node_features", "given"}),
             "node_features is given, which needs features; give the file with the numbers");
-  EXPECT_EQ(parse_hgt({"train", "kg", "--features", "f.csv"}).notes,
-            std::vector<std::string>{"features has no effect but with node_features given"});
+  EXPECT_EQ(hgt_errors({"train", "kg", "--features", "f.csv"}),
+            "features is 'f.csv', which only node_features given reads; give that as well or leave "
+            "it out");
   EXPECT_TRUE(parse_hgt({"evaluate", "r", "--features", "f.csv"}).notes.empty());
 }
 

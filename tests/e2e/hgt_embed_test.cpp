@@ -83,7 +83,8 @@ TEST_F(HgtEmbedTest, MistakesAreToldBeforeTheWork) {
   expect_mistake({}, ExitCode::usage, "out is not given");
   expect_mistake({{"out", "e.npy"}, {"node_type", "entty"}}, ExitCode::usage,
                  "did you mean entity?");
-  expect_mistake({{"out", "e.npy"}, {"pairs", "p.csv"}}, ExitCode::usage, "pairs is given and relation is not");
+  expect_mistake({{"out", "e.npy"}, {"pairs", "p.csv"}}, ExitCode::usage,
+                 "pairs is given and relation is not");
   expect_mistake({{"out", "e.npy"}, {"pairs", "p.csv"}, {"relation", "stepp1"}}, ExitCode::usage,
                  "did you mean step1?");
   expect_mistake({{"out", "e.csv"}, {"pairs", "e.csv"}, {"relation", "step1"}}, ExitCode::usage,

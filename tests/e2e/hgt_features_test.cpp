@@ -89,9 +89,8 @@ TEST_F(HgtFeaturesTest, MistakesAreTold) {
   EXPECT_TRUE(contains(message(train(tiny().with({{"node_features", "given"}})), ExitCode::usage),
                        "node_features is given, which needs features"));
   write_bytes(path("part.csv"), "node_id,node_type,emb_0\ne0,entity,1\n");
-  EXPECT_TRUE(
-      contains(message(train(given().with({{"features", "part.csv"}})), ExitCode::data),
-               "have no row of their own for 47 of the graph's 48 nodes: entity:e"));
+  EXPECT_TRUE(contains(message(train(given().with({{"features", "part.csv"}})), ExitCode::data),
+                       "have no row of their own for 47 of the graph's 48 nodes: entity:e"));
   EXPECT_FALSE(fs::exists(path("runs/run"))) << "told before a run is begun";
   expect_success(train(tiny()));
   EXPECT_TRUE(contains(message(use("evaluate", {{"features", "f.csv"}}), ExitCode::usage),

@@ -146,7 +146,8 @@ std::vector<std::int64_t> neighbor_counts(const std::string& num_neighbors);
 // "1,2,3". Not to be called with a text that the options refuse.
 std::vector<std::int64_t> seed_list(const std::string& seeds);
 
-// Names separated by commas, without spaces around them; none of "".
+// Names separated by commas, without spaces around them; none of "". A comma between parentheses
+// is part of a name: "(Gene, participates, Pathway),treats" are two.
 std::vector<std::string> name_list(const std::string& text);
 
 }  // namespace hgnn_moe
