@@ -392,7 +392,7 @@ Json to_json(const HgtConfig& config) {
 }
 
 // What options that came later stood for before there were any.
-HgtConfig config_of_first_runs() {
+static HgtConfig config_of_first_runs() {
   HgtConfig config;
   config.command = HgtCommand::train;
   config.jumping_knowledge = false;

@@ -6,6 +6,7 @@
 
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/text.h"
+#include "hgnn_moe/hgt/graph_data.h"
 
 namespace hgnn_moe::hgt {
 
@@ -54,9 +55,7 @@ std::vector<std::string> compared_variants(const HgtConfig& config) {
 
 std::string comparison_name(const HgtConfig& config) {
   if (!config.run_name.empty()) return config.run_name;
-  const auto path = fs::absolute(config.graph).lexically_normal();
-  const auto name = path.has_filename() ? path.stem() : path.parent_path().stem();
-  return fmt::format("{}-compare-{}", name.string(), name_of(config.compare));
+  return fmt::format("{}-compare-{}", graph_name(config.graph), name_of(config.compare));
 }
 
 std::vector<ComparedRun> compared_runs(const HgtInput& input, std::int64_t edges) {

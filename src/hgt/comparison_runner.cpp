@@ -118,10 +118,7 @@ std::vector<std::string> differences_to(const ComparedRun& run, const std::strin
   if (!fs::exists(file)) return {};
   const Json record = read_json_file(file, ExitCode::data);
   const Json now = to_json(run.config);
-  HgtConfig none;
-  none.command = HgtCommand::train;
-  Json there = to_json(none);  // an option that is newer than the run had its default
-  there.update(record.at("config"));
+  const Json there = to_json(hgt_config_of(record.at("config")));
   std::vector<std::string> differences;
   for (const auto& [name, value] : now.items()) {
     const bool has_effect = std::find(std::begin(kWithoutEffect), std::end(kWithoutEffect), name) ==

@@ -1,6 +1,7 @@
 #include "hgnn_moe/hgt/graph_data.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 #include <utility>
 
@@ -127,6 +128,11 @@ GraphData open_graph(const HgtConfig& config) {
     data.notes.insert(data.notes.end(), data.features.notes.begin(), data.features.notes.end());
   }
   return data;
+}
+
+std::string graph_name(const std::string& path) {
+  const auto whole = std::filesystem::absolute(path).lexically_normal();
+  return (whole.has_filename() ? whole.stem() : whole.parent_path().stem()).string();
 }
 
 Json graph_record(const GraphData& data) {

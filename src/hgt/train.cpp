@@ -1,7 +1,6 @@
 #include "hgnn_moe/hgt/train.h"
 
 #include <ctime>
-#include <filesystem>
 #include <memory>
 
 #include <ATen/ATen.h>
@@ -149,9 +148,8 @@ int train(Session& session) {
 }
 
 std::string made_up_run_name(const HgtConfig& config) {
-  const auto path = std::filesystem::absolute(config.graph).lexically_normal();
-  const auto name = path.has_filename() ? path.stem() : path.parent_path().stem();
-  return fmt::format("{}-{:%Y%m%d-%H%M%S}", name.string(), fmt::localtime(std::time(nullptr)));
+  return fmt::format("{}-{:%Y%m%d-%H%M%S}", graph_name(config.graph),
+                     fmt::localtime(std::time(nullptr)));
 }
 
 Json size_record(const MicroBatchSize& size) {

@@ -27,6 +27,10 @@ struct GraphData {
 // have.
 GraphData open_graph(const HgtConfig& config);
 
+// What runs on the graph at `path` are called by: the name of its file without ending, or of its
+// folder.
+std::string graph_name(const std::string& path);
+
 // What is said of it in config.json: types, relations and counts of what is held out.
 Json graph_record(const GraphData& data);
 
