@@ -85,6 +85,26 @@ class JoinedSweepTest(ReportTestCase):
         for name in names:
             self.assertEqual((kept / name).read_text(), (everything / name).read_text(), name)
 
+    def test_what_few_done_runs_share_is_not_said_of_the_others(self) -> None:
+        """All runs that are done have one value of every varied option; the rest has others."""
+        first = ROWS[0].settings
+        begun = tuple(
+            row if row.settings == first and row.seed == 1 else pending((row,))[0] for row in ROWS
+        )
+        rest = tuple(row for row in ROWS if row not in begun)
+        kept = self.folder / "kept"
+        everything = self.folder / "everything"
+        self.run_report(self.write("begun", begun), "--keep", kept)
+        shared = json.loads((kept / "config.json").read_text())["config"]
+        self.assertTrue(shared)
+        self.assertFalse(shared.keys() & first.keys())
+        folders = [kept, self.write("rest", rest)]
+        self.assertEqual(self.join(*folders).count("done"), len(ROWS))
+        self.run_report(*folders, "--keep", kept)
+        self.run_report(self.write("all", by_configuration(ROWS)), "--keep", everything)
+        for name in ("config.json", "curves.csv"):
+            self.assertEqual((kept / name).read_text(), (everything / name).read_text(), name)
+
     def test_a_row_that_is_done_wins(self) -> None:
         """In every order of the parts, over a failed one too; and that over a pending one."""
         done = self.write("done", of_seeds(1))

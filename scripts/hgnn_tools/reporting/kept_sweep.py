@@ -68,12 +68,16 @@ def untimed(measured: dict[str, float]) -> dict[str, float]:
 
 def kept_options(sweep: "Sweep") -> dict[str, Any]:
     """What all runs share, and what each has beside it, in an order that does not depend on where
-    the options come from."""
+    the options come from. A varied option is each run's own, though few runs may have one value."""
     options = {
         row.id: {key: value for key, value in sorted(row.options.items()) if key not in PLACES}
         for row in sweep.rows
     }
-    shared = common_options(list(options.values()))
+    shared = {
+        key: value
+        for key, value in common_options(list(options.values())).items()
+        if key not in sweep.varied
+    }
     own = {
         run: {key: value for key, value in config.items() if key not in shared}
         for run, config in options.items()

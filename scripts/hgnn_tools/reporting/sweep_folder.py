@@ -142,15 +142,16 @@ def read_sweep(folder: Path) -> Sweep:
     )
     if not rows:
         raise UserError(f"{path} has no rows; run the sweep first", EXIT_DATA)
+    varied = tuple(items(stored, "varied", path))
     # A row that has not begun has no configuration of its own yet.
-    rows = tuple(with_kept(rows, folder))
+    rows = tuple(with_kept(rows, varied, folder))
     sweep = Sweep(
         folders=(folder,),
         head={key: value for key, value in stored.items() if key != "rows"},
         name=str(stored.get("name") or folder.resolve().name),
         description=str(stored.get("description") or ""),
         commit=stored.get("commit"),
-        varied=tuple(items(stored, "varied", path)),
+        varied=varied,
         questions=tuple(items(stored, "questions", path)),
         expected=tuple(items(stored, "expected", path)),
         left_out=tuple(items(stored, "left_out", path)),
@@ -164,14 +165,16 @@ def without_times(sweep: Sweep) -> Sweep:
     return replace(sweep, rows=tuple(replace(row, has_times=False) for row in sweep.rows))
 
 
-def with_kept(rows: tuple[Row, ...], folder: Path) -> Iterator[Row]:
+def with_kept(rows: tuple[Row, ...], varied: tuple[str, ...], folder: Path) -> Iterator[Row]:
     """The rows with their options, and curves that were kept where their folders were not. Of a row
-    without a folder what all others share is known."""
+    without a folder its settings are known, and what all others share: of a varied option that they
+    happen to share nothing follows for it."""
     shared, own = read_kept_options(folder)
     curves = read_kept_curves(folder)
     shared = common_options([row.run.config for row in rows if row.run]) or shared
+    shared = {key: value for key, value in shared.items() if key not in varied}
     for row in rows:
-        options = row.run.config if row.run else {**shared, **own.get(row.id, {})}
+        options = row.run.config if row.run else {**shared, **own.get(row.id, {}), **row.settings}
         yield replace(row, options=options, kept_curve=curves.get(row.id, Curve()))
 
 
