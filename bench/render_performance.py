@@ -21,6 +21,8 @@ from common.result_files import load, save
 from common.tools import EXIT_DATA, UserError, replace_between_marks, run_script
 from coupler import tables as coupler_tables
 from coupler import verdicts as coupler_verdicts
+from hgt import tables as hgt_tables
+from hgt import targets as hgt_targets
 from precision import curves
 from precision import tables as precision_tables
 from step import tables as step_tables
@@ -66,6 +68,12 @@ def precision_section(results: Results) -> list[str]:
     return [*lines, "#### Targets", "", *common_tables.target_list(results["targets"])]
 
 
+def hgt_section(results: Results) -> list[str]:
+    """Everything about one device's layers of a heterogeneous graph transformer."""
+    lines = [*common_tables.heading(results), *hgt_tables.layer_tables(results["groups"])]
+    return [*lines, "#### Targets", "", *common_tables.target_list(results["targets"])]
+
+
 @dataclass(frozen=True)
 class Section:
     """One benchmark: its part of the page, what its samples say, and how to measure it."""
@@ -80,6 +88,7 @@ SECTIONS = {
     "step": Section(step_section, step_verdicts.verdicts, "scripts/bench.sh step"),
     "step_scale": Section(step_section, step_verdicts.verdicts, "scripts/bench.sh step --scale"),
     "precision": Section(precision_section, curves.verdicts, "scripts/bench.sh precision"),
+    "hgt": Section(hgt_section, hgt_targets.verdicts, "scripts/bench.sh hgt"),
     "coupler": Section(coupler_section, coupler_verdicts.verdicts, "scripts/bench.sh coupler"),
 }
 

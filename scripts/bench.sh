@@ -26,7 +26,7 @@ precision
 hgt      builds the library of operations and times a layer of a heterogeneous graph transformer,
          forward and backward: PyTorch Geometric's, a port to plain PyTorch and ours, with the
          memory of each, on Hetionet (../shared/data/kg/hetionet-5k, left out without it) and on a
-         generated graph. About ten minutes with 16 GB. Writes build/bench/hgt.json alone.
+         generated graph. About ten minutes with 16 GB.
 
 Writes bench/results/NAME-DEVICE.json and, from all results there, the tables of
 docs/performance.md.
@@ -113,7 +113,6 @@ fi
 if [[ $what == precision || $what == hgt ]] && [[ $preset == cuda ]]; then
   die 2 "--gpu is about 'coupler' and 'step': leave it out."
 fi
-[[ $what != hgt ]] || render=false
 if [[ $preset == cuda ]] && ! has_nvidia_driver; then
   die 2 "--gpu was given and this machine has no NVIDIA driver: leave it out."
 fi

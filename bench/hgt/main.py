@@ -1,6 +1,7 @@
 """Times a layer of a heterogeneous graph transformer, forward and backward, against its peers.
 
-Called by scripts/bench.sh hgt. Writes one JSON file and prints what it holds of each graph.
+Called by scripts/bench.sh hgt, which renders the tables. Writes one JSON file and prints what it
+holds of each graph.
 """
 
 from __future__ import annotations
@@ -16,10 +17,9 @@ import torch
 from common import results
 from common.progress import progress
 from common.ratios import ratio_of
-from common.result_files import save
 from common.timing import WallClock, interleave, summary
 from common.tools import run_script
-from hgt import layers, memory
+from hgt import layers, memory, targets
 from hgt.layers import Features
 from hgt.problem import FEATURES, FOUR_METAEDGES, Problem, generated, hetionet
 
@@ -50,7 +50,7 @@ def parse_arguments() -> argparse.Namespace:
 def problems(arguments: argparse.Namespace) -> list[tuple[Problem, list[str]]]:
     """Graphs with the peers that are timed on each."""
     if arguments.quick:
-        return [(generated(200, 2000, 6), list(FORMS))]
+        return [(generated(200, 2000, 6, "quick"), list(FORMS))]
     chosen = []
     if arguments.hetionet.is_dir():
         chosen.append((hetionet(arguments.hetionet, FOUR_METAEDGES), list(FORMS)))
@@ -109,29 +109,22 @@ def measure(problem: Problem, forms: list[str], rounds: int) -> dict[str, Any]:
             if clock.measure(call, 1) > SLOW_MS}
     progress(f"{problem.name}: timing")
     samples = interleave(calls, rounds, clock, slow)
-    group = {
-        "id": problem.name,
+    return {
         **problem.describe(),
         "largest_relative_differences": differences,
         "calls": {
             name: summary(taken, peak_bytes=peaks[name]) for name, taken in samples.items()
         },
     }
-    group["ratios"] = {
-        f"{name} / ours": round(ratio_of(group, name, "ours") or 0.0, 2)
-        for name in calls
-        if name != "ours"
-    }
-    return group
 
 
 def show(group: dict[str, Any]) -> None:
     print(f"{group['name']}: {group['nodes']} nodes, {group['edges']} edges, "
           f"{group['relations']} relations")
     for name, entry in group["calls"].items():
-        ratio = group["ratios"].get(f"{name} / ours")
+        ratio = ratio_of(group, name, "ours")
         print(f"  {name:16}{entry['median_ms']:>10.1f} ms {entry['peak_bytes'] / 2**20:>9.0f} MiB"
-              + (f"   {ratio} times ours" if ratio else ""))
+              f"   {ratio:.2f} of ours")
 
 
 def main() -> None:
@@ -142,11 +135,13 @@ def main() -> None:
     header = results.header("hgt", arguments, torch.device("cpu"))
     rounds = 2 if arguments.quick else arguments.rounds
     groups = [measure(problem, forms, rounds) for problem, forms in problems(arguments)]
-    path = arguments.out or results.REPOSITORY / "build/bench/hgt.json"
-    save({**header, "groups": groups}, path)
     for group in groups:
         show(group)
-    print(path)
+    header["method"] = {"rounds": rounds, "rounds_of_slow": ROUNDS_OF_SLOW}
+    results.write(
+        {**header, "ours": "measured", **targets.verdicts(header, groups), "groups": groups},
+        arguments.out,
+    )
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ FOUR_METAEDGES = ("CtD", "CpD", "DaG", "CbG")
 class Problem:
     """Edges [2, e] by edge type, numbered within their node types."""
 
+    id: str
     name: str
     node_types: dict[str, int]
     edges: dict[EdgeType, Tensor]
@@ -38,6 +39,8 @@ class Problem:
 
     def describe(self) -> dict[str, object]:
         return {
+            "id": self.id,
+            "kind": "layer",
             "name": self.name,
             "nodes": sum(self.node_types.values()),
             "edges": self.num_edges,
@@ -47,7 +50,7 @@ class Problem:
         }
 
 
-def generated(nodes: int, edges: int, relations: int) -> Problem:
+def generated(nodes: int, edges: int, relations: int, name: str = "generated") -> Problem:
     """Two node types, relations from, to and within them, and degrees that differ: a node's share
     of edges goes with the square of a uniform number."""
     generator = torch.Generator().manual_seed(1)
@@ -61,7 +64,7 @@ def generated(nodes: int, edges: int, relations: int) -> Problem:
             for node_type in (head, tail)
         ]
         pairs[(head, f"r{r}", tail)] = torch.stack(ends)
-    return Problem(f"generated, {nodes} nodes", counts, pairs)
+    return Problem(name, name.capitalize(), counts, pairs)
 
 
 def _lines(path: Path) -> Iterator[list[str]]:
@@ -95,4 +98,5 @@ def hetionet(folder: Path, metaedges: tuple[str, ...] | None) -> Problem:
         edges[(tail, f"{name}_reverse", head)] = there.flip(0).contiguous()
     used = {kind for head, _, tail in edges for kind in (head, tail)}
     counts = {kind: len(of_kind) for kind, of_kind in sorted(numbers.items()) if kind in used}
-    return Problem(f"{folder.name}, {', '.join(metaedges or ['all'])}, both ways", counts, edges)
+    name = f"{folder.name.capitalize()}, {', '.join(metaedges or ['all metaedges'])}, both ways"
+    return Problem(f"hetionet-{'four' if metaedges else 'all'}", name, counts, edges)
