@@ -1,5 +1,6 @@
 #include "hgnn_moe/base/files.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -72,6 +73,17 @@ std::string read_text_file(const fs::path& path, ExitCode on_error) {
       fail_to_read(path, errno, on_error);
     }
   }
+}
+
+std::size_t size_of_file(const fs::path& path) {
+  std::error_code missing;
+  const std::uintmax_t size = fs::file_size(path, missing);
+  return missing ? 0 : static_cast<std::size_t>(size);
+}
+
+std::string text_from(const fs::path& path, std::size_t begin) {
+  const std::string text = read_text_file(path, ExitCode::disk);
+  return text.substr(std::min(begin, text.size()));
 }
 
 MappedFile::MappedFile(fs::path path, ExitCode on_error) : path_(std::move(path)) {
@@ -200,6 +212,16 @@ FolderLock FolderLock::acquire(const fs::path& folder) {
          path.string(), reason(errno));
   }
   return lock;
+}
+
+bool FolderLock::is_held(const fs::path& folder) {
+  try {
+    acquire(folder);
+    return false;
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::usage) throw;
+    return true;
+  }
 }
 
 FolderLock::~FolderLock() {

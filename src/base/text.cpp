@@ -55,6 +55,13 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
   return fmt::format("{}", fmt::join(parts, separator));
 }
 
+std::string first_few(const std::vector<std::string>& names) {
+  constexpr std::size_t kFew = 3;
+  const std::size_t shown = std::min(names.size(), kFew);
+  const std::string text = join({names.begin(), names.begin() + shown}, ", ");
+  return names.size() > shown ? fmt::format("{} and {} more", text, names.size() - shown) : text;
+}
+
 std::string format_bytes(std::uint64_t bytes) {
   if (bytes < 1024) return fmt::format("{} B", bytes);
   constexpr std::array<const char*, 6> kUnits = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};

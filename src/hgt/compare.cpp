@@ -1,8 +1,9 @@
 #include "hgnn_moe/hgt/compare.h"
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
-#include <optional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 
 #include "comparison_runner.h"
 #include "loss_curves.h"
+#include "report_file.h"
 
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/files.h"
@@ -18,9 +20,9 @@
 #include "hgnn_moe/hgt/comparison.h"
 #include "hgnn_moe/hgt/comparison_advice.h"
 #include "hgnn_moe/hgt/comparison_plan.h"
+#include "hgnn_moe/hgt/graph_data.h"
 #include "hgnn_moe/kg/facts.h"
 #include "hgnn_moe/kg/find_relations.h"
-#include "hgnn_moe/kg/load_graph.h"
 #include "hgnn_moe/kg/reverses.h"
 #include "hgnn_moe/train/device.h"
 
@@ -31,6 +33,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kFormatVersion = 1;
+constexpr char kReportFile[] = "compare.json";
 
 void require_gpu() {
   try {
@@ -43,44 +46,79 @@ void require_gpu() {
   }
 }
 
-// What the runs' plan and report need to know of the graph, which is not kept.
+// What the runs' plan and report need to know of the graph.
 struct GraphNotes {
-  std::string content_hash;
+  kg::LoadedFiles files;
   std::int64_t edges = 0;
   std::string relation;  // the title of config.relation, or ""
 };
 
-// Figures are those of facts, which are held out as primary edges.
-std::string title_of_relation(const kg::Graph& given, const std::string& name) {
-  const kg::Graph graph = kg::with_reverses(given).graph;
+bool is_held_out(const HgtConfig& config, const kg::Graph& graph, std::int32_t relation) {
+  const std::vector<std::int32_t> held =
+      kg::find_relations(graph, name_list(config.split_relations));
+  return held.empty() || std::find_if(held.begin(), held.end(), [&](std::int32_t r) {
+                           return r == relation || graph.relations[r].reverse == relation;
+                         }) != held.end();
+}
+
+// Of the relation that decides. Figures are those of facts, which are held out as primary edges.
+std::string title_of_relation(const HgtConfig& config, const kg::LoadedFiles& files) {
+  const kg::Graph graph = kg::with_reverses(files.parts.front().graph).graph;
   std::vector<std::string> titles;
-  for (const std::int32_t r : kg::find_relations(graph, name)) {
-    if (kg::is_primary(graph, r)) titles.push_back(kg::relation_title(graph, graph.relations[r]));
+  bool all_held_out = true;
+  const bool files_decide = config.split == HgtSplit::files ||
+                            (config.split == HgtSplit::automatic && files.parts.size() > 1);
+  for (const std::int32_t r : kg::find_relations(graph, config.relation)) {
+    if (!kg::is_primary(graph, r)) continue;
+    titles.push_back(kg::relation_title(graph, graph.relations[r]));
+    all_held_out = all_held_out && (files_decide || is_held_out(config, graph, r));
   }
-  if (titles.size() == 1) return titles.front();
-  fail(ExitCode::usage, "relation '{}' {}; {}", name,
-       titles.empty() ? "is the reverse of another one" : "has several meanings",
-       titles.empty() ? "give that one" : "give one of " + join(titles, ", "));
+  if (titles.size() != 1) {
+    fail(ExitCode::usage, "relation '{}' {}; {}", config.relation,
+         titles.empty() ? "is the reverse of another one" : "has several meanings",
+         titles.empty() ? "give that one" : "give one of " + join(titles, ", "));
+  }
+  if (all_held_out) return titles.front();
+  fail(ExitCode::usage,
+       "relation '{}' is not among split_relations {}, so nothing of it is held out that could "
+       "decide; add it there, or give one of them",
+       config.relation, config.split_relations);
 }
 
 GraphNotes read_graph(const HgtConfig& config) {
-  const auto cache =
-      config.cache_dir.empty() ? std::nullopt : std::optional<fs::path>(config.cache_dir);
-  const kg::LoadedFiles loaded = kg::load_graph(kg::find_graph_files(config.graph), cache);
   GraphNotes notes;
-  notes.content_hash = loaded.content_hash;
-  for (const kg::LoadedGraph& part : loaded.parts) notes.edges += part.graph.edge_count();
-  if (!config.relation.empty()) {
-    notes.relation = title_of_relation(loaded.parts.front().graph, config.relation);
-  }
+  notes.files = load_graph_of(config);
+  for (const kg::LoadedGraph& part : notes.files.parts) notes.edges += part.graph.edge_count();
+  if (!config.relation.empty()) notes.relation = title_of_relation(config, notes.files);
   return notes;
 }
 
+// Of the features that a run's nodes have: with limit_nodes the seed chooses the nodes.
+class FeatureHashes {
+ public:
+  explicit FeatureHashes(const kg::LoadedFiles& files) : files_(files) {}
+
+  std::string of(HgtConfig config) {
+    if (config.node_features != HgtFeatures::given) return "";
+    const std::int64_t key = config.limit_nodes == kAll ? 0 : config.seed;
+    if (const auto known = by_seed_.find(key); known != by_seed_.end()) return known->second;
+    config.messages = HgtMessages::graph;  // shuffling takes long and changes no node
+    return by_seed_[key] = graph_data_of(config, files_).features.content_hash;
+  }
+
+ private:
+  const kg::LoadedFiles& files_;
+  std::map<std::int64_t, std::string> by_seed_;
+};
+
 // All of them together: one --run_name or --overwrite is the answer to all.
-void refuse_other_runs(const std::vector<ComparedRun>& runs, const std::string& content_hash) {
+void refuse_other_runs(const std::vector<ComparedRun>& runs, const kg::LoadedFiles& files) {
+  FeatureHashes features(files);
   std::vector<std::string> sentences;
   for (const ComparedRun& run : runs) {
-    const std::vector<std::string> differences = differences_to(run, content_hash);
+    if (state_of(run) == RunState::absent) continue;
+    const std::vector<std::string> differences =
+        differences_to(run, {files.content_hash, features.of(run.config)});
     if (differences.empty()) continue;
     sentences.push_back(
         fmt::format("'{}' holds a run with other options ({}); give another --run_name, or "
@@ -130,7 +168,7 @@ Json report_of(const HgtConfig& config, const GraphNotes& graph, const Compariso
                const std::vector<ComparedResult>& results, const Advice& advice) {
   Json report = {{"format_version", kFormatVersion},
                  {"compare", names_of(config.compare)[static_cast<std::size_t>(config.compare)]},
-                 {"graph", {{"path", config.graph}, {"content_hash", graph.content_hash}}},
+                 {"graph", {{"path", config.graph}, {"content_hash", graph.files.content_hash}}},
                  {"seeds", seed_list(config.seeds)}};
   report.update(to_json(comparison));
   for (const ComparedResult& result : results) {
@@ -147,15 +185,35 @@ Json report_of(const HgtConfig& config, const GraphNotes& graph, const Compariso
   return report;
 }
 
+// A comparison of fewer runs, or of others, takes the place of one with more.
+void tell_replaced(const fs::path& file, const std::vector<ComparedResult>& results,
+                   spdlog::logger& log) {
+  if (!fs::exists(file)) return;
+  std::vector<std::string> left_out;
+  const Json before = read_json_file(file, ExitCode::data);
+  for (const Json& run : before.value("runs", Json::array())) {
+    const auto folder = run.at("folder").get<std::string>();
+    const bool is_kept = std::any_of(results.begin(), results.end(),
+                                     [&](const auto& result) { return result.folder == folder; });
+    if (!is_kept) left_out.push_back(fs::path(folder).filename().string());
+  }
+  if (left_out.empty()) return;
+  log.warn(
+      "'{}' had {} runs that this comparison leaves out: {}; they stay where they are, and the "
+      "command with them writes its table again",
+      file.string(), left_out.size(), first_few(left_out));
+}
+
 int make_report(const HgtConfig& config, const GraphNotes& graph, const fs::path& folder,
-                const std::vector<ComparedResult>& results) {
+                const std::vector<ComparedResult>& results, spdlog::logger& log) {
   const Comparison comparison =
       comparison_of(config.compare, graph.relation, compared_variants(config), results);
   const Advice advice = advice_on(comparison);
   const std::string report =
       json_text(report_of(config, graph, comparison, results, advice), 2) + "\n";
+  tell_replaced(folder / kReportFile, results, log);
   write_loss_curves(folder / "curves.csv", results);
-  write_file_atomically(folder / "compare.json", report);
+  write_file_atomically(folder / kReportFile, report);
   write_standard_output(to_table(comparison) + "\n" + advice.why + "\n");
   if (!config.json.empty()) write_file_atomically(config.json, report);
   std::size_t missing = 0;
@@ -171,15 +229,16 @@ int make_report(const HgtConfig& config, const GraphNotes& graph, const fs::path
 int run_compare(const HgtInput& input) {
   const HgtConfig& config = input.config;
   if (config.compare == HgtComparison::device) require_gpu();
+  if (!config.dry_run) expect_writable(config.json);
   const GraphNotes graph = read_graph(config);
   const std::vector<ComparedRun> runs = compared_runs(input, graph.edges);
   if (config.dry_run) return print_dry_run(config, runs);
   const fs::path folder = fs::path(config.checkpoint_dir) / comparison_name(config);
   hgnn_moe::create_directories(folder);
   const FolderLock lock = FolderLock::acquire(folder);
-  if (!config.overwrite) refuse_other_runs(runs, graph.content_hash);
+  if (!config.overwrite) refuse_other_runs(runs, graph.files);
   const auto log = make_logger(config.quiet, folder / "compare.log");
-  for (const std::string& note : input.notes) log->info("{}", note);
+  for (const std::string& note : input.notes) log->warn("{}", note);
   // A caller may have left it ignored (trap '' CHLD): then nobody learns how a run has ended.
   std::signal(SIGCHLD, SIG_DFL);
   const StopSignal stop;
@@ -190,7 +249,8 @@ int run_compare(const HgtInput& input) {
               config.overwrite ? " without --overwrite" : "");
     return 128 + stop.received();
   }
-  return make_report(config, graph, folder, results_of(runs, runner.results(), graph.relation));
+  return make_report(config, graph, folder, results_of(runs, runner.results(), graph.relation),
+                     *log);
 }
 
 }  // namespace hgnn_moe::hgt

@@ -114,9 +114,11 @@ std::map<std::string, double> figures_of_summary(const Json& summary, const std:
     if (const auto value = number_at(summary, place)) figures[name] = *value;
   };
   for (const auto& [name, place] : kPlaces) take(name, place);
-  const auto epochs = number_at(summary, "/epochs");
-  if (epochs && *epochs > 0 && figures.count("seconds") > 0) {
-    figures["seconds_per_epoch"] = figures["seconds"] / *epochs;
+  // By triples: max_steps may end a run within an epoch.
+  const auto an_epoch = number_at(summary, "/triples_per_epoch");
+  const auto triples = number_at(summary, "/triples");
+  if (an_epoch && triples && *triples > 0 && figures.count("seconds") > 0) {
+    figures["seconds_per_epoch"] = figures["seconds"] * *an_epoch / *triples;
   }
   if (relation.empty()) return figures;
   for (const auto& [name, place] : kPlacesOfRelation) {

@@ -30,41 +30,30 @@ constexpr char kSummaryFile[] = "run_summary.json";
 constexpr char kOptionsFile[] = "options.json";
 constexpr char kOutputFile[] = "output.log";
 
-// Options that change neither what a run comes to nor how long it takes; the graph is told by its
-// content.
-constexpr const char* kWithoutEffect[] = {
-    "graph",          "cache_dir", "preset", "run_name", "resume_checkpoint", "keep_checkpoints",
-    "checkpoint_dir", "overwrite", "quiet",  "dry_run"};
-
-std::string text_from(const fs::path& file, std::size_t begin) {
-  return read_text_file(file, ExitCode::disk).substr(begin);
-}
-
-std::size_t size_of(const fs::path& file) {
-  std::error_code missing;
-  const std::uintmax_t size = fs::file_size(file, missing);
-  return missing ? 0 : static_cast<std::size_t>(size);
-}
+// Options that change neither what a run comes to nor how long it takes; graph and features are
+// told by their content.
+constexpr const char* kWithoutEffect[] = {"graph",
+                                          "features",
+                                          "cache_dir",
+                                          "preset",
+                                          "run_name",
+                                          "resume_checkpoint",
+                                          "keep_checkpoints",
+                                          "checkpoint_dir",
+                                          "overwrite",
+                                          "quiet",
+                                          "dry_run"};
 
 Json read_summary(const ComparedRun& run) {
   const fs::path file = fs::path(run.folder()) / kSummaryFile;
   return fs::exists(file) ? read_json_file(file, ExitCode::data) : Json();
 }
 
-bool is_locked(const fs::path& folder) {
-  try {
-    FolderLock::acquire(folder);
-    return false;
-  } catch (const Error& error) {
-    if (error.code() != ExitCode::usage) throw;
-    return true;
-  }
-}
-
 // Where it stays locked, the run says so itself.
 void wait_while_locked(const fs::path& folder, const StopSignal& stop) {
   const double begin = seconds_now();
-  while (stop.received() == 0 && seconds_now() - begin < kPatienceSeconds && is_locked(folder)) {
+  while (stop.received() == 0 && seconds_now() - begin < kPatienceSeconds &&
+         FolderLock::is_held(folder)) {
     std::this_thread::sleep_for(kPollInterval);
   }
 }
@@ -113,7 +102,7 @@ RunState state_of(const ComparedRun& run) {
   return is_done ? RunState::done : RunState::unfinished;
 }
 
-std::vector<std::string> differences_to(const ComparedRun& run, const std::string& content_hash) {
+std::vector<std::string> differences_to(const ComparedRun& run, const RunInput& input) {
   const fs::path file = fs::path(run.folder()) / kConfigFile;
   if (!fs::exists(file)) return {};
   const Json record = read_json_file(file, ExitCode::data);
@@ -128,8 +117,12 @@ std::vector<std::string> differences_to(const ComparedRun& run, const std::strin
           fmt::format("{}: {} there, {} now", name, there.at(name).dump(), value.dump()));
     }
   }
-  if (record.at("graph").at("content_hash") != content_hash) {
+  const Json& graph = record.at("graph");
+  if (graph.at("content_hash") != input.graph_hash) {
     differences.emplace_back("the graph holds something else now");
+  }
+  if (graph.value("/features/content_hash"_json_pointer, "") != input.features_hash) {
+    differences.emplace_back("the features have other numbers now");
   }
   return differences;
 }
@@ -173,7 +166,7 @@ RunResult ComparisonRunner::make(const ComparedRun& run, const StopSignal& stop)
     arguments.insert(arguments.end(), {"--resume_checkpoint", "auto"});
   }
   const fs::path output = folder / kOutputFile;
-  const std::size_t begin = size_of(output);
+  const std::size_t begin = size_of_file(output);
   const std::int64_t kills_before = memory_kills();
   log_to_file(log_, spdlog::level::info, run.config.run_name + ": started");
   ChildProcess child = ChildProcess::start(arguments, output);

@@ -20,9 +20,15 @@ const char* name_of(RunState state);
 // What is in the run's folder.
 RunState state_of(const ComparedRun& run);
 
+// What a run is made of beside its options, by content.
+struct RunInput {
+  std::string graph_hash;
+  std::string features_hash;  // of given features as its nodes have them, else ""
+};
+
 // "hidden_dim: 16 there, 32 now", for each option that decides what a run comes to or how long it
-// takes, and for the graph; empty where the folder holds no run.
-std::vector<std::string> differences_to(const ComparedRun& run, const std::string& content_hash);
+// takes, and for graph and features; empty where the folder holds no run.
+std::vector<std::string> differences_to(const ComparedRun& run, const RunInput& input);
 
 struct RunResult {
   ChildOutcome outcome;

@@ -2,9 +2,9 @@
 
 #include <utility>
 
+#include "report_file.h"
 #include "written_embeddings.h"
 
-#include "hgnn_moe/base/files.h"
 #include "hgnn_moe/base/log.h"
 #include "hgnn_moe/hgt/finished_run.h"
 #include "hgnn_moe/hgt/labelled_pairs.h"
@@ -14,11 +14,6 @@
 namespace hgnn_moe::hgt {
 
 namespace {
-
-// Told before the work: a temporary file beside the path is made and removed again.
-void expect_writable(const std::string& path) {
-  if (!path.empty()) const AtomicFile probe(path);
-}
 
 LabelledPairs pairs_of(const HgtConfig& config, const FinishedRun& run) {
   return labelled_pairs(
@@ -42,7 +37,7 @@ void write_pairs_of(const HgtConfig& config, const LabelledPairs& pairs, const k
 int run_embed(const HgtInput& input) {
   const HgtConfig& config = input.config;
   const auto log = make_logger(/*quiet=*/false, std::nullopt);
-  for (const std::string& note : input.notes) log->info("{}", note);
+  for (const std::string& note : input.notes) log->warn("{}", note);
   expect_writable(config.out);
   expect_writable(config.pairs);
   const FinishedRun run = open_finished_run(config);

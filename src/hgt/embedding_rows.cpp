@@ -46,13 +46,6 @@ std::unordered_map<std::string, std::int32_t> rows_by_key(const Embeddings& embe
 
 }  // namespace
 
-std::string first_few(const std::vector<std::string>& names) {
-  constexpr std::size_t kFew = 3;
-  const std::size_t shown = std::min(names.size(), kFew);
-  const std::string text = join({names.begin(), names.begin() + shown}, ", ");
-  return names.size() > shown ? fmt::format("{} and {} more", text, names.size() - shown) : text;
-}
-
 void check_keys(const std::filesystem::path& path, Embeddings& embeddings) {
   std::unordered_map<std::string, std::int32_t> first_row;
   std::vector<std::string> repeated;

@@ -22,7 +22,4 @@ void check_keys(const std::filesystem::path& path, Embeddings& embeddings);
 // either side, has no row.
 std::vector<std::int32_t> rows_of_nodes(const kg::Graph& graph, const Embeddings& embeddings);
 
-// "DB1, DB2 and 3 more": the first few of them.
-std::string first_few(const std::vector<std::string>& names);
-
 }  // namespace hgnn_moe::hgt

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "report_file.h"
+
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/files.h"
 #include "hgnn_moe/base/json.h"
@@ -48,6 +50,7 @@ std::string to_table(const kg::RankTable& ranks, const std::vector<LinkFigures>&
 }  // namespace
 
 int run_evaluate(const HgtConfig& config) {
+  expect_writable(config.json);
   const FinishedRun run = open_finished_run(config);
   const kg::Graph& graph = run.data.split.train;
   const std::vector<kg::Triple>& triples = run.data.split.test;
@@ -75,7 +78,7 @@ int run_evaluate(const HgtConfig& config) {
                          run.config.split_node_type, recall);
   }
   write_standard_output(table);
-  if (!config.json.empty()) write_file_atomically(config.json, json_text(record, 2) + "\n");
+  write_report(config.json, record);
   return 0;
 }
 

@@ -2,6 +2,8 @@
 
 #include <iostream>
 
+#include <fmt/format.h>
+
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/json.h"
 #include "hgnn_moe/base/safetensors.h"
@@ -62,15 +64,59 @@ HgtConfig config_of(const Json& record, const HgtConfig& command) {
   return config;
 }
 
-CheckpointEntry checkpoint_of_run(const fs::path& folder) {
-  for (const CheckpointPointer pointer : {CheckpointPointer::best, CheckpointPointer::latest}) {
-    if (const auto entry = read_pointer(folder, pointer)) return *entry;
+// The best one is missing where no triples were ranked.
+std::optional<CheckpointEntry> pointed_checkpoint(const fs::path& folder, const std::string& name) {
+  if (name == "best") {
+    if (const auto best = read_pointer(folder, CheckpointPointer::best)) return best;
   }
-  fail(ExitCode::checkpoint, "run '{}' has no checkpoint; train it first", folder.string());
+  return read_pointer(folder, CheckpointPointer::latest);
+}
+
+CheckpointEntry checkpoint_of_run(const fs::path& folder, const std::string& name) {
+  const std::vector<CheckpointEntry> entries = list_checkpoints(folder);
+  if (entries.empty()) {
+    fail(ExitCode::checkpoint, "run '{}' has no checkpoint; train it first", folder.string());
+  }
+  if (name == "best" || name == "latest") {
+    if (const auto entry = pointed_checkpoint(folder, name)) return *entry;
+  }
+  std::vector<std::string> names;
+  for (const CheckpointEntry& entry : entries) {
+    names.push_back(entry.folder.filename().string());
+    if (names.back() == name) return entry;
+  }
+  fail(ExitCode::checkpoint, "run '{}' has no checkpoint '{}'; give one of {} as --checkpoint",
+       folder.string(), name, join(names, ", "));
+}
+
+// What is measured of it is then not what the run will come to.
+void tell_unfinished(const fs::path& folder, std::int64_t step) {
+  const fs::path file = folder / "run_summary.json";
+  const Json summary = fs::exists(file) ? read_json_file(file, ExitCode::data) : Json::object();
+  const std::string status = summary.value("status", "");
+  if (status == "done") return;
+  std::cerr << fmt::format(
+      "hgt_embed: run '{}' is not finished{}: this is its checkpoint of step {}; train "
+      "--resume_checkpoint auto goes on with it\n",
+      folder.string(), status.empty() ? "" : " (" + status + ")", step);
+}
+
+// The error names the run's other checkpoints, intact or not.
+void verify(const fs::path& run, const fs::path& checkpoint) {
+  try {
+    verify_checkpoint(checkpoint);
+  } catch (const Error& error) {
+    std::vector<std::string> others;
+    for (const CheckpointEntry& entry : list_checkpoints(run)) {
+      if (entry.folder != checkpoint) others.push_back(entry.folder.filename().string());
+    }
+    if (others.empty()) throw;
+    throw Error(error.code(), fmt::format("{}; --checkpoint takes another one: {}", error.what(),
+                                          join(others, ", ")));
+  }
 }
 
 void load(const fs::path& checkpoint, const LinkModel& model) {
-  verify_checkpoint(checkpoint);
   const SafetensorsFile file(checkpoint / kModelFile, ExitCode::checkpoint);
   const auto mismatches = tensor_mismatches(file, model.all_parameters(), TypeRule::same);
   if (!mismatches.empty()) {
@@ -85,14 +131,17 @@ void load(const fs::path& checkpoint, const LinkModel& model) {
 FinishedRun open_finished_run(const HgtConfig& command) {
   const fs::path folder = command.run;
   const Json record = read_config(folder);
+  const CheckpointEntry checkpoint = checkpoint_of_run(folder, command.checkpoint);
   HgtConfig config = config_of(record, command);
-  GraphData data = open_graph(config);
-  if (const auto& hash = record.at("graph").at("content_hash"); hash != data.content_hash) {
+  const kg::LoadedFiles files = load_graph_of(config);
+  // Before the run's options look for relations and types in it.
+  if (const auto& hash = record.at("graph").at("content_hash"); hash != files.content_hash) {
     fail(ExitCode::data,
          "graph '{}' is not what run '{}' was trained on: its content hash is {}, then {}; give "
          "--graph the path of that graph",
-         config.graph, folder.string(), data.content_hash, hash.get<std::string>());
+         config.graph, folder.string(), files.content_hash, hash.get<std::string>());
   }
+  GraphData data = graph_data_of(config, files);
   if (data.features.is_given()) {
     const auto& then = record.at("graph").at("features").at("content_hash");
     if (then != data.features.content_hash) {
@@ -107,8 +156,9 @@ FinishedRun open_finished_run(const HgtConfig& command) {
   for (const std::string& note : plan.notes) std::cerr << "hgt_embed: " << note << '\n';
   config.node_batch_size = plan.tile_nodes;
   LinkModel model(config, data.split.train, device, data.features.values_NF);
-  const CheckpointEntry checkpoint = checkpoint_of_run(folder);
+  verify(folder, checkpoint.folder);
   load(checkpoint.folder, model);
+  tell_unfinished(folder, checkpoint.step);
   return {folder, std::move(config), std::move(data), std::move(model), checkpoint.step};
 }
 

@@ -8,6 +8,7 @@
 
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/hash.h"
+#include "hgnn_moe/base/text.h"
 #include "hgnn_moe/hgt/embedding_file.h"
 
 namespace hgnn_moe::hgt {

@@ -10,7 +10,6 @@
 #include "hgnn_moe/kg/find_node_type.h"
 #include "hgnn_moe/kg/find_relations.h"
 #include "hgnn_moe/kg/limit_nodes.h"
-#include "hgnn_moe/kg/load_graph.h"
 #include "hgnn_moe/kg/reverses.h"
 #include "hgnn_moe/kg/shuffled_edges.h"
 
@@ -35,13 +34,15 @@ kg::Split split_of_parts(const HgtConfig& config, const std::vector<kg::LoadedGr
          "train.txt, valid.txt and test.txt, or another split",
          config.graph);
   }
-  if (config.limit_nodes != kAll) {
+  // All parts have all nodes.
+  if (config.limit_nodes != kAll && config.limit_nodes < parts.front().graph.node_count()) {
     fail(
         ExitCode::usage,
-        "limit_nodes is {}{}, but held-out triples of files join all nodes; give limit_nodes -1 or "
-        "split pairs",
+        "limit_nodes is {}{}, but held-out triples of files join all {} nodes; give limit_nodes -1 "
+        "or split pairs",
         config.limit_nodes,
-        config.preset == HgtPreset::none ? "" : " (of the preset, where you did not give it)");
+        config.preset == HgtPreset::none ? "" : " (of the preset, where you did not give it)",
+        parts.front().graph.node_count());
   }
   const HgtConfig defaults;
   if (!config.split_relations.empty() || config.valid_fraction != defaults.valid_fraction ||
@@ -87,6 +88,20 @@ kg::Split make_split(const HgtConfig& config, const std::vector<kg::LoadedGraph>
                          fractions, seed);
 }
 
+// A share of few pairs may be none: then there is no figure to trust, and it has to be said.
+void add_empty_parts(const HgtConfig& config, GraphData& data) {
+  if (data.split.valid.empty() && config.valid_fraction > 0) {
+    data.warnings.push_back(
+        "nothing is held out for validation, so the last checkpoint counts as the best; give a "
+        "larger graph or valid_fraction");
+  }
+  if (data.split.test.empty() && config.test_fraction > 0) {
+    data.warnings.push_back(
+        "nothing is held out for the test, so nothing tells what was learned; give a larger graph "
+        "or test_fraction");
+  }
+}
+
 kg::Graph message_graph(const HgtConfig& config, const kg::Graph& train,
                         std::vector<std::string>& notes) {
   if (config.messages != HgtMessages::shuffled) return train;
@@ -96,11 +111,18 @@ kg::Graph message_graph(const HgtConfig& config, const kg::Graph& train,
 
 }  // namespace
 
-GraphData open_graph(const HgtConfig& config) {
+kg::LoadedFiles load_graph_of(const HgtConfig& config) {
   const auto cache = config.cache_dir.empty()
                          ? std::nullopt
                          : std::optional<std::filesystem::path>(config.cache_dir);
-  const kg::LoadedFiles loaded = kg::load_graph(kg::find_graph_files(config.graph), cache);
+  return kg::load_graph(kg::find_graph_files(config.graph), cache);
+}
+
+GraphData open_graph(const HgtConfig& config) {
+  return graph_data_of(config, load_graph_of(config));
+}
+
+GraphData graph_data_of(const HgtConfig& config, const kg::LoadedFiles& loaded) {
   GraphData data;
   data.content_hash = loaded.content_hash;
   data.notes = loaded.notes;
@@ -113,6 +135,7 @@ GraphData open_graph(const HgtConfig& config) {
   data.notes.push_back(fmt::format(
       "held out: {} triples for validation, {} for the test; {} edges to train on, reverses too",
       data.split.valid.size(), data.split.test.size(), data.split.train.edge_count()));
+  add_empty_parts(config, data);
   if (data.split.joined_in_training > 0) {
     data.notes.push_back(
         fmt::format("{} held-out triples join nodes that training joins too, under other relations "

@@ -3,6 +3,8 @@
 #include <limits>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/kg/contrast_pairs.h"
 #include "hgnn_moe/kg/find_node_type.h"
@@ -30,11 +32,29 @@ std::vector<std::int32_t> contrast_relations(const HgtConfig& config, const kg::
   return relations;
 }
 
+// The errors of looking something up name it, not the option that it came from.
+template <typename Find>
+auto found_for(const char* option, Find find) {
+  try {
+    return find();
+  } catch (const Error& error) {
+    throw Error(error.code(), fmt::format("{}: {}", option, error.what()));
+  }
+}
+
 kg::ContrastSampler contrast_sampler(const HgtConfig& config, const kg::Graph& graph) {
-  const std::int32_t type = kg::find_node_type(graph, config.contrast_node_type);
-  kg::ContrastPairs pairs = kg::contrast_pairs(
-      graph,
-      {type, contrast_relations(config, graph, type), config.similarity_threshold, kMaxPartners});
+  const std::int32_t type = found_for(
+      "contrast_node_type", [&] { return kg::find_node_type(graph, config.contrast_node_type); });
+  const std::vector<std::int32_t> relations =
+      found_for("contrast_relations", [&] { return contrast_relations(config, graph, type); });
+  if (relations.empty()) {
+    fail(ExitCode::usage,
+         "contrastive_weight is {}, but no relation joins nodes of type {} with nodes of another "
+         "type; name contrast_relations or give contrastive_weight 0",
+         config.contrastive_weight, config.contrast_node_type);
+  }
+  kg::ContrastPairs pairs =
+      kg::contrast_pairs(graph, {type, relations, config.similarity_threshold, kMaxPartners});
   if (pairs.partners.empty()) {
     fail(ExitCode::usage,
          "contrastive_weight is {}, but no two nodes of type {} are alike by more than "

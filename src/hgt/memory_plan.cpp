@@ -110,6 +110,14 @@ class Estimator {
 
 [[noreturn]] void refuse(const HgtConfig& config, const GraphData& data, const MemoryPlan& plan,
                          const MemoryLimit& limit) {
+  const std::int64_t fixed = plan.memory.program + plan.memory.graph;
+  if (fixed >= limit.bytes) {
+    fail(ExitCode::out_of_memory,
+         "the program with its libraries ({}) and the graph ({}) take {} before anything is "
+         "trained, but {}; give about {} for this run, or more than {} to be told what would fit",
+         text_of(plan.memory.program), text_of(plan.memory.graph), text_of(fixed),
+         limit_text(limit), text_of(plan.memory.total()), text_of(fixed));
+  }
   auto parts = plan.memory.parts();
   parts.erase(parts.begin());  // the program itself, which no option makes smaller
   const auto largest = std::max_element(

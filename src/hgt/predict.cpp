@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "report_file.h"
+
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/files.h"
 #include "hgnn_moe/base/json.h"
@@ -65,6 +67,43 @@ Question read_question(const HgtConfig& config, const kg::Graph& graph) {
        fitting.empty() ? "give the other end, or another relation" : "give one of " + titles);
 }
 
+struct Prediction {
+  std::int64_t rank;
+  std::string id;
+  std::string name;
+  double score;
+  double percentile;
+  const char* triple;
+};
+
+std::size_t width_of(const std::vector<Prediction>& predictions, std::string Prediction::* column,
+                     std::size_t least) {
+  std::size_t width = least;
+  for (const Prediction& one : predictions) width = std::max(width, (one.*column).size());
+  return width;
+}
+
+std::string to_table(const std::vector<Prediction>& predictions) {
+  const std::size_t id = width_of(predictions, &Prediction::id, 2);
+  const std::size_t name = width_of(predictions, &Prediction::name, 4);
+  std::string table = fmt::format("{:>5}  {:<{}}  {:<{}}  {:>10}  {:>10}  {}\n", "rank", "id", id,
+                                  "name", name, "score", "percentile", "triple");
+  for (const Prediction& one : predictions) {
+    table += fmt::format("{:>5}  {:<{}}  {:<{}}  {:>10.4f}  {:>10.2f}  {}\n", one.rank, one.id, id,
+                         one.name, name, one.score, one.percentile, one.triple);
+  }
+  return table;
+}
+
+Json to_json(const Prediction& one) {
+  return {{"rank", one.rank},
+          {"id", one.id},
+          {"name", one.name},
+          {"score", one.score},
+          {"percentile", one.percentile},
+          {"triple", one.triple}};
+}
+
 // Where a triple was found.
 const char* status_of(const kg::Triple& triple, const kg::TripleIndex& train,
                       const kg::TripleIndex& all) {
@@ -85,6 +124,7 @@ void check_verdict(const FinishedRun& run, const at::Tensor& embeddings_NF) {
 }  // namespace
 
 int run_predict(const HgtConfig& config) {
+  expect_writable(config.json);
   const FinishedRun run = open_finished_run(config);
   const kg::Graph& graph = run.data.split.train;
   const Question question = read_question(config, graph);
@@ -114,26 +154,20 @@ int run_predict(const HgtConfig& config) {
                  {question.given == kg::Side::head ? "head" : "tail",
                   std::string(graph.node_ids[question.node])},
                  {"candidates", candidates.count}};
-  std::string table = fmt::format("{:>5}  {:<24} {:<40} {:>10} {:>11}  {}\n", "rank", "id", "name",
-                                  "score", "percentile", "triple");
+  std::vector<Prediction> predictions;
   const std::int64_t top = std::min<std::int64_t>(config.top, candidates.count);
   for (std::int64_t i = 0; i < top; ++i) {
     const std::int32_t node = candidates.first + order[static_cast<std::size_t>(i)];
     const double score = scores[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])];
     const auto below = static_cast<double>(order.end() - first_below(score));
-    const double percentile = 100.0 * below / static_cast<double>(candidates.count);
-    const char* status = status_of(question.with(node), known, all);
-    table += fmt::format("{:>5}  {:<24} {:<40} {:>10.4f} {:>11.2f}  {}\n", i + 1,
-                         graph.node_ids[node], graph.node_names[node], score, percentile, status);
-    record["nodes"].push_back({{"rank", i + 1},
-                               {"id", std::string(graph.node_ids[node])},
-                               {"name", std::string(graph.node_names[node])},
-                               {"score", score},
-                               {"percentile", percentile},
-                               {"triple", status}});
+    predictions.push_back({i + 1, std::string(graph.node_ids[node]),
+                           std::string(graph.node_names[node]), score,
+                           100.0 * below / static_cast<double>(candidates.count),
+                           status_of(question.with(node), known, all)});
+    record["nodes"].push_back(to_json(predictions.back()));
   }
-  write_standard_output(table);
-  if (!config.json.empty()) write_file_atomically(config.json, json_text(record, 2) + "\n");
+  write_standard_output(to_table(predictions));
+  write_report(config.json, record);
   return 0;
 }
 

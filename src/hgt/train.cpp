@@ -91,8 +91,11 @@ void log_start(const Session& session, const DeviceChoice& device) {
   spdlog::logger& log = *session.log;
   log.info("hgt_embed {} ({}), run {} on {}", project_version(), project_commit(),
            session.location.run_name, session.model.device().str());
-  for (const auto* notes : {&session.input.notes, &session.data.notes, &device.notes}) {
+  for (const auto* notes : {&session.data.notes, &device.notes}) {
     for (const std::string& note : *notes) log.info("{}", note);
+  }
+  for (const auto* warnings : {&session.input.notes, &session.data.warnings}) {
+    for (const std::string& warning : *warnings) log.warn("{}", warning);
   }
   for (const std::string& line : session.data.tables) {
     log_to_file(log, spdlog::level::info, line);
@@ -117,8 +120,8 @@ int train(Session& session) {
   session.log->info("{} triples an epoch in {} steps; {} steps in all", trainer.triples(),
                     trainer.steps_per_epoch(), trainer.total_steps());
   const auto summary = [&](RunStatus status, const Json& results) {
-    session.folder.write_summary(
-        summary_record(session.config(), trainer.state(), session.model, status, results));
+    session.folder.write_summary(summary_record(session.config(), trainer.state(), session.model,
+                                                trainer.triples(), status, results));
   };
   bool complete = false;
   Json results;
@@ -185,6 +188,8 @@ int run_train(const HgtInput& given) {
     config.run_name = made_up_run_name(config);
   }
   const DeviceChoice device = choose_device(config.device);
+  // The log's file is opened once the run is known to fit; a large graph takes a while until then.
+  if (!config.dry_run) make_logger(config.quiet, std::nullopt)->info("reading {}", config.graph);
   GraphData data = open_graph(config);
   const auto limit = memory_limit_of(config, device.device);
   MemoryPlan memory = plan_memory(config, data, limit);

@@ -62,7 +62,7 @@ Json resume_fingerprint(const HgtConfig& config, const GraphData& data) {
 }
 
 Json summary_record(const HgtConfig& config, const TrainingState& state, const LinkModel& model,
-                    RunStatus status, const Json& results) {
+                    std::int64_t triples_per_epoch, RunStatus status, const Json& results) {
   const auto mrr = [](const std::optional<double>& loss) {
     return loss.has_value() ? Json(1.0 - *loss) : Json(nullptr);
   };
@@ -71,6 +71,7 @@ Json summary_record(const HgtConfig& config, const TrainingState& state, const L
           {"epochs", state.epoch},
           {"steps", state.step},
           {"triples", state.tokens},
+          {"triples_per_epoch", triples_per_epoch},
           {"parameters", model.parameter_count()},
           {"best_valid_mrr", mrr(state.best_eval_loss)},
           {"best_step", state.best_step},

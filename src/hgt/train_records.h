@@ -21,6 +21,6 @@ Json resume_fingerprint(const HgtConfig& config, const GraphData& data);
 
 // run_summary.json; `results` are what was measured in the end, or null.
 Json summary_record(const HgtConfig& config, const TrainingState& state, const LinkModel& model,
-                    RunStatus status, const Json& results);
+                    std::int64_t triples_per_epoch, RunStatus status, const Json& results);
 
 }  // namespace hgnn_moe::hgt

@@ -2,6 +2,8 @@
 
 #include <optional>
 
+#include "report_file.h"
+
 #include "hgnn_moe/base/files.h"
 #include "hgnn_moe/base/json.h"
 #include "hgnn_moe/base/log.h"
@@ -33,6 +35,7 @@ std::optional<PositivePairs> pairs_of(const HgtConfig& config, const Embeddings&
 
 int run_validate(const HgtConfig& config) {
   const auto log = make_logger(/*quiet=*/false, std::nullopt);
+  expect_writable(config.json);
   const Embeddings embeddings = read_embeddings(config.embeddings, config.ids);
   for (const std::string& note : embeddings.notes) log->info("{}", note);
   const EmbeddingReport report = report_on(embeddings, config.seed, pairs_of(config, embeddings));

@@ -1,10 +1,12 @@
 #include "hgnn_moe/kg/find_relations.h"
 
+#include <algorithm>
 #include <string>
 
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/sort_unique.h"
 #include "hgnn_moe/base/text.h"
+#include "hgnn_moe/kg/metaedges.h"
 
 namespace hgnn_moe::kg {
 namespace {
@@ -22,7 +24,12 @@ namespace {
 
 }  // namespace
 
-std::vector<std::int32_t> find_relations(const Graph& graph, std::string_view text) {
+std::vector<std::int32_t> find_relations(const Graph& graph, std::string_view given) {
+  // Where the graph has a relation of that very name, it is no abbreviation.
+  const bool is_name = std::any_of(graph.relations.begin(), graph.relations.end(),
+                                   [&](const Relation& one) { return one.name == given; });
+  const std::string text =
+      is_name ? std::string(given) : title_of_metaedge(given).value_or(std::string(given));
   std::vector<std::int32_t> found;
   for (std::size_t r = 0; r < graph.relations.size(); ++r) {
     const Relation& relation = graph.relations[r];
@@ -30,7 +37,7 @@ std::vector<std::int32_t> find_relations(const Graph& graph, std::string_view te
       found.push_back(static_cast<std::int32_t>(r));
     }
   }
-  if (found.empty()) fail_for_unknown(graph, text);
+  if (found.empty()) fail_for_unknown(graph, given);
   return found;
 }
 

@@ -1,11 +1,10 @@
-#include <algorithm>
-#include <array>
 #include <utility>
 
 #include "graph_builder.h"
 #include "gzip.h"
 #include "row_checks.h"
 
+#include "hgnn_moe/kg/metaedges.h"
 #include "hgnn_moe/kg/readers.h"
 #include "hgnn_moe/kg/records.h"
 
@@ -13,49 +12,6 @@ namespace hgnn_moe::kg {
 namespace {
 
 using Empty = ColumnLookup::Empty;
-
-struct Metaedge {
-  std::string_view abbreviation;
-  std::string_view head_type;
-  std::string_view relation;
-  std::string_view tail_type;
-};
-
-// Of Hetionet 1.0 (Himmelstein et al., "Systematic integration of biomedical knowledge prioritizes
-// drugs for repurposing", eLife 2017, table 2).
-constexpr std::array<Metaedge, 24> kMetaedges = {{
-    {"AdG", "Anatomy", "downregulates", "Gene"},
-    {"AeG", "Anatomy", "expresses", "Gene"},
-    {"AuG", "Anatomy", "upregulates", "Gene"},
-    {"CbG", "Compound", "binds", "Gene"},
-    {"CcSE", "Compound", "causes", "Side Effect"},
-    {"CdG", "Compound", "downregulates", "Gene"},
-    {"CpD", "Compound", "palliates", "Disease"},
-    {"CrC", "Compound", "resembles", "Compound"},
-    {"CtD", "Compound", "treats", "Disease"},
-    {"CuG", "Compound", "upregulates", "Gene"},
-    {"DaG", "Disease", "associates", "Gene"},
-    {"DdG", "Disease", "downregulates", "Gene"},
-    {"DlA", "Disease", "localizes", "Anatomy"},
-    {"DpS", "Disease", "presents", "Symptom"},
-    {"DrD", "Disease", "resembles", "Disease"},
-    {"DuG", "Disease", "upregulates", "Gene"},
-    {"GcG", "Gene", "covaries", "Gene"},
-    {"GiG", "Gene", "interacts", "Gene"},
-    {"GpBP", "Gene", "participates", "Biological Process"},
-    {"GpCC", "Gene", "participates", "Cellular Component"},
-    {"GpMF", "Gene", "participates", "Molecular Function"},
-    {"GpPW", "Gene", "participates", "Pathway"},
-    {"Gr>G", "Gene", "regulates", "Gene"},
-    {"PCiC", "Pharmacologic Class", "includes", "Compound"},
-}};
-
-const Metaedge* find_metaedge(std::string_view abbreviation) {
-  const auto found =
-      std::find_if(kMetaedges.begin(), kMetaedges.end(),
-                   [&](const Metaedge& metaedge) { return metaedge.abbreviation == abbreviation; });
-  return found == kMetaedges.end() ? nullptr : &*found;
-}
 
 // Each node's id with its number in the builder, which is the same.
 class NodeIds {

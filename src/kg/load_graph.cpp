@@ -129,6 +129,8 @@ GraphFiles files_of(const fs::path& path) {
   if (!fs::exists(path)) {
     fail(ExitCode::data, "there is no '{}'; give a graph's file or folder", path.string());
   }
+  // It has three columns, as triples have, but nobody means it as such.
+  if (path.filename() == "nodes.tsv") return files_in_folder(fs::absolute(path).parent_path());
   if (ends_in(path, ".csv")) return {GraphFormat::primekg, {path}};
   if (is_sif(path)) return hetionet_files(path);
   if (ends_in(path, ".txt") || ends_in(path, ".tsv")) return {GraphFormat::triples, {path}};

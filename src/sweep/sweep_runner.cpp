@@ -38,16 +38,6 @@ std::int64_t usable_cores() {
   return std::max(1u, std::thread::hardware_concurrency());  // more cores than the set has places
 }
 
-std::uintmax_t size_of(const fs::path& file) {
-  std::error_code missing;
-  const std::uintmax_t size = fs::file_size(file, missing);
-  return missing ? 0 : size;
-}
-
-std::string text_from(const fs::path& file, std::uintmax_t begin) {
-  return read_text_file(file, ExitCode::disk).substr(static_cast<std::size_t>(begin));
-}
-
 }  // namespace
 
 SweepRunner::SweepRunner(SweepRecords& records, Forecaster& forecaster, const MachineShare& share,
@@ -152,19 +142,14 @@ bool SweepRunner::waits_for_reference(std::size_t row) {
 bool SweepRunner::is_locked(std::size_t row) {
   const fs::path folder = records_.run_folder(row);
   hgnn_moe::create_directories(folder);
-  try {
-    FolderLock::acquire(folder);
-    return false;
-  } catch (const Error& error) {
-    if (error.code() != ExitCode::usage) throw;
-    if (!locked_since_[row]) locked_since_[row] = Clock::now();
-    if (Clock::now() - *locked_since_[row] < kPatience) return true;
-    RowOutcome outcome;
-    outcome.status = RowStatus::running;
-    outcome.message = error.what();
-    end_row(row, outcome);
-    return true;
-  }
+  if (!FolderLock::is_held(folder)) return false;
+  if (!locked_since_[row]) locked_since_[row] = Clock::now();
+  if (Clock::now() - *locked_since_[row] < kPatience) return true;
+  RowOutcome outcome;
+  outcome.status = RowStatus::running;
+  outcome.message = "the run's folder is in use by another process; wait for it to end";
+  end_row(row, outcome);
+  return true;
 }
 
 void SweepRunner::start(std::size_t slot, std::size_t row) {
@@ -180,7 +165,7 @@ void SweepRunner::start(std::size_t slot, std::size_t row) {
   const std::vector<std::string> place = placement(slot, records_.rows()[row]);
   arguments.insert(arguments.end(), place.begin(), place.end());
   const fs::path output = folder / kOutputFile;
-  const std::uintmax_t begin = size_of(output);
+  const std::size_t begin = size_of_file(output);
   RowOutcome outcome;
   outcome.status = RowStatus::running;
   records_.set_outcome(row, outcome);

@@ -61,7 +61,7 @@ LayerEvent layer_event(const CouplerTrace& trace, const at::Tensor& all_experts_
   event.expert_cka = to_matrix(linear_cka(experts_NED));
   // One expert has nobody to talk to.
   if (trace.mixing_EE.empty() || experts_NED.size(1) == 1) return event;
-  const at::Tensor mixing_EE = at::stack(trace.mixing_EE).mean(0);
+  const at::Tensor mixing_EE = relative_mixing(at::stack(trace.mixing_EE).mean(0));
   event.dirichlet_before = dirichlet_energy(experts_NED, mixing_EE);
   event.dirichlet_after = dirichlet_energy(first_tokens(trace.features_NED), mixing_EE);
   event.second_eigenvalue = second_eigenvalue(mixing_EE);

@@ -8,6 +8,18 @@
 
 namespace hgnn_moe {
 
+namespace {
+
+// The moduli of the eigenvalues, the largest first; undefined where an entry is not finite, which
+// LAPACK refuses.
+at::Tensor eigenvalue_moduli(const at::Tensor& mixing_EE) {
+  const at::Tensor host_EE = mixing_EE.to(at::kCPU, at::kDouble);
+  if (!host_EE.isfinite().all().item<bool>()) return {};
+  return std::get<0>(at::linalg_eigvals(host_EE).abs().sort(/*dim=*/0, /*descending=*/true));
+}
+
+}  // namespace
+
 at::Tensor expert_norms(const at::Tensor& experts_NED) {
   return at::linalg_vector_norm(experts_NED.to(at::kDouble), 2, at::IntArrayRef{2}).mean(0).cpu();
 }
@@ -36,13 +48,17 @@ double dirichlet_energy(const at::Tensor& x_NED, const at::Tensor& mixing_EE) {
   return (laplacian_EE * inner_EE).sum().item<double>() / inner_EE.trace().item<double>();
 }
 
+at::Tensor relative_mixing(const at::Tensor& mixing_EE) {
+  const at::Tensor moduli_E = eigenvalue_moduli(mixing_EE);
+  const at::Tensor host_EE = mixing_EE.to(at::kCPU, at::kDouble);
+  if (!moduli_E.defined() || moduli_E[0].item<double>() == 0) return host_EE;
+  return host_EE / moduli_E[0];
+}
+
 double second_eigenvalue(const at::Tensor& mixing_EE) {
   HGNN_MOE_ASSERT(mixing_EE.size(0) > 1, "{} eigenvalues", mixing_EE.size(0));
-  const at::Tensor host_EE = mixing_EE.to(at::kCPU, at::kDouble);
-  // LAPACK refuses such a matrix.
-  if (!host_EE.isfinite().all().item<bool>()) return std::numeric_limits<double>::quiet_NaN();
-  return std::get<0>(at::linalg_eigvals(host_EE).abs().sort(/*dim=*/0, /*descending=*/true))[1]
-      .item<double>();
+  const at::Tensor moduli_E = eigenvalue_moduli(mixing_EE);
+  return moduli_E.defined() ? moduli_E[1].item<double>() : std::numeric_limits<double>::quiet_NaN();
 }
 
 }  // namespace hgnn_moe

@@ -209,6 +209,19 @@ TEST(SyncDirectory, MissingFolderIsADiskError) {
   message_of_error(ExitCode::disk, [&] { sync_directory(folder / "none"); });
 }
 
+TEST(GrowingFile, IsReadFromAByteOn) {
+  const TemporaryFolder folder;
+  const auto file = folder / "output.log";
+  EXPECT_EQ(size_of_file(file), 0u);
+  message_of_error(ExitCode::disk, [&] { text_from(file, 0); });
+  write_file_atomically(file, "first");
+  EXPECT_EQ(size_of_file(file), 5u);
+  write_file_atomically(file, "first, second");
+  EXPECT_EQ(text_from(file, 5), ", second");
+  EXPECT_EQ(text_from(file, 13), "");
+  EXPECT_EQ(text_from(file, 99), "") << "it was cut meanwhile";
+}
+
 TEST(FolderLock, KeepsOtherProcessesOutUntilReleased) {
   const TemporaryFolder folder;
   const auto acquire_in_child = [&] {
@@ -268,6 +281,17 @@ TEST(FolderLock, DiesWithAKilledProcess) {
   EXPECT_NO_THROW(FolderLock::acquire(folder.path()));
   ::close(ready[0]);
   ::close(ready[1]);
+}
+
+TEST(FolderLock, TellsWhetherAnotherHasIt) {
+  const TemporaryFolder folder;
+  EXPECT_FALSE(FolderLock::is_held(folder.path()));
+  {
+    const FolderLock lock = FolderLock::acquire(folder.path());
+    EXPECT_TRUE(FolderLock::is_held(folder.path()));
+  }
+  EXPECT_FALSE(FolderLock::is_held(folder.path()));
+  message_of_error(ExitCode::disk, [&] { FolderLock::is_held(folder / "none"); });
 }
 
 TEST(FolderLock, MissingFolderIsADiskError) {

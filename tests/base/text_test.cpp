@@ -40,6 +40,8 @@ TEST(Text, Join) {
   EXPECT_EQ(join({}, ", "), "");
   EXPECT_EQ(join({"a"}, ", "), "a");
   EXPECT_EQ(join({"a", "b", "c"}, ", "), "a, b, c");
+  EXPECT_EQ(first_few({"a", "b", "c"}), "a, b, c");
+  EXPECT_EQ(first_few({"a", "b", "c", "d", "e"}), "a, b, c and 2 more");
 }
 
 TEST(Text, FormatBytes) {

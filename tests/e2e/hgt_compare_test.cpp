@@ -170,6 +170,59 @@ TEST_F(HgtCompareTest, RunsOfOtherOptionsAreRefusedUnlessOverwritten) {
   EXPECT_NE(times(), before);
 }
 
+TEST_F(HgtCompareTest, FeaturesAreToldByTheirNumbers) {
+  const auto write_features = [&](const char* name, double factor) {
+    std::string text = "node_id,node_type,emb_0,emb_1\n";
+    for (int i = 0; i < kEntities; ++i) {
+      text +=
+          fmt::format("e{},entity,{},{}\n", i, factor * ((i * 7) % 11), factor * ((i * 5) % 13));
+    }
+    data::testing::write_bytes(path(name), text);
+  };
+  write_features("f.csv", 0.1);
+  const auto with = [&](const char* file) {
+    return compare(flags("messages")
+                       .with({{"seeds", "1"},
+                              {"variants", "graph,none"},
+                              {"node_features", "given"},
+                              {"features", file}}));
+  };
+  expect_success(with("f.csv"));
+  const auto before = times();
+  fs::rename(path("f.csv"), path("g.csv"));
+  expect_success(with("g.csv"));
+  EXPECT_EQ(times(), before) << "the same numbers from another place";
+  write_features("g.csv", 0.2);
+  const ProcessResult changed = with("g.csv");
+  EXPECT_EQ(changed.exit_code, 2);
+  EXPECT_TRUE(contains(changed.err, "the features have other numbers now")) << changed.err;
+}
+
+TEST_F(HgtCompareTest, AReportOfFewerRunsSaysWhatItLeavesOut) {
+  expect_success(compare(flags("batch").with({{"seeds", "1,2"}})));
+  const ProcessResult fewer = compare(flags("batch").with({{"seeds", "2"}, {"quiet", ""}}));
+  EXPECT_EQ(fewer.exit_code, 0) << fewer.err;
+  EXPECT_TRUE(contains(fewer.err,
+                       "had 2 runs that this comparison leaves out: mini-seed-1, "
+                       "full-seed-1"))
+      << fewer.err;
+  const ProcessResult all = compare(flags("batch").with({{"seeds", "1,2"}, {"quiet", ""}}));
+  EXPECT_EQ(all.err, "") << "more than before replace nothing";
+  EXPECT_EQ(report().at("runs").size(), 4u);
+}
+
+TEST_F(HgtCompareTest, ARelationThatIsNotHeldOutCannotDecide) {
+  const Flags held =
+      flags("messages")
+          .with({{"split", "pairs"}, {"split_relations", "step5"}, {"relation", "step1"}});
+  const ProcessResult result = compare(held);
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_TRUE(contains(result.err, "relation 'step1' is not among split_relations step5"))
+      << result.err;
+  EXPECT_FALSE(fs::exists(path("runs")));
+  expect_success(compare(held.with({{"relation", "step5"}, {"dry_run", ""}})));
+}
+
 TEST_F(HgtCompareTest, ADryRunPrintsTheRunsAndTouchesNothing) {
   const ProcessResult result = compare(flags("features").with({{"dry_run", ""}, {"seeds", "3"}}));
   ASSERT_EQ(result.exit_code, 0) << result.err;

@@ -161,10 +161,16 @@ TEST_F(HgtValidateTest, BadFiles) {
 }
 
 TEST_F(HgtValidateTest, AReportThatCannotBeWrittenTakesNothingAway) {
-  const ProcessResult result = validate({csv(40, 3.0), "--json", "no/such/folder/r.json"});
-  EXPECT_EQ(result.exit_code, 7) << result.err;
-  EXPECT_TRUE(contains(result.out, "verdict: good"));
-  EXPECT_TRUE(contains(result.err, "no/such/folder")) << result.err;
+  const ProcessResult nowhere = validate({csv(40, 3.0), "--json", "no/such/folder/r.json"});
+  EXPECT_EQ(nowhere.exit_code, 7) << nowhere.err;
+  EXPECT_TRUE(contains(nowhere.err, "no/such/folder")) << nowhere.err;
+  EXPECT_EQ(nowhere.out, "") << "told before the work";
+  ProcessOptions full;
+  full.file_size_limit = 6000;  // more than the table, less than the report
+  const ProcessResult cut = validate({csv(40, 3.0), "--json", "r.json"}, full);
+  EXPECT_EQ(cut.exit_code, 7) << cut.err;
+  EXPECT_TRUE(contains(cut.out, "verdict: good")) << cut.out;
+  EXPECT_FALSE(fs::exists(path("r.json")));
 }
 
 TEST_F(HgtValidateTest, LittleMemoryIsSaid) {

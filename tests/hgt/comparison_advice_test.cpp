@@ -22,9 +22,11 @@ TEST(ComparisonAdvice, OfEqualQualityTheCheaperOne) {
   add_runs(results, "full", kSame, {1, 1, 1}, {310, 311, 313});
   const Advice advice = advise(HgtComparison::batch, {"mini", "full"}, results);
   EXPECT_EQ(advice.use, "mini") << "by memory, not by time";
-  EXPECT_EQ(advice.why,
-            "Use mini: the test MRR of full does not differ beyond seeds (+0.0000, 95 % interval "
-            "-0.0248 to +0.0248), and it takes 3.10 times the peak memory (3.04 to 3.17).");
+  EXPECT_EQ(
+      advice.why,
+      "Use mini: the test MRR of full does not differ beyond seeds from that of mini (+0.0000, "
+      "95 % interval -0.0248 to +0.0248), and it takes 3.10 times the peak memory of mini "
+      "(3.04 to 3.17).");
   results.clear();
   add_runs(results, "cpu", kGood, {9, 9, 9}, {1, 1, 1});
   add_runs(results, "cuda", kSame, {3, 3, 3}, {9, 9, 9});
@@ -37,8 +39,9 @@ TEST(ComparisonAdvice, QualityComesFirst) {
   add_runs(results, "none", kWorse, {3, 3, 3}, steady(1));
   const Advice advice = advise(HgtComparison::messages, {"graph", "none"}, results);
   EXPECT_EQ(advice.use, "graph");
-  EXPECT_NE(advice.why.find("the test MRR of none is lower (-0.1033, 95 % interval -0.1177 to "
-                            "-0.0890), though it takes 0.33 times the time of training"),
+  EXPECT_NE(advice.why.find("the test MRR of none is lower than that of graph (-0.1033, 95 % "
+                            "interval -0.1177 to -0.0890), though it takes 0.33 times the time of "
+                            "training of graph"),
             std::string::npos)
       << advice.why;
 }
@@ -88,11 +91,56 @@ TEST(ComparisonAdvice, WhatFailedOrCollapsedIsNotRecommended) {
 
 TEST(ComparisonAdvice, AClearlyDearerOneIsOutThoughNoneIsCheapestOfAll) {
   std::vector<ComparedResult> results;
-  add_runs(results, "graph", kGood, {9, 9, 9}, steady(1));
-  add_runs(results, "shuffled", kSame, {3, 3, 3}, steady(1));
-  add_runs(results, "none", kSame, {1, 3, 9}, steady(1));
-  const auto variants = {std::string("graph"), std::string("shuffled"), std::string("none")};
-  EXPECT_EQ(advise(HgtComparison::messages, variants, results).use, "shuffled");
+  add_runs(results, "learned", kGood, {9, 9, 9}, steady(1));
+  add_runs(results, "random", kSame, {3, 3, 3}, steady(1));
+  add_runs(results, "given", kSame, {1, 3, 9}, steady(1));
+  const auto variants = {std::string("learned"), std::string("random"), std::string("given")};
+  EXPECT_EQ(advise(HgtComparison::features, variants, results).use, "random");
+}
+
+TEST(ComparisonAdvice, WhoSpeaksAgainstAVariantIsNamed) {
+  std::vector<ComparedResult> results;
+  // Random is worse than learned, learned is dearer than given, and given is as random within
+  // seeds.
+  add_runs(results, "random", {0.40, 0.41, 0.40}, {1, 3, 9}, steady(1));
+  add_runs(results, "learned", {0.50, 0.51, 0.50}, {9, 9.1, 9}, steady(1));
+  add_runs(results, "given", {0.30, 0.50, 0.70}, {1, 1.01, 1}, steady(1));
+  const Advice advice = advise(HgtComparison::features, {"random", "learned", "given"}, results);
+  EXPECT_EQ(advice.use, "given");
+  EXPECT_NE(advice.why.find("the test MRR of random is lower than that of learned (-0.1000"),
+            std::string::npos)
+      << advice.why;
+  EXPECT_NE(advice.why.find("it takes 9.00 times the time of training of given"), std::string::npos)
+      << advice.why;
+  EXPECT_EQ(advice.why.find("order of the table"), std::string::npos) << advice.why;
+}
+
+TEST(ComparisonAdvice, AControlIsNeverRecommended) {
+  std::vector<ComparedResult> results;
+  add_runs(results, "graph", kWorse, steady(9), steady(1));
+  add_runs(results, "shuffled", kGood, steady(1), steady(1));
+  const Advice advice = advise(HgtComparison::messages, {"graph", "shuffled"}, results);
+  EXPECT_EQ(advice.use, "graph");
+  EXPECT_NE(advice.why.find("the test MRR of shuffled is higher than that of graph (+0.1033"),
+            std::string::npos)
+      << advice.why;
+  EXPECT_NE(advice.why.find("(shuffled is a control)"), std::string::npos) << advice.why;
+  EXPECT_EQ(advice.why.find("order of the table"), std::string::npos) << advice.why;
+  for (int i = 0; i < 3; ++i) results[i].problem = "killed";
+  const Advice none = advise(HgtComparison::messages, {"graph", "shuffled"}, results);
+  EXPECT_EQ(none.use, "");
+  EXPECT_NE(none.why.find("; shuffled is a control."), std::string::npos) << none.why;
+}
+
+TEST(ComparisonAdvice, AControlOfOneSeedIsNoReason) {
+  std::vector<ComparedResult> results;
+  add_runs(results, "graph", {0.9}, {1}, {1});
+  add_runs(results, "shuffled", {0.1}, {9}, {9});
+  const Advice advice = advise(HgtComparison::messages, {"graph", "shuffled"}, results);
+  EXPECT_EQ(advice.use, "");
+  EXPECT_NE(advice.why.find("fewer than two seeds have the test MRR of graph and shuffled"),
+            std::string::npos)
+      << advice.why;
 }
 
 TEST(ComparisonAdvice, WithARelationItsAuprcDecides) {

@@ -1,5 +1,6 @@
 #include "hgnn_moe/hgt/link_memory.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include "memory_support.h"
@@ -27,6 +28,7 @@ TEST(LinkMemoryTest, CountsTheParametersOfTheModel) {
   variant([](HgtConfig& c) { c.decoder = HgtDecoder::dot; });
   variant([](HgtConfig& c) { c.decoder = HgtDecoder::complex; });
   variant([](HgtConfig& c) { c.decoder = HgtDecoder::rotate; });
+  variant([](HgtConfig& c) { c.jumping_knowledge = !c.jumping_knowledge; });
   for (std::size_t i = 0; i < configs.size(); ++i) {
     const LinkModel model(configs[i], data.split.train, at::kCPU);
     const LinkParameterCount count = count_parameters(configs[i], schema_of(data.split.train));
@@ -34,6 +36,19 @@ TEST(LinkMemoryTest, CountsTheParametersOfTheModel) {
     std::int64_t all = 0;
     for (const NamedParameter& parameter : model.all_parameters()) all += parameter.tensor.numel();
     EXPECT_EQ(count.dense + count.table, all) << i;
+  }
+}
+
+TEST(LinkMemoryTest, CountsTheParametersOfGivenFeatures) {
+  const GraphData data = graph_data(1);
+  HgtConfig config = small_config();
+  config.node_features = HgtFeatures::given;
+  const at::Tensor features_NF = at::rand({data.split.train.node_count(), 7});
+  for (const bool jumps : {false, true}) {
+    config.jumping_knowledge = jumps;
+    const LinkModel model(config, data.split.train, at::kCPU, features_NF);
+    const LinkParameterCount count = count_parameters(config, schema_of(data.split.train), 7);
+    EXPECT_EQ(count.learned(), model.parameter_count()) << jumps;
   }
 }
 

@@ -65,7 +65,12 @@ TEST_F(MemoryPlanTest, WhatStillDoesNotFitIsRefusedWithAdviceThatFits) {
   EXPECT_NE(message.find("--hidden_dim 256 ("), std::string::npos) << message;
   config.hidden_dim = 256;
   EXPECT_EQ(refusal(config, least - 1), "");
-  EXPECT_NE(refusal(config, 1000).find("so give limit_nodes or more memory"), std::string::npos);
+  const LinkMemory memory = plan_memory(config, data_, std::nullopt).memory;
+  const std::int64_t fixed = memory.program + memory.graph;
+  EXPECT_NE(refusal(config, fixed + 1).find("so give limit_nodes or more memory"),
+            std::string::npos);
+  EXPECT_NE(refusal(config, fixed).find("before anything is trained, but memory_limit is "),
+            std::string::npos);
 }
 
 TEST_F(MemoryPlanTest, TheLimitIsWhatIsGivenOrWhatThereIs) {

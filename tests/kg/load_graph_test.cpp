@@ -39,6 +39,7 @@ TEST_F(LoadGraphTest, FindsTheFilesOfEachFormat) {
   EXPECT_EQ(found.format, GraphFormat::hetionet);
   EXPECT_EQ(found.files, (std::vector<fs::path>{folder_ / "nodes.tsv", folder_ / "edges.sif.gz"}));
   EXPECT_EQ(find_graph_files(folder_ / "edges.sif.gz").files, found.files);
+  EXPECT_EQ(find_graph_files(folder_ / "nodes.tsv").files, found.files) << "no triples";
   put("kg.csv", "");
   EXPECT_EQ(find_graph_files(folder_.path()).format, GraphFormat::primekg);
   EXPECT_EQ(find_graph_files(folder_ / "train.txt").files.size(), 1u);

@@ -282,5 +282,19 @@ TEST(FindRelationsTest, ByNameOrTitle) {
   EXPECT_TRUE(contains(message("inhibits"), "it has has, takes"));
 }
 
+TEST(FindRelationsTest, HetionetsAbbreviationsStandForTitles) {
+  const Graph graph =
+      make_graph({{"Compound", 1}, {"Disease", 1}, {"Gene", 1}}, {{0, "treats", 1, {}, {}},
+                                                                  {0, "binds", 2, {}, {}},
+                                                                  {2, "binds", 0, {}, {}},
+                                                                  {0, "CpD", 1, {}, {}}});
+  EXPECT_EQ(find_relations(graph, "CtD"), (std::vector<std::int32_t>{0}));
+  EXPECT_EQ(find_relations(graph, "CbG"), (std::vector<std::int32_t>{1})) << "not the other binds";
+  EXPECT_EQ(find_relations(graph, "CpD"), (std::vector<std::int32_t>{3})) << "its very name";
+  const std::string message =
+      message_of_error(ExitCode::usage, [&] { find_relations(graph, "DaG"); });
+  EXPECT_TRUE(contains(message, "the graph has no relation 'DaG'")) << message;
+}
+
 }  // namespace
 }  // namespace hgnn_moe::kg

@@ -141,6 +141,19 @@ TEST(LayerStatistics, EnergyBetweenItsEnds) {
   EXPECT_TRUE(std::isnan(dirichlet_energy(at::zeros({2, 2, 2}), pair)));
 }
 
+TEST(LayerStatistics, ACommonScaleOfTheMixingDropsOut) {
+  const at::Tensor mixing = matrix({0.5, -0.2, 0.3, 0.1, 0.7, 0.0, 0.9, 0.4, -0.6}, 3);
+  const at::Tensor relative = relative_mixing(mixing);
+  EXPECT_NEAR(at::linalg_eigvals(relative).abs().max().item<double>(), 1, 1e-12);
+  EXPECT_TRUE(at::allclose(relative_mixing(mixing.to(at::kFloat) * -3), -relative, 0, 1e-6));
+  const at::Tensor stochastic = matrix({0.5, 0.5, 0.25, 0.75}, 2);
+  EXPECT_TRUE(at::allclose(relative_mixing(stochastic), stochastic, 0, 1e-14));
+  EXPECT_TRUE(
+      at::equal(relative_mixing(at::zeros({2, 2}, at::kDouble)), at::zeros({2, 2}, at::kDouble)));
+  const double inf = std::numeric_limits<double>::infinity();
+  EXPECT_TRUE(relative_mixing(matrix({1, inf, 0, 1}, 2)).isinf().any().item<bool>());
+}
+
 TEST(LayerStatistics, SecondEigenvalue) {
   // 1/2 I + 1/2 J/3, whose eigenvalues are 1, 1/2, 1/2.
   const double a = 2.0 / 3, b = 1.0 / 6;

@@ -19,6 +19,11 @@ struct ByteSpan {
 // The whole content of a file or pipe. Throws Error(on_error) where it cannot be read.
 std::string read_text_file(const std::filesystem::path& path, ExitCode on_error);
 
+// Of a file that grows: the bytes it has, 0 where there is none, and its content from one of them
+// on. The latter throws Error(disk) where it cannot be read.
+std::size_t size_of_file(const std::filesystem::path& path);
+std::string text_from(const std::filesystem::path& path, std::size_t begin);
+
 // A regular file mapped read-only for the object's lifetime; an empty file gives an empty span.
 // Files of ours are replaced by rename and never shortened in place, so a mapping stays valid
 // while a new version appears under the same name.
@@ -85,6 +90,8 @@ class FolderLock {
   // Throws Error(usage) where another holder has the folder, Error(disk) where it cannot be
   // locked at all.
   static FolderLock acquire(const std::filesystem::path& folder);
+  // Whether another holder has it. Throws Error(disk) as acquire does.
+  static bool is_held(const std::filesystem::path& folder);
   ~FolderLock();
   FolderLock(FolderLock&& other) noexcept;
   FolderLock& operator=(FolderLock&& other) noexcept;

@@ -21,6 +21,9 @@ std::optional<std::string> closest_match(std::string_view word,
 
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 
+// "DB1, DB2, DB3 and 4 more": three of them at most.
+std::string first_few(const std::vector<std::string>& names);
+
 std::string format_bytes(std::uint64_t bytes);  // "512 B", "1.5 KiB", "23.4 GiB"
 
 // The bytes that "512", "512B", "3GB", "2.5 GiB" and the like mean, in letters of either case:

@@ -90,6 +90,7 @@ struct HgtConfig {
   std::string ids;
   // A finished run
   std::string run;
+  std::string checkpoint = "best";  // or latest, or the name of one
   // What is written of it
   std::string out;
   std::string node_type;

@@ -15,7 +15,7 @@ struct FinishedRun {
   std::filesystem::path folder;
   HgtConfig config;   // the run's, with threads, device, graph and features of the command
   GraphData data;     // as it was in training
-  LinkModel model;    // of the best checkpoint, or of the last where no triples were ranked
+  LinkModel model;    // of command.checkpoint
   std::int64_t step;  // of that checkpoint
 };
 

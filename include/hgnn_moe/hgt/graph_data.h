@@ -8,6 +8,7 @@
 #include "hgnn_moe/config/hgt_config.h"
 #include "hgnn_moe/hgt/given_features.h"
 #include "hgnn_moe/kg/graph.h"
+#include "hgnn_moe/kg/load_graph.h"
 #include "hgnn_moe/kg/split.h"
 
 namespace hgnn_moe::hgt {
@@ -15,10 +16,11 @@ namespace hgnn_moe::hgt {
 struct GraphData {
   // split.train is what is trained on, with reverses; it has the nodes, types and relations of all.
   kg::Split split;
-  kg::Graph messages;               // what messages pass along: split.train, or a control's
-  std::string content_hash;         // of the files
-  GivenFeatures features;           // empty but with node_features given
-  std::vector<std::string> notes;   // lines for the log
+  kg::Graph messages;              // what messages pass along: split.train, or a control's
+  std::string content_hash;        // of the files
+  GivenFeatures features;          // empty but with node_features given
+  std::vector<std::string> notes;  // lines for the log
+  std::vector<std::string> warnings;
   std::vector<std::string> tables;  // for the log file alone: a line for each type and relation
 };
 
@@ -26,6 +28,11 @@ struct GraphData {
 // it or config.features cannot be read, Error(usage) for relations, types or parts that it does not
 // have.
 GraphData open_graph(const HgtConfig& config);
+
+// The same in two steps: the files alone, whose content_hash tells whether they are those that a
+// run was trained on, and what `config` makes of them.
+kg::LoadedFiles load_graph_of(const HgtConfig& config);
+GraphData graph_data_of(const HgtConfig& config, const kg::LoadedFiles& loaded);
 
 // What runs on the graph at `path` are called by: the name of its file without ending, or of its
 // folder.

@@ -11,7 +11,8 @@
 namespace hgnn_moe::kg {
 
 // `text` is a relation's name, or its title "(head type, name, tail type)" where several share the
-// name. Ascending: all of a name. Throws Error(usage) where there is none.
+// name, or Hetionet's abbreviation of a title, "CtD". Ascending: all of a name. Throws Error(usage)
+// where there is none.
 std::vector<std::int32_t> find_relations(const Graph& graph, std::string_view text);
 
 // Those of all texts, ascending; none of none.

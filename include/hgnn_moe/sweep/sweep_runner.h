@@ -49,8 +49,8 @@ class SweepRunner {
     std::size_t row = 0;
     Stage stage = Stage::training;
     ChildProcess child;
-    std::uintmax_t output_begin = 0;  // where this child's words begin in output.log
-    std::int64_t memory_kills = 0;    // when it started
+    std::size_t output_begin = 0;   // where this child's words begin in output.log
+    std::int64_t memory_kills = 0;  // when it started
   };
 
   void start_rows();

@@ -28,6 +28,12 @@ at::Tensor linear_cka(const at::Tensor& experts_NED);
 // from 0, where the experts say the same but for their degrees, to below 2. NaN where x is 0.
 double dirichlet_energy(const at::Tensor& x_NED, const at::Tensor& mixing_EE);
 
+// A mixing matrix [E, E] divided by the largest modulus of its eigenvalues, on the CPU; as it is
+// where that is 0 or an entry is not finite. A scale that all hyperedge weights have in common
+// scales the mixing and nothing else: the layer's matrix can undo it, and so it says nothing of who
+// is mixed with whom.
+at::Tensor relative_mixing(const at::Tensor& mixing_EE);
+
 // The second largest of the moduli of a matrix's eigenvalues; NaN where an entry is not finite. E
 // is at least 2.
 double second_eigenvalue(const at::Tensor& mixing_EE);
