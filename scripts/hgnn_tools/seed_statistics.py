@@ -36,6 +36,15 @@ class Difference:
         return low <= 0 <= high
 
 
+def chance_note(intervals: int, where: str = "") -> str:
+    """What readers of several intervals should know; nothing is corrected for their number."""
+    chance = round((1 - CONFIDENCE) * intervals, 2)
+    return (
+        f"Of {intervals} intervals at 95 %{where}, {chance:g} would miss 0 by chance alone if"
+        " nothing differed."
+    )
+
+
 def summarise(values: Sequence[float]) -> Summary:
     n = len(values)
     if n == 0:

@@ -64,8 +64,13 @@ class Configuration:
         return summarise(list(self.losses.values()))
 
     @property
+    def graph(self) -> str | None:
+        """What its graph can do: none, active, no_op or weights_cancel; None where unknown."""
+        return self.rows[0].graph
+
+    @property
     def marks(self) -> str:
-        marks = GRAPH_MARKS.get(self.rows[0].graph or "", "")
+        marks = GRAPH_MARKS.get(self.graph or "", "")
         return marks + (SYNTHETIC if self.data_mode == "synthetic" else "")
 
     @property

@@ -135,7 +135,7 @@ def draw_point(axes: Axes, point: Point, style: dict) -> None:
 
 
 def is_hollow(point: Point) -> bool:
-    return point.configuration.rows[0].graph in ("no_op", "weights_cancel")
+    return point.configuration.graph in ("no_op", "weights_cancel")
 
 
 def kind_of(configuration: Configuration) -> str:

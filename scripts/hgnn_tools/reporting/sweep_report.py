@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from hgnn_tools.reporting.answers import answer_notes, answers
 from hgnn_tools.reporting.configurations import Configuration, configurations_of, telling_options
 from hgnn_tools.reporting.curves import band_of
 from hgnn_tools.reporting.document import Block, Document, Gallery, Points, Section
@@ -13,7 +14,7 @@ from hgnn_tools.reporting.plot_curves import draw_curves
 from hgnn_tools.reporting.plot_parameters import draw_parameters
 from hgnn_tools.reporting.plot_pareto import COSTS, draw_pareto, pareto_table
 from hgnn_tools.reporting.plot_questions import draw_differences, draw_losses
-from hgnn_tools.reporting.questions import Question, question_table, questions_of, short_answer
+from hgnn_tools.reporting.questions import Question, question_table, questions_of
 from hgnn_tools.reporting.run_tables import all_runs_table, failure_table, left_out_table
 from hgnn_tools.reporting.sweep_folder import STATUSES, Sweep
 
@@ -106,10 +107,10 @@ class SweepReport:
             yield f"Files of runs: {told}" + (f"; and {more} more." if more > 0 else ".")
 
     def summary(self) -> list[Block]:
-        answers = tuple(f"{one.title} {short_answer(one)}" for one in self.questions)
         failed = self.sweep.count("failed")
         return [
-            Points(answers),
+            Points(answers(self.questions)),
+            *answer_notes(self.questions),
             f"Failed runs: {failed}; their reasons are below." if failed else "",
         ]
 
