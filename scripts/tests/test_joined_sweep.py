@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from unittest import main
 
-from fake_sweeps import EXPECTED, FAILED, LEFT_OUT, QUESTIONS, FakeRow, FakeSweep, study
+from fake_sweeps import EXPECTED, FAILED, LEFT_OUT, QUESTIONS, FakeRow, FakeSweep, equal_time, study
 from report_page import ReportTestCase
 
 from hgnn_tools.errors import EXIT_USAGE, UserError
@@ -22,6 +22,10 @@ def part_of(rows: tuple[FakeRow, ...], **changes: Any) -> FakeSweep:
 
 def of_seeds(*seeds: int) -> tuple[FakeRow, ...]:
     return tuple(row for row in ROWS if row.seed in seeds)
+
+
+def seeds_1_and_2() -> tuple[tuple[FakeRow, ...], ...]:
+    return of_seeds(1), of_seeds(2)
 
 
 def pending(rows: tuple[FakeRow, ...]) -> tuple[FakeRow, ...]:
@@ -170,6 +174,47 @@ class JoinedSweepTest(ReportTestCase):
         kept = self.folder / "kept"
         self.run_report(other, "--keep", kept)
         self.assertIn("max_seq_length is 77", self.error_of(folder, kept))
+
+    def test_a_part_that_has_not_begun_hides_no_difference(self) -> None:
+        """It tells of its options the varied ones alone, and stands in front."""
+        first, second = seeds_1_and_2()
+        parts = {"a": pending(of_seeds(3)), "b": first, "c": second}
+        folders = [self.write(name, rows) for name, rows in parts.items()]
+        with_options(folders[1], max_seq_length=128)
+        with_options(folders[2], max_seq_length=77)
+        told = self.error_of(*folders)
+        self.assertIn(f"max_seq_length is 77 in {folders[2]} and 128 in {folders[1]}", told)
+
+    def test_seeds_that_other_data_made_are_an_error(self) -> None:
+        """Disjoint seeds have neither a hash nor a result in common."""
+        first, second = seeds_1_and_2()
+        folder, other = self.write("a", first), self.write("b", second)
+        known = json.loads((other / "sweep.json").read_text())
+        for key, value in (("tokens", 9), ("needed_flops", 9.5), ("steps", 9), ("parameters", {})):
+            table = json.loads(json.dumps(known))
+            row = next(row for row in table["rows"] if row["settings"] == first[0].settings)
+            row[key] = value
+            (other / "sweep.json").write_text(json.dumps(table))
+            told = self.error_of(folder, other)
+            for text in (f"have other {key} (", row["id"], first[0].id, str(folder), str(other)):
+                self.assertIn(text, told)
+            row["status"] = "pending"
+            (other / "sweep.json").write_text(json.dumps(table))
+            self.assertEqual(self.join(folder, other).count("pending"), 1)
+
+    def test_lines_have_tokens_by_seed_and_matched_time_a_length_by_seed(self) -> None:
+        first, second = seeds_1_and_2()
+        folder, other = self.write("a", first), self.write("b", second)
+        table = json.loads((other / "sweep.json").read_text())
+        for row in table["rows"]:
+            row.update(tokens=9, needed_flops=9.5)
+        (other / "sweep.json").write_text(json.dumps(table))
+        for one in (folder, other):
+            with_options(one, sample_mode="lines")
+        self.assertEqual(self.join(folder, other).count("done"), len(first) + len(second))
+        timed = equal_time("equal time", "MEAN", (90, 110))
+        folders = [self.write(f"time-{row.seed}", (row,)) for row in timed]
+        self.assertEqual(self.join(*folders).count("done"), 2)
 
     def test_paths_of_a_kept_part_agree_with_those_of_runs(self) -> None:
         folders = [self.write("a", of_seeds(1)), self.write("b", of_seeds(2))]
