@@ -281,6 +281,17 @@ class HonestyTest(ReportTestCase):
         self.assertEqual([row["group"] for row in found], ["steps", "time"])
         self.assertEqual((found[0]["verdict"], found[1]["method"]), ("the baseline", "paired by seed"))
 
+    def test_matched_lengths_make_configurations_whatever_seeds_they_have(self) -> None:
+        """A seed of either that has not begun belongs to the others of its group."""
+        equal, timed = settings("MEAN", 4, None, None), equal_time("time", "MEAN", (100, 110))
+        rows = [FakeRow(equal, seed, group="steps") for seed in (3, 4)]
+        rows += [FakeRow(equal, 5, "pending", group="steps", writes="nothing"), *timed]
+        rows += [FakeRow(equal, 6, "pending", group="time", writes="nothing")]
+        self.write_report(FakeSweep(tuple(rows)))
+        found = [(row["configuration"], row["seeds"]) for row in self.rows("costs")]
+        told = "2 of 3 (1 pending)"
+        self.assertEqual(found, [("steps", told), ("time", told)])
+
     def test_unfinished_sweep(self) -> None:
         self.write_report(KINDS["half_finished"])
         warning = (
