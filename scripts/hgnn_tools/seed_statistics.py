@@ -56,6 +56,16 @@ def summarise(values: Sequence[float]) -> Summary:
     return Summary(n, mean, sd, around(mean, sd / math.sqrt(n), n - 1))
 
 
+def geometric(ratios: Sequence[float]) -> Summary:
+    """Of ratios, none of which is 0: what Student's t says of their logarithms, as ratios again."""
+    logs = summarise([math.log(ratio) for ratio in ratios])
+    if logs.mean is None:
+        return logs
+    sd = None if logs.sd is None else math.exp(logs.sd)
+    interval = logs.interval and (math.exp(logs.interval[0]), math.exp(logs.interval[1]))
+    return Summary(logs.n, math.exp(logs.mean), sd, interval)
+
+
 def compare(first: Mapping[int, float], second: Mapping[int, float]) -> Difference:
     """Losses by seed: paired over the seeds that both have, where there are two of them.
 

@@ -102,9 +102,9 @@ class NumbersTest(ReportTestCase):
             self.assert_close(row["flops_per_token"], flops / tokens[0])
 
     def test_time_at_equal_loss(self) -> None:
-        target = max(map(self.best, self.gnn[2]))
+        targets = list(map(self.best, self.gnn[2]))
         minutes = []
-        for member in self.gnn[8]:
+        for member, target in zip(self.gnn[8], targets, strict=True):
             evals = [(event["step"], event["loss"]) for event in self.events(member, "eval")]
             after = next(place for place, (_, loss) in enumerate(evals) if loss <= target)
             (s0, l0), (s1, l1) = evals[after - 1], evals[after]
@@ -114,17 +114,25 @@ class NumbersTest(ReportTestCase):
                 for s in (s0, s1)
             )
             minutes.append(t0 + (l0 - target) / (l0 - l1) * (t1 - t0))
+        baselines = [self.minutes_until_best(member) for member in self.gnn[2]]
         row = self.rows("equal-loss-1")[1]
-        self.assert_close(row["target_loss"], target)
+        self.assert_close(row["target_loss"], statistics.fmean(targets))
         self.assert_close(row["minutes"], statistics.fmean(minutes))
+        self.assert_close(row["baseline_minutes"], statistics.fmean(baselines))
         self.assertEqual(row["reached"], "3 of 3")
-        self.assert_close(row["time_ratio"], float(row["minutes"]) / float(row["baseline_minutes"]))
-        some = self.rows("equal-loss-3")[0]
-        self.assertEqual((some["reached"], some["time_ratio"]), ("2 of 3", ""))
+        logs = [math.log(one / other) for one, other in zip(minutes, baselines, strict=True)]
+        mean, half = statistics.fmean(logs), T95[2] * statistics.stdev(logs) / math.sqrt(3)
+        self.assert_close(row["time_ratio"], math.exp(mean))
+        self.assert_close(row["time_ratio_interval_low"], math.exp(mean - half))
+        self.assert_close(row["time_ratio_interval_high"], math.exp(mean + half))
         transformer = self.rows("equal-loss-2")[-1]
-        self.assertEqual(
-            (transformer["reached"], transformer["minutes"]), ("0 of 3", "not reached")
-        )
+        self.assertEqual(transformer["reached"], "0 of 3 (3 not reached)")
+        self.assertEqual((transformer["minutes"], transformer["time_ratio"]), ("not reached", ""))
+
+    def minutes_until_best(self, row: FakeRow) -> float:
+        best = min(self.events(row, "eval"), key=lambda event: event["loss"])["step"]
+        steps = [event for event in self.events(row, "step") if event["step"] <= best]
+        return sum(event[p] for event in steps for p in PARTS) / 60_000
 
     def test_pareto_front_by_brute_force(self) -> None:
         costs = [row for row in self.rows("costs") if row["loss_mean"]]
