@@ -10,6 +10,7 @@ from typing import Any
 from hgnn_tools.errors import EXIT_DATA, EXIT_USAGE, UserError
 from hgnn_tools.reporting.curve import Curve
 from hgnn_tools.reporting.kept_sweep import (
+    IS_TIMED,
     TIMES,
     common_options,
     read_kept_curves,
@@ -157,7 +158,7 @@ def read_sweep(folder: Path) -> Sweep:
         left_out=tuple(items(stored, "left_out", path)),
         rows=rows,
     )
-    return sweep if stored.get("times", True) else without_times(sweep)
+    return sweep if stored.get(IS_TIMED, True) else without_times(sweep)
 
 
 def without_times(sweep: Sweep) -> Sweep:
