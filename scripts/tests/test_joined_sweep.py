@@ -272,6 +272,17 @@ class TimesTest(ReportTestCase):
         self.run_report(sweep)
         return self.rows("equal-loss-1")
 
+    def test_lengths_that_match_time_chose_are_doubted(self) -> None:
+        rows = (*of_seeds(1, 2), *equal_time("equal time", "MEAN", (90, 110)))
+        sweep = FakeSweep(rows).write(self.folder / "sweep")
+        told = "match_time chose the lengths of 2 runs from measured times, which mean nothing here"
+        kept = self.folder / "kept"
+        self.run_report(sweep, "--no_times", "--keep", kept)
+        for folder, *options in ((sweep, "--no_times"), (kept,), (sweep,)):
+            self.run_report(folder, *options)
+            is_said = told in (folder / "report/report.md").read_text()
+            self.assertEqual(is_said, folder == kept or bool(options))
+
     def test_kept_without_times_they_are_gone(self) -> None:
         sweep = part_of(of_seeds(1, 2)).write(self.folder / "sweep")
         kept, again = self.folder / "kept", self.folder / "again"

@@ -30,6 +30,12 @@ def warnings_on(sweep: Sweep) -> Iterator[str]:
             f"The runs come from {len(commits)} versions of the program"
             f" ({', '.join(commits)}), which may differ in what they compute."
         )
+    matched = sum(bool(row.chosen) for row in sweep.rows)
+    if matched and not sweep.has_times:
+        yield (
+            f"match_time chose the lengths of {matched} runs from measured times, which mean nothing"
+            " here: what these runs say of equal time means nothing either."
+        )
     if sweep.notes:
         told = "; ".join(sweep.notes[:MOST_NOTES])
         more = len(sweep.notes) - MOST_NOTES
