@@ -356,6 +356,10 @@ class HonestyTest(ReportTestCase):
         path.write_text(json.dumps(stored))
         output = self.run_script("report.py", sweep)
         self.assertIn("sweep.json has the best loss 3.0, metrics.jsonl", output.stderr)
+        kept = self.folder / "kept"
+        self.succeed("report.py", sweep, "--keep", kept)
+        output = self.run_script("report.py", kept, "--no_pictures")
+        self.assertIn("sweep.json has the best loss 3.0, curves.csv", output.stderr)
 
     def test_runs_on_a_busy_machine_are_doubted(self) -> None:
         options = settings("GNN", 2, None, None)

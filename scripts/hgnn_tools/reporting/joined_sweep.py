@@ -7,9 +7,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from hgnn_tools.errors import EXIT_USAGE, UserError
-from hgnn_tools.reporting.kept_places import PLACES
-from hgnn_tools.reporting.run_groups import WITHOUT_EFFECT
 from hgnn_tools.reporting.sweep_folder import Row, Sweep, without_times
+from hgnn_tools.reporting.without_effect import WITHOUT_EFFECT
 
 # What is the same in every part of a sweep.
 SHARED = ("questions", "expected", "varied")
@@ -143,7 +142,7 @@ def differing_options(parts: Sequence[Sweep]) -> Iterator[str]:
 
 def options_of(row: Row) -> dict[str, Any]:
     """Those that change a result and that the sweep did not choose for this run alone."""
-    without = {*WITHOUT_EFFECT, *PLACES, *row.chosen}
+    without = {*WITHOUT_EFFECT, *row.chosen}
     return {key: value for key, value in row.options.items() if key not in without}
 
 

@@ -33,8 +33,8 @@ def warnings_on(sweep: Sweep) -> Iterator[str]:
     matched = sum(bool(row.chosen) for row in sweep.rows)
     if matched and not sweep.has_times:
         yield (
-            f"match_time chose the lengths of {matched} runs from measured times, which mean nothing"
-            " here: what these runs say of equal time means nothing either."
+            f"match_time chose the lengths of {matched} runs from measured times, which mean"
+            " nothing here: what these runs say of equal time means nothing either."
         )
     if sweep.notes:
         told = "; ".join(sweep.notes[:MOST_NOTES])
