@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import statistics
 from dataclasses import replace
 from typing import Any
@@ -179,20 +180,35 @@ class NumbersTest(ReportTestCase):
 
 class HonestyTest(ReportTestCase):
     def test_graphs_without_effect_are_marked_in_every_table(self) -> None:
-        cancel = FakeRow(settings("HGNN", 2, "all_pairs", True), graph="weights_cancel")
-        rows = tuple(row for row in study() if row.settings["num_experts"] != 2)
-        self.write_report(FakeSweep((*rows, cancel), QUESTIONS, EXPECTED))
-        marked = 0
-        for name in ("question-2", "question-3", "costs", "parameters", "expected", "runs"):
+        """With the legend below each. Of two experts the weights cancel, fixed ones do nothing:
+        these are the best here, so that they are on the Pareto front, too."""
+        rows = [row for row in study() if row.settings["num_experts"] != 2]
+        rows = [replace(row, loss_shift=-1.0) if row.graph == "no_op" else row for row in rows]
+        rows.append(FakeRow(settings("HGNN", 2, "all_pairs", True), graph="weights_cancel"))
+        self.write_report(FakeSweep(tuple(rows), QUESTIONS, EXPECTED))
+        signs = {"false": {"4": "†", "8": "†"}, "true": {"2": "‡"}}  # by weights, and experts
+        marks = {path.stem: "" for path in (self.folder / "sweep/report/csv").iterdir()}
+        for name in marks:
             for row in self.rows(name):
-                with self.subTest(name, row=row):
-                    if row.get("hgnn_learnable_edge_weights") == "no":
-                        self.assertEqual(row["marks"], "†")
-                    marked += row["marks"] in ("†", "‡")
-        self.assertGreater(marked, 8)
-        self.assertIn("‡", [row["marks"] for row in self.rows("runs")])
-        self.assertIn("† the graph is a no-op", self.page)
-        self.assertIn("‡ the weights cancel", self.page)
+                if row.get("hgnn_learnable_edge_weights") and row.get("num_experts"):
+                    sign = signs[row["hgnn_learnable_edge_weights"]].get(row["num_experts"], "")
+                    self.assertEqual(row["marks"], sign, (name, row))
+                marks[name] += row.get("marks", "")
+        for name in ("question-2", "question-3", "equal-loss-2", "pareto", "costs", "expected"):
+            self.assertIn("†", marks[name], name)
+        for name in ("parameters", "runs"):
+            self.assertLessEqual({"†", "‡"}, set(marks[name]), name)
+        tables = re.findall(r"((?:^\|.*\n)+)\n((?:[^|#*\n].*\n|\n)*)", self.markdown, re.MULTILINE)
+        self.assertEqual(len(tables), len(marks))
+        for table, notes in tables:
+            for mark, told in (("†", "the graph is a no-op"), ("‡", "the weights cancel")):
+                self.assertEqual(mark in table, f"{mark} {told}" in notes, table)
+
+    def test_who_is_on_a_pareto_front_tells_its_seeds(self) -> None:
+        rows = [replace(row, loss_shift=-1.0) for row in rows_with(study(), coupler_type="NONE")]
+        rows[0] = replace(rows[0], status="failed", reason="diverged")
+        self.write_report(FakeSweep(tuple(rows)))
+        self.assertEqual([row["seeds"] for row in self.rows("pareto")], ["2 of 3 (1 diverged)"])
 
     def test_one_seed(self) -> None:
         self.write_report(KINDS["one_seed"])
@@ -287,7 +303,8 @@ class HonestyTest(ReportTestCase):
         found = self.rows("question-1")
         self.assertEqual([row["configuration"] for row in found], ["steps", "time"])
         self.assertEqual([row["group"] for row in found], ["steps", "time"])
-        self.assertEqual((found[0]["verdict"], found[1]["method"]), ("the baseline", "paired by seed"))
+        told = (found[0]["verdict"], found[1]["method"])
+        self.assertEqual(told, ("the baseline", "paired by seed"))
 
     def test_matched_lengths_make_configurations_whatever_seeds_they_have(self) -> None:
         """A seed of either that has not begun belongs to the others of its group."""

@@ -58,8 +58,8 @@ NOTE = (
     "The target of each seed is the baseline's own {loss} of that seed, and the cost is read on"
     " straight lines between evaluations. Ratios are geometric means over seeds, intervals"
     " Student's t of their logarithms; they are given where every seed of both that has ended"
-    " reaches the target. A loss on the way of a learning-rate schedule is mostly above that of a shorter run"
-    " whose schedule ends there."
+    " reaches the target. A loss on the way of a learning-rate schedule is mostly above that of a"
+    " shorter run whose schedule ends there."
 )
 LOSS_WORDS = {"best_eval_loss": "lowest loss", "final_eval_loss": "loss at the end"}
 BOUND_NOTE = "≤ marks upper bounds: some seed is there at its first evaluation already."
