@@ -175,6 +175,9 @@ class NumbersTest(ReportTestCase):
         with mock.patch.object(FakeRun, "eval_loss", lambda run, step: 4 + abs(step - 80) / 100):
             self.write_report(KINDS["one_seed"], "final")
         self.assert_close(self.rows("question-1")[0]["loss_mean"], 4.4)
+        told = "the mean at the last of these steps; tables are about the"
+        self.assertIn(f"{told} evaluation loss at the end of a run.", self.markdown)
+        self.assertIn(f"{told} lowest evaluation loss of a run.", self.written.markdown)
         self.assertEqual(float(self.rows("runs")[0]["best_eval_loss"]), 4.0)
 
 

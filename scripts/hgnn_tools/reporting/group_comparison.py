@@ -118,6 +118,7 @@ def draw_comparison(groups: Sequence[Group], path: Path) -> bool:
     panels = figure.subplots(1, len(costs), squeeze=False)[0]
     modes = {group.configuration.data_mode for group in groups}
     title = "Evaluation loss, mean over seeds; bands from the lowest to the highest seed"
+    title += "\nbehind a name the mean at the last evaluation that all its seeds have"
     if len(bands) > MAX_LINES:
         title += f"\nthe first {MAX_LINES} of {len(bands)} groups"
         bands = bands[:MAX_LINES]

@@ -111,9 +111,8 @@ class SweepReport:
         found = [band for band in bands if band is not None]
         if not found:
             return []
-        return list(
-            draw_curves(f"curves-{question.number}", "Learning curves", found, self.synthetic)
-        )
+        name, loss = f"curves-{question.number}", LOSS_WORDS[self.loss_key]
+        return list(draw_curves(name, "Learning curves", found, loss, self.synthetic))
 
     def costs(self) -> list[Block | None]:
         def pictures() -> Iterator[Picture | None]:
