@@ -83,7 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
 def report(args: argparse.Namespace) -> Path:
     # Imported here so that --help needs no package.
     from hgnn_tools.reporting.configurations import LOSSES
-    from hgnn_tools.reporting.joined_sweep import join_sweeps
+    from hgnn_tools.reporting.joined_sweep import join_sweeps, notes_on_parts
     from hgnn_tools.reporting.kept_sweep import keep_sweep
     from hgnn_tools.reporting.run_tables import runs_csv
     from hgnn_tools.reporting.sweep_folder import read_sweep, without_times
@@ -93,7 +93,9 @@ def report(args: argparse.Namespace) -> Path:
 
     if args.keep:
         refuse_options_of_reports(args)
-    sweep = join_sweeps([read_sweep(folder) for folder in args.sweeps])
+    parts = [read_sweep(folder) for folder in args.sweeps]
+    sweep = join_sweeps(parts)
+    print_notes(notes_on_parts(parts))
     if args.no_times:
         sweep = without_times(sweep)
     print_notes(warnings_on(sweep))

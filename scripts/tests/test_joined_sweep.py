@@ -149,17 +149,29 @@ class JoinedSweepTest(ReportTestCase):
 
     def test_parts_of_other_sweeps_are_an_error_that_names_the_difference(self) -> None:
         folder = self.write("a", of_seeds(1))
-        fewer = self.write("b", of_seeds(2), questions=QUESTIONS[1:], expected=EXPECTED[:1])
-        told = self.error_of(folder, fewer)
-        self.assertIn(f"of questions {folder} alone has", told)
-        self.assertIn(QUESTIONS[0]["title"], told)
-        self.assertNotIn(QUESTIONS[1]["title"], told)
-        self.assertIn(f"of expected {folder} alone has", told)
         narrow = tuple(row for row in of_seeds(2) if row.settings["embed_dim"] == 128)
         told = self.error_of(folder, self.write("c", narrow))
         self.assertIn(f'of varied {folder} alone has "embed_dim"', told)
+
+    def test_questions_are_those_of_the_first_part_and_others_are_told(self) -> None:
+        """No run depends on them, and they may be put better while runs are under way."""
+        folder = self.write("a", of_seeds(1))
+        fewer = self.write("b", of_seeds(2), questions=QUESTIONS[1:], expected=EXPECTED[:1])
+        for first, second, number in ((folder, fewer, 4), (fewer, folder, 3)):
+            self.assertEqual(len(self.join(first, second).questions), number)
+            self.assertEqual(self.join(first, second).head["questions"], list(QUESTIONS[-number:]))
+            output = self.run_script("report.py", first, second, "--keep", self.folder / "kept")
+            self.assertEqual(output.returncode, 0, output.stderr)
+            self.assertIn(f"note: of questions {folder} alone has", output.stderr)
+            self.assertIn(QUESTIONS[0]["title"], output.stderr)
+            self.assertNotIn(QUESTIONS[1]["title"], output.stderr)
+            self.assertIn(f"; those of {first} are taken", output.stderr)
+            self.assertIn(f"note: of expected {folder} alone has", output.stderr)
         other_order = self.write("d", of_seeds(2), questions=QUESTIONS[::-1])
-        self.assertIn("other orders", self.error_of(folder, other_order))
+        output = self.run_script("report.py", folder, other_order, "--keep", self.folder / "kept")
+        self.assertIn("other orders", output.stderr)
+        output = self.run_script("report.py", folder, "--keep", self.folder / "kept")
+        self.assertNotIn("are taken", output.stderr)
 
     def test_options_that_all_rows_of_a_part_share_have_to_agree(self) -> None:
         """They are in no column of the table, so nothing else would tell."""

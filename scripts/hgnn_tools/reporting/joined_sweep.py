@@ -10,8 +10,8 @@ from hgnn_tools.errors import EXIT_USAGE, UserError
 from hgnn_tools.reporting.sweep_folder import Row, Sweep, without_times
 from hgnn_tools.reporting.without_effect import WITHOUT_EFFECT
 
-# What is the same in every part of a sweep.
-SHARED = ("questions", "expected", "varied")
+# What a report asks of the runs, and no run depends on.
+ASKED = ("questions", "expected")
 # Of a finished row what another machine computes alike.
 RESULTS = ("parameters", "steps", "tokens", "needed_flops", "best_eval_loss", "final_eval_loss")
 # A row in two parts is taken from the one where it got further.
@@ -21,8 +21,8 @@ LONGEST = 120  # of a value in a message
 
 def join_sweeps(parts: Sequence[Sweep]) -> Sweep:
     """One sweep of all their rows, configurations in the order in which they come and the seeds of
-    each by number. Name and description are those of the first part; its times are left out where
-    one part has none.
+    each by number. Name, description, questions and expected figures are those of the first part;
+    its times are left out where one part has none.
 
     Throws UserError (usage) where the parts are not of one sweep, naming all differences.
     """
@@ -77,11 +77,20 @@ def differences_of(parts: Sequence[Sweep]) -> Iterator[str]:
     """In words; none where all are parts of one sweep."""
     first = parts[0]
     for part in parts[1:]:
-        for key in SHARED:
-            yield from differing_entries(key, first, part)
+        yield from differing_entries("varied", first, part)
     yield from differing_rows(parts)
     yield from differing_options(parts)
     yield from differing_work(parts)
+
+
+def notes_on_parts(parts: Sequence[Sweep]) -> Iterator[str]:
+    """What is taken from the first part although others differ: questions may be put better while
+    the runs of a long sweep are under way."""
+    first = parts[0]
+    for part in parts[1:]:
+        for key in ASKED:
+            for difference in differing_entries(key, first, part):
+                yield f"{difference}; those of {place_of(first)} are taken"
 
 
 def differing_entries(key: str, first: Sweep, part: Sweep) -> Iterator[str]:
