@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from hgnn_tools.command_line import add_loss_choice, argument_parser, print_notes
-from hgnn_tools.errors import run_script
+from hgnn_tools.errors import EXIT_USAGE, UserError, run_script
 
 DESCRIPTION = """\
 Writes the report of a sweep of hgnn_moe_train into SWEEP_DIR/report:
@@ -67,7 +67,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--no_pictures",
         action="store_true",
-        help="tables alone: the pictures of a large sweep are a megabyte",
+        help="tables alone: the pictures of a large sweep are a megabyte, and drawing them takes"
+        " most of the time",
     )
     parser.add_argument(
         "--no_times",
@@ -82,25 +83,40 @@ def build_parser() -> argparse.ArgumentParser:
 def report(args: argparse.Namespace) -> Path:
     # Imported here so that --help needs no package.
     from hgnn_tools.reporting.configurations import LOSSES
-    from hgnn_tools.reporting.joined_sweep import join_sweeps
+    from hgnn_tools.reporting.joined_sweep import join_sweeps, notes_on_parts
     from hgnn_tools.reporting.kept_sweep import keep_sweep
     from hgnn_tools.reporting.run_tables import runs_csv
     from hgnn_tools.reporting.sweep_folder import read_sweep, without_times
     from hgnn_tools.reporting.sweep_report import build_report
+    from hgnn_tools.reporting.sweep_warnings import warnings_on
     from hgnn_tools.reporting.write_report import write_into_page, write_report
 
-    sweep = join_sweeps([read_sweep(folder) for folder in args.sweeps])
+    if args.keep:
+        refuse_options_of_reports(args)
+    parts = [read_sweep(folder) for folder in args.sweeps]
+    sweep = join_sweeps(parts)
+    print_notes(notes_on_parts(parts))
     if args.no_times:
         sweep = without_times(sweep)
-    document = build_report(sweep, LOSSES[args.loss])
-    print_notes(document.warnings)
-    if args.no_pictures:
-        document = document.without_pictures()
+    print_notes(warnings_on(sweep))
     if args.keep:
         return keep_sweep(sweep, runs_csv, args.keep)
+    document = build_report(sweep, LOSSES[args.loss], draws=not args.no_pictures)
     if args.into:
         return write_into_page(document, sweep.name, args.into)
     return write_report(document, args.out or args.sweeps[0] / "report")
+
+
+def refuse_options_of_reports(args: argparse.Namespace) -> None:
+    """A kept sweep has both losses and no picture."""
+    given = {"--no_pictures": args.no_pictures, "--loss final": args.loss == "final"}
+    for option, is_given in given.items():
+        if is_given:
+            raise UserError(
+                f"{option} says nothing beside --keep, which writes no report; leave it out, and"
+                " give it when you write the report of what is kept",
+                EXIT_USAGE,
+            )
 
 
 def main() -> None:

@@ -11,12 +11,15 @@ from pathlib import Path
 from hgnn_tools.errors import EXIT_USAGE, UserError
 
 
+UNFINISHED = ".unfinished-"
+
+
 @contextmanager
-def unfinished_folder(out: Path) -> Iterator[Path]:
+def unfinished_folder(out: Path, option: str = "--out") -> Iterator[Path]:
     """A temporary folder in `out`, which is made where it is missing and, if the work fails, goes
-    again with every parent made for it."""
+    again with every parent made for it. `option` is what the user gave it with."""
     if out.exists() and not out.is_dir():
-        raise UserError(f"--out {out} is a file; give a folder", EXIT_USAGE)
+        raise UserError(f"{option} {out} is a file; give a folder", EXIT_USAGE)
     made = [folder for folder in (out, *out.parents) if not folder.exists()]
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -30,7 +33,14 @@ def unfinished_folder(out: Path) -> Iterator[Path]:
 
 def host_prefix() -> str:
     """A process id means something on its own host alone, and folders may be shared by hosts."""
-    return f".unfinished-{socket.gethostname()}-"
+    return f"{UNFINISHED}{socket.gethostname()}-"
+
+
+def is_vacant(out: Path) -> bool:
+    """Whether nothing would be lost in it: it is missing, or empty but for unfinished work."""
+    return not out.exists() or (
+        out.is_dir() and all(path.name.startswith(UNFINISHED) for path in out.iterdir())
+    )
 
 
 def remove_stale(out: Path) -> None:

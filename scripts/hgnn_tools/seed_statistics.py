@@ -36,6 +36,15 @@ class Difference:
         return low <= 0 <= high
 
 
+def chance_note(intervals: int, where: str = "") -> str:
+    """What readers of several intervals should know; nothing is corrected for their number."""
+    chance = round((1 - CONFIDENCE) * intervals, 2)
+    return (
+        f"Of {intervals} intervals at 95 %{where}, {chance:g} would miss 0 by chance alone if"
+        " nothing differed."
+    )
+
+
 def summarise(values: Sequence[float]) -> Summary:
     n = len(values)
     if n == 0:
@@ -45,6 +54,16 @@ def summarise(values: Sequence[float]) -> Summary:
         return Summary(1, mean, None, None)
     sd = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
     return Summary(n, mean, sd, around(mean, sd / math.sqrt(n), n - 1))
+
+
+def geometric(ratios: Sequence[float]) -> Summary:
+    """Of ratios, none of which is 0: what Student's t says of their logarithms, as ratios again."""
+    logs = summarise([math.log(ratio) for ratio in ratios])
+    if logs.mean is None:
+        return logs
+    sd = None if logs.sd is None else math.exp(logs.sd)
+    interval = logs.interval and (math.exp(logs.interval[0]), math.exp(logs.interval[1]))
+    return Summary(logs.n, math.exp(logs.mean), sd, interval)
 
 
 def compare(first: Mapping[int, float], second: Mapping[int, float]) -> Difference:

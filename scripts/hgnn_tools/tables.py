@@ -14,6 +14,10 @@ NOTHING = "–"
 MINUS = "−"
 
 
+class AtMost(float):
+    """A number that is an upper bound, which readers are told; in CSV files it is a number."""
+
+
 # Kinds that are no numbers.
 WORDS = ("name", "text", "sentence")
 
@@ -82,9 +86,10 @@ FORMATS: dict[str, Callable[[Any], str]] = {
     "interval": lambda pair: f"[{plain(pair[0], 4)}, {plain(pair[1], 4)}]",
     "signed_interval": lambda pair: f"[{signed(pair[0], 4)}, {signed(pair[1], 4)}]",
     "measure": significant,
+    "measure_interval": lambda pair: f"[{significant(pair[0])}, {significant(pair[1])}]",
     "percent": lambda value: f"{100 * value:.1f} %",
 }
-INTERVALS = ("interval", "signed_interval")
+INTERVALS = ("interval", "signed_interval", "measure_interval")
 
 
 def shown_text(column: Column, value: Any) -> str:
@@ -96,7 +101,8 @@ def shown_text(column: Column, value: Any) -> str:
         return value
     if isinstance(value, float) and not math.isfinite(value):
         return "not finite"
-    return FORMATS[column.kind](value)
+    text = FORMATS[column.kind](value)
+    return f"≤ {text}" if isinstance(value, AtMost) else text
 
 
 def cells(table: Table) -> list[list[str]]:

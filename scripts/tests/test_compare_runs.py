@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import statistics
 import unittest
 import warnings
@@ -12,7 +13,7 @@ from unittest import mock
 
 from fake_runs import FakeRun
 from fake_sweeps import KINDS, FakeRow, FakeSweep, equal_time, settings, study
-from support import ScriptTestCase
+from support import REPOSITORY, ScriptTestCase
 
 import compare_runs
 from hgnn_tools import plot_style
@@ -20,6 +21,7 @@ from hgnn_tools.errors import EXIT_DATA, EXIT_USAGE
 from hgnn_tools.reporting import group_comparison
 from hgnn_tools.reporting.plot_curves import draw_panel
 from hgnn_tools.reporting.run_groups import read_groups
+from hgnn_tools.reporting.without_effect import WITHOUT_EFFECT
 from hgnn_tools.run_folder import read_run
 
 NOISE = "no difference can be told from seed noise"
@@ -89,6 +91,50 @@ class CompareRunsTest(ScriptTestCase):
         own = self.compare("gnn-seed-*", "hgnn-seed-*", Path("--noise"), sweep)
         self.assertIn("(paired by seed)", own, "runs with seeds of their own need no other noise")
 
+    def test_options_that_change_no_result_make_no_groups(self) -> None:
+        """Nor do options that one version of the program does not have, which is said."""
+        common = {"dataset_name": "mine", "temperature": 0.5, "top_k": 5, "sample_tokens": 9}
+        other = {"dataset_name": "/there/mine", "temperature": 0.7, "match_parameters": "/a.json"}
+        for seed, options in ((7, common), (8, other)):
+            folder = FakeRun(coupler="MEAN", seed=seed, options=options).write(
+                self.folder / f"mean-{seed}"
+            )
+            stored = json.loads((folder / "config.json").read_text())
+            stored["data_folder"] = f"/data/{seed}/mine"
+            (folder / "config.json").write_text(json.dumps(stored))
+        output = self.compare("mean-*")
+        self.assertRegex(output, r"\| 2 +\|")
+        self.assertIn("so their spread is the seed noise", output)
+        told = "the data lie in different folders (/data/7/mine, /data/8/mine): these losses"
+        self.assertIn(told, output)
+        self.assertNotIn("not all runs", output)
+        FakeRun(coupler="MEAN", seed=9, options={**common, "new": 1}).write(self.folder / "mean-9")
+        output = self.compare("mean-*")
+        self.assertIn("mean-7 have the options new: they are of several versions", output)
+        FakeRun(coupler="MEAN", seed=6, options={"dataset_name": "b"}).write(self.folder / "b")
+        output = self.compare("mean-7", "b")
+        self.assertIn("evaluated on different data (b None, mine None): these losses do", output)
+        self.assertNotIn("so their spread is the seed noise", output)
+
+    def test_options_without_effect_of_the_program_are_without_effect_here(self) -> None:
+        source = (REPOSITORY / "src/sweep/row_identity.cpp").read_text(encoding="utf-8")
+        names = re.search(r"kWithoutEffect = \{(.*?)\}", source, re.DOTALL)[1]
+        self.assertLessEqual(set(re.findall(r'"(\w+)"', names)), set(WITHOUT_EFFECT))
+        self.assertEqual(len(WITHOUT_EFFECT), len(set(WITHOUT_EFFECT)))
+
+    def test_kept_sweeps_are_doubted_as_their_runs_are(self) -> None:
+        for name, length in (("first", 128), ("second", 64)):
+            rows = [FakeRow(settings("GNN", 2, None, None), seed) for seed in (1, 2)]
+            sweep = FakeSweep(tuple(rows)).write(self.folder / name)
+            for path in sweep.glob("*/config.json"):
+                stored = json.loads(path.read_text())
+                stored["config"].update(max_seq_length=length, dataset_name=f"/here/{name}")
+                path.write_text(json.dumps(stored))
+            self.succeed("report.py", sweep, "--keep", self.folder / f"kept-{name}")
+        output = self.compare("kept-first", "kept-second")
+        self.assertIn("evaluated with different max_seq_length (128, 64)", output)
+        self.assertIn("evaluated on different data (first None, second None)", output)
+
     def test_seeds_alone_are_the_noise(self) -> None:
         output = self.compare("gnn-seed-*")
         self.assertIn("differ in their seed alone, so their spread is the seed noise", output)
@@ -114,6 +160,18 @@ class CompareRunsTest(ScriptTestCase):
         self.assertRegex(
             lines[2], r"E=64.*\| – +\| +– \|"
         )  # the first sweep has none to compare with
+
+        self.assertIn("Of 3 configurations of the other sweeps 1 have no partner of", output)
+
+    def test_sweeps_without_a_common_setting_are_told(self) -> None:
+        for name, experts in (("first", 4), ("second", 8)):
+            rows = [FakeRow(settings("GNN", experts, None, None), seed) for seed in (1, 2)]
+            FakeSweep(tuple(rows)).write(self.folder / name)
+        output = self.compare("first", "second")
+        self.assertIn("Of 1 configurations of the other sweeps 1 have no partner of", output)
+        self.assertIn(f"group in {self.folder / 'first'}, so", output)
+        self.assertNotIn("no partner", self.compare("first", "first"))
+        self.assertNotIn("no partner", self.compare("first", "gnn-seed-*"))
 
     def test_groups_of_equal_settings_have_their_own_partners(self) -> None:
         """Equal steps are not compared with equal time."""
@@ -170,6 +228,7 @@ class CompareRunsTest(ScriptTestCase):
         FakeSweep(study((1, 2, 3))).write(self.folder / "sweep")
         output = self.compare("sweep")
         self.assertEqual(output.count("MEAN, E=2"), 15)  # first in its row, then what others face
+        self.assertIn("Of 14 intervals at 95 %, 0.7 would miss 0 by chance", output)
 
     def test_of_runs_without_times_losses_are_drawn_over_tokens_alone(self) -> None:
         sweep = FakeSweep(study((1, 2))).write(self.folder / "sweep")

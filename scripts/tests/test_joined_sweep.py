@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from unittest import main
 
-from fake_sweeps import EXPECTED, FAILED, LEFT_OUT, QUESTIONS, FakeRow, FakeSweep, study
+from fake_sweeps import EXPECTED, FAILED, LEFT_OUT, QUESTIONS, FakeRow, FakeSweep, equal_time, study
 from report_page import ReportTestCase
 
 from hgnn_tools.errors import EXIT_USAGE, UserError
@@ -22,6 +22,10 @@ def part_of(rows: tuple[FakeRow, ...], **changes: Any) -> FakeSweep:
 
 def of_seeds(*seeds: int) -> tuple[FakeRow, ...]:
     return tuple(row for row in ROWS if row.seed in seeds)
+
+
+def seeds_1_and_2() -> tuple[tuple[FakeRow, ...], ...]:
+    return of_seeds(1), of_seeds(2)
 
 
 def pending(rows: tuple[FakeRow, ...]) -> tuple[FakeRow, ...]:
@@ -145,17 +149,29 @@ class JoinedSweepTest(ReportTestCase):
 
     def test_parts_of_other_sweeps_are_an_error_that_names_the_difference(self) -> None:
         folder = self.write("a", of_seeds(1))
-        fewer = self.write("b", of_seeds(2), questions=QUESTIONS[1:], expected=EXPECTED[:1])
-        told = self.error_of(folder, fewer)
-        self.assertIn(f"of questions {folder} alone has", told)
-        self.assertIn(QUESTIONS[0]["title"], told)
-        self.assertNotIn(QUESTIONS[1]["title"], told)
-        self.assertIn(f"of expected {folder} alone has", told)
         narrow = tuple(row for row in of_seeds(2) if row.settings["embed_dim"] == 128)
         told = self.error_of(folder, self.write("c", narrow))
         self.assertIn(f'of varied {folder} alone has "embed_dim"', told)
+
+    def test_questions_are_those_of_the_first_part_and_others_are_told(self) -> None:
+        """No run depends on them, and they may be put better while runs are under way."""
+        folder = self.write("a", of_seeds(1))
+        fewer = self.write("b", of_seeds(2), questions=QUESTIONS[1:], expected=EXPECTED[:1])
+        for first, second, number in ((folder, fewer, 4), (fewer, folder, 3)):
+            self.assertEqual(len(self.join(first, second).questions), number)
+            self.assertEqual(self.join(first, second).head["questions"], list(QUESTIONS[-number:]))
+            output = self.run_script("report.py", first, second, "--keep", self.folder / "kept")
+            self.assertEqual(output.returncode, 0, output.stderr)
+            self.assertIn(f"note: of questions {folder} alone has", output.stderr)
+            self.assertIn(QUESTIONS[0]["title"], output.stderr)
+            self.assertNotIn(QUESTIONS[1]["title"], output.stderr)
+            self.assertIn(f"; those of {first} are taken", output.stderr)
+            self.assertIn(f"note: of expected {folder} alone has", output.stderr)
         other_order = self.write("d", of_seeds(2), questions=QUESTIONS[::-1])
-        self.assertIn("other orders", self.error_of(folder, other_order))
+        output = self.run_script("report.py", folder, other_order, "--keep", self.folder / "kept")
+        self.assertIn("other orders", output.stderr)
+        output = self.run_script("report.py", folder, "--keep", self.folder / "kept")
+        self.assertNotIn("are taken", output.stderr)
 
     def test_options_that_all_rows_of_a_part_share_have_to_agree(self) -> None:
         """They are in no column of the table, so nothing else would tell."""
@@ -170,6 +186,47 @@ class JoinedSweepTest(ReportTestCase):
         kept = self.folder / "kept"
         self.run_report(other, "--keep", kept)
         self.assertIn("max_seq_length is 77", self.error_of(folder, kept))
+
+    def test_a_part_that_has_not_begun_hides_no_difference(self) -> None:
+        """It tells of its options the varied ones alone, and stands in front."""
+        first, second = seeds_1_and_2()
+        parts = {"a": pending(of_seeds(3)), "b": first, "c": second}
+        folders = [self.write(name, rows) for name, rows in parts.items()]
+        with_options(folders[1], max_seq_length=128)
+        with_options(folders[2], max_seq_length=77)
+        told = self.error_of(*folders)
+        self.assertIn(f"max_seq_length is 77 in {folders[2]} and 128 in {folders[1]}", told)
+
+    def test_seeds_that_other_data_made_are_an_error(self) -> None:
+        """Disjoint seeds have neither a hash nor a result in common."""
+        first, second = seeds_1_and_2()
+        folder, other = self.write("a", first), self.write("b", second)
+        known = json.loads((other / "sweep.json").read_text())
+        for key, value in (("tokens", 9), ("needed_flops", 9.5), ("steps", 9), ("parameters", {})):
+            table = json.loads(json.dumps(known))
+            row = next(row for row in table["rows"] if row["settings"] == first[0].settings)
+            row[key] = value
+            (other / "sweep.json").write_text(json.dumps(table))
+            told = self.error_of(folder, other)
+            for text in (f"have other {key} (", row["id"], first[0].id, str(folder), str(other)):
+                self.assertIn(text, told)
+            row["status"] = "pending"
+            (other / "sweep.json").write_text(json.dumps(table))
+            self.assertEqual(self.join(folder, other).count("pending"), 1)
+
+    def test_lines_have_tokens_by_seed_and_matched_time_a_length_by_seed(self) -> None:
+        first, second = seeds_1_and_2()
+        folder, other = self.write("a", first), self.write("b", second)
+        table = json.loads((other / "sweep.json").read_text())
+        for row in table["rows"]:
+            row.update(tokens=9, needed_flops=9.5)
+        (other / "sweep.json").write_text(json.dumps(table))
+        for one in (folder, other):
+            with_options(one, sample_mode="lines")
+        self.assertEqual(self.join(folder, other).count("done"), len(first) + len(second))
+        timed = equal_time("equal time", "MEAN", (90, 110))
+        folders = [self.write(f"time-{row.seed}", (row,)) for row in timed]
+        self.assertEqual(self.join(*folders).count("done"), 2)
 
     def test_paths_of_a_kept_part_agree_with_those_of_runs(self) -> None:
         folders = [self.write("a", of_seeds(1)), self.write("b", of_seeds(2))]
@@ -226,6 +283,17 @@ class TimesTest(ReportTestCase):
     def timed_rows(self, sweep: Path) -> list[dict[str, str]]:
         self.run_report(sweep)
         return self.rows("equal-loss-1")
+
+    def test_lengths_that_match_time_chose_are_doubted(self) -> None:
+        rows = (*of_seeds(1, 2), *equal_time("equal time", "MEAN", (90, 110)))
+        sweep = FakeSweep(rows).write(self.folder / "sweep")
+        told = "match_time chose the lengths of 2 runs from measured times, which mean nothing here"
+        kept = self.folder / "kept"
+        self.run_report(sweep, "--no_times", "--keep", kept)
+        for folder, *options in ((sweep, "--no_times"), (kept,), (sweep,)):
+            self.run_report(folder, *options)
+            is_said = told in (folder / "report/report.md").read_text()
+            self.assertEqual(is_said, folder == kept or bool(options))
 
     def test_kept_without_times_they_are_gone(self) -> None:
         sweep = part_of(of_seeds(1, 2)).write(self.folder / "sweep")

@@ -2,11 +2,12 @@
 
 import json
 from pathlib import Path
-from unittest import main
+from unittest import main, mock
 
 from fake_sweeps import STUDY, FakeRow, FakeSweep
 from report_page import ReportTestCase, markdown_tables
 
+from hgnn_tools import plot_style
 from hgnn_tools.errors import EXIT_DATA, EXIT_USAGE, UserError
 from hgnn_tools.reporting.kept_places import PLACES, Places, in_id, shortened
 from hgnn_tools.reporting.sweep_folder import read_sweep
@@ -138,6 +139,37 @@ class KeptSweepTest(ReportTestCase):
                 if option not in PLACES:
                     self.assertEqual(ours.value_of(option), theirs.value_of(option), option)
         self.assertEqual(len({row.value_of("max_steps") for row in kept.rows}), 5)
+
+    def test_other_folders_are_left_alone(self) -> None:
+        """That of the sweep itself above all: its rows would lose their folders."""
+        sweep = STUDY.write(self.folder / "sweep")
+        mine = self.write("mine/notes.txt", "mine").parent
+        for folder in (sweep, mine):
+            before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+            with self.assertRaises(UserError) as raised:
+                self.run_report(sweep, "--keep", folder)
+            self.assertEqual(raised.exception.exit_code, EXIT_USAGE)
+            self.assertIn(f"--keep {folder} holds other files", str(raised.exception))
+            after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+            self.assertEqual(after, before)
+        with self.assertRaisesRegex(UserError, "^--keep .*notes.txt is a file; give a folder$"):
+            self.run_report(sweep, "--keep", mine / "notes.txt")
+        empty = self.folder / "empty"
+        (empty / ".unfinished-host-1-x").mkdir(parents=True)  # of a killed process
+        self.run_report(sweep, "--keep", empty)
+        self.assertTrue((empty / "sweep.json").is_file())
+
+    def test_keeping_draws_nothing_and_takes_no_option_of_reports(self) -> None:
+        sweep = FakeSweep(STUDY.rows[:2]).write(self.folder / "sweep")
+        kept = self.folder / "kept"
+        for options in (("--no_pictures",), ("--loss", "final")):
+            with self.assertRaisesRegex(UserError, " ".join(options)) as raised:
+                self.run_report(sweep, "--keep", kept, *options)
+            self.assertEqual(raised.exception.exit_code, EXIT_USAGE)
+        self.assertFalse(kept.exists())
+        with mock.patch.object(plot_style, "new_figure", side_effect=AssertionError("drawn")):
+            self.run_report(sweep, "--keep", kept)
+            self.run_report(sweep, "--no_pictures")
 
     def test_a_torn_file_of_curves_is_an_error(self) -> None:
         self.keep()

@@ -102,9 +102,9 @@ class NumbersTest(ReportTestCase):
             self.assert_close(row["flops_per_token"], flops / tokens[0])
 
     def test_time_at_equal_loss(self) -> None:
-        target = max(map(self.best, self.gnn[2]))
+        targets = list(map(self.best, self.gnn[2]))
         minutes = []
-        for member in self.gnn[8]:
+        for member, target in zip(self.gnn[8], targets, strict=True):
             evals = [(event["step"], event["loss"]) for event in self.events(member, "eval")]
             after = next(place for place, (_, loss) in enumerate(evals) if loss <= target)
             (s0, l0), (s1, l1) = evals[after - 1], evals[after]
@@ -114,17 +114,25 @@ class NumbersTest(ReportTestCase):
                 for s in (s0, s1)
             )
             minutes.append(t0 + (l0 - target) / (l0 - l1) * (t1 - t0))
+        baselines = [self.minutes_until_best(member) for member in self.gnn[2]]
         row = self.rows("equal-loss-1")[1]
-        self.assert_close(row["target_loss"], target)
+        self.assert_close(row["target_loss"], statistics.fmean(targets))
         self.assert_close(row["minutes"], statistics.fmean(minutes))
+        self.assert_close(row["baseline_minutes"], statistics.fmean(baselines))
         self.assertEqual(row["reached"], "3 of 3")
-        self.assert_close(row["time_ratio"], float(row["minutes"]) / float(row["baseline_minutes"]))
-        some = self.rows("equal-loss-3")[0]
-        self.assertEqual((some["reached"], some["time_ratio"]), ("2 of 3", ""))
+        logs = [math.log(one / other) for one, other in zip(minutes, baselines, strict=True)]
+        mean, half = statistics.fmean(logs), T95[2] * statistics.stdev(logs) / math.sqrt(3)
+        self.assert_close(row["time_ratio"], math.exp(mean))
+        self.assert_close(row["time_ratio_interval_low"], math.exp(mean - half))
+        self.assert_close(row["time_ratio_interval_high"], math.exp(mean + half))
         transformer = self.rows("equal-loss-2")[-1]
-        self.assertEqual(
-            (transformer["reached"], transformer["minutes"]), ("0 of 3", "not reached")
-        )
+        self.assertEqual(transformer["reached"], "0 of 3 (3 not reached)")
+        self.assertEqual((transformer["minutes"], transformer["time_ratio"]), ("not reached", ""))
+
+    def minutes_until_best(self, row: FakeRow) -> float:
+        best = min(self.events(row, "eval"), key=lambda event: event["loss"])["step"]
+        steps = [event for event in self.events(row, "step") if event["step"] <= best]
+        return sum(event[p] for event in steps for p in PARTS) / 60_000
 
     def test_pareto_front_by_brute_force(self) -> None:
         costs = [row for row in self.rows("costs") if row["loss_mean"]]
@@ -166,26 +174,13 @@ class NumbersTest(ReportTestCase):
         with mock.patch.object(FakeRun, "eval_loss", lambda run, step: 4 + abs(step - 80) / 100):
             self.write_report(KINDS["one_seed"], "final")
         self.assert_close(self.rows("question-1")[0]["loss_mean"], 4.4)
+        told = "the mean at the last of these steps; tables are about the"
+        self.assertIn(f"{told} evaluation loss at the end of a run.", self.markdown)
+        self.assertIn(f"{told} lowest evaluation loss of a run.", self.written.markdown)
         self.assertEqual(float(self.rows("runs")[0]["best_eval_loss"]), 4.0)
 
 
 class HonestyTest(ReportTestCase):
-    def test_graphs_without_effect_are_marked_in_every_table(self) -> None:
-        cancel = FakeRow(settings("HGNN", 2, "all_pairs", True), graph="weights_cancel")
-        rows = tuple(row for row in study() if row.settings["num_experts"] != 2)
-        self.write_report(FakeSweep((*rows, cancel), QUESTIONS, EXPECTED))
-        marked = 0
-        for name in ("question-2", "question-3", "costs", "parameters", "expected", "runs"):
-            for row in self.rows(name):
-                with self.subTest(name, row=row):
-                    if row.get("hgnn_learnable_edge_weights") == "no":
-                        self.assertEqual(row["marks"], "†")
-                    marked += row["marks"] in ("†", "‡")
-        self.assertGreater(marked, 8)
-        self.assertIn("‡", [row["marks"] for row in self.rows("runs")])
-        self.assertIn("† the graph is a no-op", self.page)
-        self.assertIn("‡ the weights cancel", self.page)
-
     def test_one_seed(self) -> None:
         self.write_report(KINDS["one_seed"])
         for row in self.rows("question-1"):
@@ -279,7 +274,19 @@ class HonestyTest(ReportTestCase):
         found = self.rows("question-1")
         self.assertEqual([row["configuration"] for row in found], ["steps", "time"])
         self.assertEqual([row["group"] for row in found], ["steps", "time"])
-        self.assertEqual((found[0]["verdict"], found[1]["method"]), ("the baseline", "paired by seed"))
+        told = (found[0]["verdict"], found[1]["method"])
+        self.assertEqual(told, ("the baseline", "paired by seed"))
+
+    def test_matched_lengths_make_configurations_whatever_seeds_they_have(self) -> None:
+        """A seed of either that has not begun belongs to the others of its group."""
+        equal, timed = settings("MEAN", 4, None, None), equal_time("time", "MEAN", (100, 110))
+        rows = [FakeRow(equal, seed, group="steps") for seed in (3, 4)]
+        rows += [FakeRow(equal, 5, "pending", group="steps", writes="nothing"), *timed]
+        rows += [FakeRow(equal, 6, "pending", group="time", writes="nothing")]
+        self.write_report(FakeSweep(tuple(rows)))
+        found = [(row["configuration"], row["seeds"]) for row in self.rows("costs")]
+        told = "2 of 3 (1 pending)"
+        self.assertEqual(found, [("steps", told), ("time", told)])
 
     def test_unfinished_sweep(self) -> None:
         self.write_report(KINDS["half_finished"])
@@ -337,6 +344,10 @@ class HonestyTest(ReportTestCase):
         path.write_text(json.dumps(stored))
         output = self.run_script("report.py", sweep)
         self.assertIn("sweep.json has the best loss 3.0, metrics.jsonl", output.stderr)
+        kept = self.folder / "kept"
+        self.succeed("report.py", sweep, "--keep", kept)
+        output = self.run_script("report.py", kept, "--no_pictures")
+        self.assertIn("sweep.json has the best loss 3.0, curves.csv", output.stderr)
 
     def test_runs_on_a_busy_machine_are_doubted(self) -> None:
         options = settings("GNN", 2, None, None)

@@ -11,7 +11,6 @@ from support import ScriptTestCase
 from hgnn_tools.reporting.conditions import describe, meets
 from hgnn_tools.reporting.configurations import Configuration, telling_options
 from hgnn_tools.reporting.curves import band_of
-from hgnn_tools.reporting.equal_loss import cost_at
 from hgnn_tools.reporting.legend import legend_notes, summarised
 from hgnn_tools.reporting.pareto import pareto_front
 from hgnn_tools.reporting.picture import spread_labels, tag
@@ -159,13 +158,6 @@ class CurveTest(unittest.TestCase):
         self.assertEqual(band.minutes, (0.2, 0.4))
         self.assertIsNone(band_of("x", [Curve()]))
         self.assertIsNone(band_of("x", [curves[0], Curve((5,), (9.0,), (1.0,), (1.0,))]))
-
-    def test_cost_of_a_loss_is_on_the_line_between_evaluations(self) -> None:
-        curve = Curve((1, 2, 3), (5.0, 4.0, 3.5), (0.0,) * 3, (10.0, 20.0, 40.0))
-        self.assertEqual(cost_at(curve, curve.minutes, 3.75), 30.0)
-        self.assertEqual(cost_at(curve, curve.minutes, 4.0), 20.0)
-        self.assertEqual(cost_at(curve, curve.minutes, 6.0), 10.0)
-        self.assertIsNone(cost_at(curve, curve.minutes, 3.4))
 
 
 class QuestionsTest(ScriptTestCase):

@@ -7,7 +7,7 @@ import unittest
 
 import support  # noqa: F401  (the path)
 
-from hgnn_tools.seed_statistics import Noise, compare, summarise, t_cdf, t_quantile
+from hgnn_tools.seed_statistics import Noise, compare, geometric, summarise, t_cdf, t_quantile
 
 # Two-sided 95 % points as printed in statistical tables, and two others.
 TABLE = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 9: 2.262, 19: 2.093, 29: 2.045}
@@ -48,6 +48,19 @@ class SummaryTest(unittest.TestCase):
         self.assertEqual((summarise([]).mean, summarise([]).n), (None, 0))
         one = summarise([3.0])
         self.assertEqual((one.mean, one.sd, one.interval), (3.0, None, None))
+
+
+    def test_ratios_have_the_mean_and_interval_of_their_logarithms(self) -> None:
+        """So that a ratio and its inverse say the same."""
+        ratios = geometric([0.5, 1.0, 4.0])
+        self.assertAlmostEqual(ratios.mean, 2 ** (1 / 3))
+        half = 4.302652729911275 * statistics.stdev([-1, 0, 2]) * math.log(2) / math.sqrt(3)
+        self.assertAlmostEqual(ratios.interval[1], ratios.mean * math.exp(half))
+        inverse = geometric([2.0, 1.0, 0.25])
+        self.assertAlmostEqual(inverse.mean * ratios.mean, 1.0)
+        self.assertAlmostEqual(inverse.interval[0] * ratios.interval[1], 1.0)
+        self.assertIsNone(geometric([2.0]).interval)
+        self.assertIsNone(geometric([]).mean)
 
 
 class DifferenceTest(unittest.TestCase):

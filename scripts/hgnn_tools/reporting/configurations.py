@@ -64,8 +64,13 @@ class Configuration:
         return summarise(list(self.losses.values()))
 
     @property
+    def graph(self) -> str | None:
+        """What its graph can do: none, active, no_op or weights_cancel; None where unknown."""
+        return self.rows[0].graph
+
+    @property
     def marks(self) -> str:
-        marks = GRAPH_MARKS.get(self.rows[0].graph or "", "")
+        marks = GRAPH_MARKS.get(self.graph or "", "")
         return marks + (SYNTHETIC if self.data_mode == "synthetic" else "")
 
     @property
@@ -196,16 +201,25 @@ def short_text(option: str, value: Any) -> str:
 
 
 def configurations_of(sweep: Sweep, rows: Iterable[Row], loss_key: str) -> list[Configuration]:
-    """In the order of the sweep."""
-    by_settings: dict[str, list[Row]] = {}
+    """In the order of the sweep. Rows whose length match_time chose are of their group alone: which
+    seeds they have says nothing of who is one configuration with them. Of rows that have not begun
+    the length is still open, and others of their group tell it."""
+    chosen = {(settings_of(sweep, row), row.group) for row in sweep.rows if row.chosen}
+    found: dict[tuple[str, str | None], list[Row]] = {}
     for row in rows:
-        settings = {option: row.settings.get(option) for option in sweep.varied}
-        by_settings.setdefault(json.dumps(settings, sort_keys=True), []).append(row)
+        settings = settings_of(sweep, row)
+        matched = row.group if (settings, row.group) in chosen else None
+        found.setdefault((settings, matched), []).append(row)
     return [
         Configuration(tuple(sorted(members, key=lambda row: row.seed)), loss_key)
-        for same in by_settings.values()
+        for same in found.values()
         for members in split_by_group(same)
     ]
+
+
+def settings_of(sweep: Sweep, row: Row) -> str:
+    settings = {option: row.settings.get(option) for option in sweep.varied}
+    return json.dumps(settings, sort_keys=True)
 
 
 def split_by_group(rows: list[Row]) -> list[list[Row]]:

@@ -1,7 +1,7 @@
 """A report before it is HTML, Markdown or CSV: sections of paragraphs, tables and pictures."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hgnn_tools.reporting.picture import Picture
 from hgnn_tools.tables import Table
@@ -41,14 +41,6 @@ class Document:
     def blocks(self) -> Iterator[Block]:
         for section in self.sections:
             yield from section.blocks
-
-    def without_pictures(self) -> "Document":
-        """For pages in repositories, where a megabyte of them is too much."""
-        sections = []
-        for section in self.sections:
-            blocks = tuple(block for block in section.blocks if not isinstance(block, Gallery))
-            sections += [replace(section, blocks=blocks)] if blocks else []
-        return replace(self, sections=tuple(sections))
 
     @property
     def tables(self) -> list[Table]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hgnn_tools.reporting.configurations import Configuration, naming_columns
-from hgnn_tools.reporting.legend import legend_notes
+from hgnn_tools.reporting.legend import legend_notes, mark_legend
 from hgnn_tools.reporting.sweep_folder import Row
 from hgnn_tools.tables import Column, Table
 
@@ -43,9 +43,9 @@ def parameter_table(configurations: Sequence[Configuration], options: Sequence[s
         {**one.cells(options), **parameter_cells(one.rows), "data": one.data_mode}
         for one in configurations
     )
-    return Table(
-        "parameters", "Parameters by part", (*naming_columns(options), *PARAMETER_COLUMNS), rows
-    )
+    columns = (*naming_columns(options), *PARAMETER_COLUMNS)
+    notes = tuple(mark_legend(configurations))
+    return Table("parameters", "Parameters by part", columns, rows, notes)
 
 
 def parameter_cells(rows: Sequence[Row]) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from hgnn_tools.reporting.configurations import (
     survivors,
     telling_options,
 )
-from hgnn_tools.reporting.equal_loss import ratio
 from hgnn_tools.reporting.legend import legend_notes
 from hgnn_tools.reporting.questions import loss_cells
 from hgnn_tools.reporting.sweep_folder import Sweep
@@ -76,7 +75,7 @@ def expectation_row(
         "difference": distance(found.loss.mean, loss),
         "verdict": verdict(found, loss) + survivors(found),
         "train_minutes": found.minutes,
-        "time_ratio": ratio(found.minutes, minutes),
+        "time_ratio": found.minutes / minutes if found.minutes and minutes else None,
         "data": found.data_mode,
     }
 

@@ -12,9 +12,14 @@ from hgnn_tools.reporting.legend import evaluation_notes, legend_notes
 from hgnn_tools.reporting.picture import SYNTHETIC, names_below
 from hgnn_tools.reporting.plot_curves import COSTS, draw_panel, end_names, loss_limits
 from hgnn_tools.reporting.questions import NOISE, loss_cells
-from hgnn_tools.reporting.run_groups import Group, baselines_of, names_of
+from hgnn_tools.reporting.run_groups import (
+    Group,
+    baselines_of,
+    names_of,
+    without_partner,
+)
 from hgnn_tools.reporting.sweep_folder import Sweep
-from hgnn_tools.seed_statistics import Difference, Noise, compare
+from hgnn_tools.seed_statistics import Difference, Noise, chance_note, compare
 from hgnn_tools.tables import Column, Table
 
 COLUMNS = (
@@ -63,7 +68,7 @@ def verdict(difference: Difference) -> str:
 
 def comparison_table(groups: Sequence[Group], noise: Noise | None) -> Table:
     names, baselines = names_of(groups), baselines_of(groups)
-    rows = []
+    rows, intervals = [], 0
     for place, group in enumerate(groups):
         one = group.configuration
         row: dict[str, Any] = {"run": names[place], "train_minutes": one.minutes, **loss_cells(one)}
@@ -71,6 +76,7 @@ def comparison_table(groups: Sequence[Group], noise: Noise | None) -> Table:
             against = baselines[place]
             other = groups[against].configuration
             difference = difference_of(one, other, noise)
+            intervals += difference.interval is not None
             row |= {
                 "against": names[against],
                 "difference": difference.mean,
@@ -87,6 +93,9 @@ def comparison_table(groups: Sequence[Group], noise: Noise | None) -> Table:
             f"Seed noise of single runs: a standard deviation of {noise.sd:.4f}, pooled over"
             f" {noise.configurations} configurations with {noise.degrees} degrees of freedom."
         )
+    alone = without_partner(groups)
+    notes += [alone] if alone else []
+    notes += [chance_note(intervals)] if intervals > 1 else []
     return Table("comparison", "Evaluation losses", COLUMNS, tuple(rows), tuple(notes))
 
 
@@ -109,6 +118,7 @@ def draw_comparison(groups: Sequence[Group], path: Path) -> bool:
     panels = figure.subplots(1, len(costs), squeeze=False)[0]
     modes = {group.configuration.data_mode for group in groups}
     title = "Evaluation loss, mean over seeds; bands from the lowest to the highest seed"
+    title += "\nbehind a name the mean at the last evaluation that all its seeds have"
     if len(bands) > MAX_LINES:
         title += f"\nthe first {MAX_LINES} of {len(bands)} groups"
         bands = bands[:MAX_LINES]

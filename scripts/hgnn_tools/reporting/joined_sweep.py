@@ -7,12 +7,11 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from hgnn_tools.errors import EXIT_USAGE, UserError
-from hgnn_tools.reporting.kept_places import PLACES
-from hgnn_tools.reporting.run_groups import WITHOUT_EFFECT
 from hgnn_tools.reporting.sweep_folder import Row, Sweep, without_times
+from hgnn_tools.reporting.without_effect import WITHOUT_EFFECT
 
-# What is the same in every part of a sweep.
-SHARED = ("questions", "expected", "varied")
+# What a report asks of the runs, and no run depends on.
+ASKED = ("questions", "expected")
 # Of a finished row what another machine computes alike.
 RESULTS = ("parameters", "steps", "tokens", "needed_flops", "best_eval_loss", "final_eval_loss")
 # A row in two parts is taken from the one where it got further.
@@ -22,8 +21,8 @@ LONGEST = 120  # of a value in a message
 
 def join_sweeps(parts: Sequence[Sweep]) -> Sweep:
     """One sweep of all their rows, configurations in the order in which they come and the seeds of
-    each by number. Name and description are those of the first part; its times are left out where
-    one part has none.
+    each by number. Name, description, questions and expected figures are those of the first part;
+    its times are left out where one part has none.
 
     Throws UserError (usage) where the parts are not of one sweep, naming all differences.
     """
@@ -78,10 +77,20 @@ def differences_of(parts: Sequence[Sweep]) -> Iterator[str]:
     """In words; none where all are parts of one sweep."""
     first = parts[0]
     for part in parts[1:]:
-        for key in SHARED:
-            yield from differing_entries(key, first, part)
+        yield from differing_entries("varied", first, part)
     yield from differing_rows(parts)
     yield from differing_options(parts)
+    yield from differing_work(parts)
+
+
+def notes_on_parts(parts: Sequence[Sweep]) -> Iterator[str]:
+    """What is taken from the first part although others differ: questions may be put better while
+    the runs of a long sweep are under way."""
+    first = parts[0]
+    for part in parts[1:]:
+        for key in ASKED:
+            for difference in differing_entries(key, first, part):
+                yield f"{difference}; those of {place_of(first)} are taken"
 
 
 def differing_entries(key: str, first: Sweep, part: Sweep) -> Iterator[str]:
@@ -125,24 +134,57 @@ def told_results(row: Row, other: Row) -> str:
 
 
 def differing_options(parts: Sequence[Sweep]) -> Iterator[str]:
-    """Seeds of one configuration that differ in more than their seed, once an option."""
-    known: dict[str, tuple[Sweep, dict[str, Any]]] = {}
+    """Seeds of one configuration that differ in more than their seed, once an option. What is known
+    of a configuration grows with its rows: those that have not begun tell few options."""
+    known: dict[str, dict[str, tuple[Sweep, Any]]] = {}
     told = set()
     for part in parts:
         for row in part.rows:
-            options = options_of(row)
-            where, others = known.setdefault(configuration_of(row), (part, options))
-            for key in sorted(options.keys() & others.keys()):
-                if not is_same(options[key], others[key]) and key not in told:
+            others = known.setdefault(configuration_of(row), {})
+            for key, value in sorted(options_of(row).items()):
+                where, other = others.setdefault(key, (part, value))
+                if not is_same(value, other) and key not in told:
                     told.add(key)
-                    ours, theirs = cut(text_of(options[key])), cut(text_of(others[key]))
+                    ours, theirs = cut(text_of(value)), cut(text_of(other))
                     yield f"{key} is {ours} in {place_of(part)} and {theirs} in {place_of(where)}"
 
 
 def options_of(row: Row) -> dict[str, Any]:
     """Those that change a result and that the sweep did not choose for this run alone."""
-    without = {*WITHOUT_EFFECT, *PLACES, *row.chosen}
+    without = {*WITHOUT_EFFECT, *row.chosen}
     return {key: value for key, value in row.options.items() if key not in without}
+
+
+def differing_work(parts: Sequence[Sweep]) -> Iterator[str]:
+    """Finished seeds of one configuration that other data made larger or trained for longer, once a
+    number. Without a seed that two parts have, nothing else would tell."""
+    known: dict[tuple[str, str], tuple[Sweep, Row]] = {}
+    told = set()
+    for part in parts:
+        for row in part.rows:
+            for key in work_of(row):
+                where, other = known.setdefault((configuration_of(row), key), (part, row))
+                ours, theirs = getattr(row, key), getattr(other, key)
+                if ours != theirs and row.seed != other.seed and key not in told:
+                    told.add(key)
+                    yield (
+                        f"{row.id} of {place_of(part)} and {other.id} of {place_of(where)} differ"
+                        f" in their seed alone and have other {key} ({text_of(ours)} and"
+                        f" {text_of(theirs)})"
+                    )
+
+
+def work_of(row: Row) -> list[str]:
+    """What every finished seed of its configuration has alike, as far as it is known."""
+    if not row.is_done:
+        return []
+    keys = ["parameters"]
+    if not row.chosen:
+        keys.append("steps")
+        # Lines are of different lengths, and which of them a run sees depends on its seed.
+        if row.options.get("sample_mode") != "lines":
+            keys += ["tokens", "needed_flops"]
+    return [key for key in keys if getattr(row, key) is not None]
 
 
 def is_same(one: Any, other: Any) -> bool:

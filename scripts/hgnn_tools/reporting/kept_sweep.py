@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hgnn_tools.errors import EXIT_DATA, UserError
-from hgnn_tools.output_folder import unfinished_folder
+from hgnn_tools.errors import EXIT_DATA, EXIT_USAGE, UserError
+from hgnn_tools.output_folder import is_vacant, unfinished_folder
 from hgnn_tools.reporting.curve import Curve
 from hgnn_tools.reporting.kept_places import PLACES, Places
 from hgnn_tools.run_folder import config_of, read_json_object
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hgnn_tools.reporting.sweep_folder import Sweep
 
 CURVES, RUNS, SHARED, SWEEP = "curves.csv", "runs.csv", "config.json", "sweep.json"
+IS_TIMED = "times"  # of sweep.json; only a kept one has it
 COLUMNS = ("id", "step", "loss", "tokens")
 MINUTES = "training_minutes"  # one more column, where times are kept
 # What a row says of the machine's clock; its memory is the same on a busy one.
@@ -31,8 +32,9 @@ TIMES = ("seconds", "train_seconds", "tokens_per_s", "needed_flops_per_s")
 def keep_sweep(sweep: "Sweep", runs_csv: Callable[[Path], str], out: Path) -> Path:
     """Writes the kept sweep into `out`, whose earlier one is replaced, and returns `out`.
     `runs_csv` makes the table for readers from the folder with the rest."""
+    check_replaceable(out)
     places = Places(sweep)
-    with unfinished_folder(out) as unfinished:
+    with unfinished_folder(out, "--keep") as unfinished:
         write_json(unfinished / SWEEP, places.without(kept_table(sweep)))
         write_json(unfinished / SHARED, places.without(kept_options(sweep)))
         (unfinished / CURVES).write_text(curves_csv(sweep, places), encoding="utf-8")
@@ -41,6 +43,20 @@ def keep_sweep(sweep: "Sweep", runs_csv: Callable[[Path], str], out: Path) -> Pa
         for path in sorted(unfinished.iterdir()):
             path.replace(out / path.name)
     return out
+
+
+def check_replaceable(out: Path) -> None:
+    """A kept sweep may be written again. The folder of a sweep itself has a sweep.json too, whose
+    rows belong to the runs beside it."""
+    if is_vacant(out) or out.is_file():
+        return
+    table = out / SWEEP
+    if not (table.is_file() and IS_TIMED in read_json_object(table)):
+        raise UserError(
+            f"--keep {out} holds other files and is no kept sweep; give an empty folder, a new one"
+            " or one that --keep wrote",
+            EXIT_USAGE,
+        )
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
@@ -57,7 +73,7 @@ def kept_table(sweep: "Sweep") -> dict[str, Any]:
         "sweep_file": Path(sweep.head.get("sweep_file") or "").name,
         "commit": sweep.commit,
         "left_out": list(sweep.left_out),
-        "times": sweep.has_times,
+        IS_TIMED: sweep.has_times,
         "rows": rows,
     }
 

@@ -13,13 +13,18 @@ def legend_notes(named: Iterable[tuple[str, Configuration]]) -> list[str]:
     """Of configurations and their names: the legend of the marks that occur, then what was noted,
     'MEAN: match_time: 15 to 147 steps of ...', each note once behind the names that it is of."""
     named = list(named)
-    marks = "".join(one.marks for _, one in named)
     names: dict[str, list[str]] = {}
     for name, one in named:
         for note in summarised(one.notes):
             names.setdefault(note, []).append(name)
-    legend = [f"{mark} {text}." for mark, text in LEGEND.items() if mark in marks]
+    legend = mark_legend(one for _, one in named)
     return legend + [f"{enumerated(found)}: {note}" for note, found in names.items()]
+
+
+def mark_legend(configurations: Iterable[Configuration]) -> list[str]:
+    """Of the marks that occur; for a table that stands below one with the notes."""
+    marks = "".join(one.marks for one in configurations)
+    return [f"{mark} {text}." for mark, text in LEGEND.items() if mark in marks]
 
 
 def evaluation_notes(named: Iterable[tuple[str, Configuration]]) -> list[str]:

@@ -25,12 +25,17 @@ COSTS = {"tokens": "training tokens, millions", "minutes": "training time, minut
 SCALE = {"tokens": 1e-6, "minutes": 1.0}
 CAPTION = (
     "Evaluation loss, the mean over seeds; the band reaches from the lowest to the highest seed, at"
-    " steps where all of them were evaluated."
+    " steps where all of them were evaluated. The loss behind a name is the mean at the last of"
+    " these steps; tables are about {loss}."
 )
 
 
-def draw_curves(name: str, title: str, bands: Sequence[Band], synthetic: bool) -> Iterator[Picture]:
-    """A picture for each cost and each MAX_LINES bands, the groups on the same loss scale."""
+def draw_curves(
+    name: str, title: str, bands: Sequence[Band], loss: str, synthetic: bool
+) -> Iterator[Picture]:
+    """A picture for each cost and each MAX_LINES bands, the groups on the same loss scale. `loss`
+    says in words what the tables are about."""
+    caption = CAPTION.format(loss=loss)
     limits = loss_limits(bands)
     groups = [bands[first : first + MAX_LINES] for first in range(0, len(bands), MAX_LINES)]
     for number, group in enumerate(groups, start=1):
@@ -40,12 +45,13 @@ def draw_curves(name: str, title: str, bands: Sequence[Band], synthetic: bool) -
             if not all(costs) or max(costs[0]) == 0:  # times mean nothing; no step was recorded
                 continue
             file = f"{name}-{cost}" + (f"-{number}" if part else "")
-            yield draw_group(file, title + part, group, cost, limits, synthetic)
+            yield draw_group(file, title + part, caption, group, cost, limits, synthetic)
 
 
 def draw_group(
     name: str,
     title: str,
+    caption: str,
     bands: Sequence[Band],
     cost: str,
     limits: tuple[float, float],
@@ -54,7 +60,6 @@ def draw_group(
     figure, axes = new_picture(title, synthetic)
     lines = draw_panel(axes, bands, cost, limits)
     names_below(axes, lines, end_names(bands))
-    caption = CAPTION
     if max(band.high[0] for band in bands) > limits[1]:
         caption += f" Losses above {limits[1]:.2f} are cut off, to show what differs."
     return finish(figure, name, caption, alternative(bands, cost))

@@ -15,6 +15,7 @@ from matplotlib.ticker import (
 
 from hgnn_tools import plot_style
 from hgnn_tools.reporting.configurations import Configuration, naming_columns
+from hgnn_tools.reporting.legend import mark_legend
 from hgnn_tools.reporting.pareto import pareto_front
 from hgnn_tools.reporting.picture import Picture, finish, names_below, new_picture, tag
 from hgnn_tools.tables import Column, Table, significant
@@ -135,7 +136,7 @@ def draw_point(axes: Axes, point: Point, style: dict) -> None:
 
 
 def is_hollow(point: Point) -> bool:
-    return point.configuration.rows[0].graph in ("no_op", "weights_cancel")
+    return point.configuration.graph in ("no_op", "weights_cancel")
 
 
 def kind_of(configuration: Configuration) -> str:
@@ -194,6 +195,7 @@ def pareto_table(configurations: Sequence[Configuration], options: Sequence[str]
         return None
     columns = (
         *naming_columns(options),
+        Column("seeds", "seeds"),
         Column("loss_mean", "loss, mean", "loss"),
         *(Column(cost.name, cost.unit, "measure") for cost in COSTS[:2]),
         Column("parameters", "parameters", "count"),
@@ -203,6 +205,7 @@ def pareto_table(configurations: Sequence[Configuration], options: Sequence[str]
     rows = tuple(
         {
             **one.cells(options),
+            "seeds": one.seeds,
             "loss_mean": one.loss.mean,
             **{cost.name: cost.value(one) for cost in COSTS},
             "fronts": ", ".join(name for name, front in fronts.items() if id(one) in front),
@@ -210,4 +213,5 @@ def pareto_table(configurations: Sequence[Configuration], options: Sequence[str]
         }
         for one in on_one
     )
-    return Table("pareto", "Configurations on a Pareto front", columns, rows)
+    notes = tuple(mark_legend(on_one))
+    return Table("pareto", "Configurations on a Pareto front", columns, rows, notes)

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
+from hgnn_tools.reporting.answers import short_answer
 from hgnn_tools.reporting.configurations import Configuration
 from hgnn_tools.reporting.picture import Picture, finish, new_picture
-from hgnn_tools.reporting.questions import Comparison, Question, short_answer
+from hgnn_tools.reporting.questions import Comparison, Question
 from hgnn_tools.tables import signed
 
 # In inches.
@@ -51,7 +52,7 @@ def draw_losses(question: Question, synthetic: bool) -> Picture | None:
 
 def draw_differences(question: Question, synthetic: bool) -> Picture | None:
     """None where no difference has an interval."""
-    told = [one for one in question.comparisons.values() if one.difference.interval is not None]
+    told = question.told
     if not told:
         return None
     shown = told[:MAX_ROWS]

@@ -17,8 +17,8 @@ from hgnn_tools.reporting.configurations import (
 )
 from hgnn_tools.reporting.legend import evaluation_notes, legend_notes
 from hgnn_tools.reporting.sweep_folder import Sweep
-from hgnn_tools.seed_statistics import Difference, compare
-from hgnn_tools.tables import Column, Table, signed
+from hgnn_tools.seed_statistics import Difference, chance_note, compare
+from hgnn_tools.tables import Column, Table
 
 NOISE = "no difference can be told from seed noise"
 RESULT_COLUMNS = (
@@ -96,6 +96,11 @@ class Question:
                 difference = compare(baseline.losses, configuration.losses)
                 found[place] = Comparison(configuration, baseline, difference)
         return found
+
+    @property
+    def told(self) -> list[Comparison]:
+        """Those with an interval."""
+        return [one for one in self.comparisons.values() if one.difference.interval is not None]
 
     def baseline_of(self, configuration: Configuration) -> Configuration | None:
         """The baseline that shares most of the other options; None where two are as near."""
@@ -218,9 +223,8 @@ def against(question: Question, comparison: Comparison) -> str:
 def notes_of(question: Question) -> tuple[str, ...]:
     named = [(question.label(one, marks=False), one) for one in question.configurations]
     notes = [*legend_notes(named), *evaluation_notes(named)]
-    told = [one for one in question.comparisons.values() if one.difference.interval is not None]
-    if told:
-        notes.append(interval_note(question, told))
+    if question.told:
+        notes.append(interval_note(question, question.told))
     left_out = left_out_of_means(question)
     if left_out:
         notes.append(left_out)
@@ -248,50 +252,5 @@ def interval_note(question: Question, told: Sequence[Comparison]) -> str:
         f" {' or '.join(methods)}{over}, Student's t."
     )
     if len(told) > 1:
-        chance = round(0.05 * len(told), 2)
-        note += (
-            f" Of {len(told)} intervals at 95 %, {chance:g} would miss 0 by chance"
-            " alone if nothing differed."
-        )
+        note += f" {chance_note(len(told))}"
     return note
-
-
-def short_answer(question: Question) -> str:
-    """Sentences for the top of the page."""
-    return f"{answer(question)} {left_out_of_means(question)}".rstrip()
-
-
-def answer(question: Question) -> str:
-    comparisons = list(question.comparisons.values())
-    if not comparisons:
-        finished = [one for one in question.configurations if one.loss.mean is not None]
-        if not finished:
-            return "no finished run yet."
-        best = min(finished, key=lambda one: one.loss.mean)
-        return (
-            f"no baseline to compare with; the lowest mean loss is {best.loss.mean:.4f}"
-            f" ({question.label(best, marks=False)}, seeds: {best.seeds})."
-        )
-    baseline = describe(question.baseline)
-    if len(comparisons) == 1:
-        return f"{one_answer(question, comparisons[0])}, against {baseline}."
-    counts = {}
-    for one in comparisons:
-        counts[one.verdict] = counts.get(one.verdict, 0) + 1
-    counted = "; ".join(f"{number} {verdict}" for verdict, number in counts.items())
-    clear = [one for one in comparisons if one.verdict == "lower loss"]
-    text = f"Of {len(comparisons)} configurations against {baseline}: {counted}."
-    if clear:
-        best = min(clear, key=lambda one: one.difference.mean)
-        text += f" Lowest: {one_answer(question, best)}."
-    return text
-
-
-def one_answer(question: Question, comparison: Comparison) -> str:
-    difference = comparison.difference
-    text = f"{question.label(comparison.configuration, marks=False)}: {comparison.full_verdict}"
-    if difference.interval is None:
-        return text
-    low, high = difference.interval
-    interval = f"95 % interval {signed(low, 4)} to {signed(high, 4)}"
-    return f"{text} ({signed(difference.mean, 4)}, {interval})"

@@ -5,41 +5,17 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from hgnn_tools.errors import EXIT_USAGE, UserError
 from hgnn_tools.reporting.configurations import Configuration, configurations_of, telling_options
 from hgnn_tools.reporting.curve import Curve
 from hgnn_tools.reporting.matched_options import chosen_options, sweep_entry
 from hgnn_tools.reporting.sweep_folder import Row, is_sweep_folder, read_sweep
+from hgnn_tools.reporting.without_effect import WITHOUT_EFFECT
 from hgnn_tools.run_folder import Run, read_run
 
-# Options that change no result, only where and how something is computed and what is written. How
-# often a run evaluates is none of them: its best loss is the lowest of its evaluations.
-WITHOUT_EFFECT = (
-    "seed",
-    "run_name",
-    "checkpoint_dir",
-    "data_dir",
-    "resume_checkpoint",
-    "overwrite",
-    "quiet",
-    "dry_run",
-    "device",
-    "threads",
-    "deterministic",
-    "num_workers_dataloader",
-    "save_every",
-    "keep_checkpoints",
-    "profile",
-    "expert_path",
-    "coupler_path",
-    "coupler_chunk",
-    "verify_coupler",
-    "activation_checkpointing",
-    "cuda_graphs",
-    "dump_token_losses",
-)
 # Of a group; folders say more than longer lists of options.
 LONGEST_NAME = 60
 # What the targets of an evaluation depend on.
@@ -84,7 +60,8 @@ def add_run(groups: list[Group], folder: Path, loss_key: str) -> None:
     row = row_of(read_run(folder))
     for place, group in enumerate(groups):
         rows = group.configuration.rows
-        if identity(rows[0]) == identity(row) and row.seed not in {one.seed for one in rows}:
+        seeds = {one.seed for one in rows}
+        if row.seed not in seeds and all(differ_in_seed_alone(one, row) for one in rows):
             groups[place] = Group(group.source, Configuration((*rows, row), loss_key))
             return
     groups.append(Group(str(folder), Configuration((row,), loss_key)))
@@ -112,14 +89,34 @@ def row_of(run: Run) -> Row:
     )
 
 
-def identity(row: Row) -> str:
-    """The same for runs that differ in their seed alone. Of a length that the sweep chose counts
-    what it was matched with, which is one thing in a group of the sweep."""
-    config = row.run.config if row.run else {}
-    kept = {key: value for key, value in config.items() if key not in WITHOUT_EFFECT} | row.chosen
-    matched = row.group if row.chosen else None
-    data = row.run.data_folder if row.run else None
-    return json.dumps([kept, data, row.hash, matched], sort_keys=True)
+def differ_in_seed_alone(one: Row, other: Row) -> bool:
+    """Of a length that the sweep chose counts what it was matched with, which is one thing in a
+    group of the sweep. Of options that one program alone knows nothing follows; doubts() names
+    them. Rows of a sweep have been grouped by it."""
+    if one.record or other.record:
+        return False
+    ours, theirs = options_of(one), options_of(other)
+    return (
+        one.chosen == other.chosen
+        and (not one.chosen or one.group == other.group)
+        and all(ours[key] == theirs[key] for key in ours.keys() & theirs.keys())
+    )
+
+
+def options_of(row: Row) -> dict[str, Any]:
+    """Those that decide the results of a run, with the name of its data but not their place."""
+    without = {*WITHOUT_EFFECT, *row.chosen}
+    options = {key: value for key, value in row.options.items() if key not in without}
+    return options | {key: value for key, value in data_of(row).items() if key in options}
+
+
+def data_of(row: Row) -> dict[str, Any]:
+    """What the data are called: a path, which is another one on every machine, by its last part."""
+    name = row.value_of("dataset_name")
+    return {
+        "dataset_name": PurePosixPath(name).name if isinstance(name, str) else name,
+        "dataset_config_name": row.value_of("dataset_config_name"),
+    }
 
 
 def names_of(groups: Sequence[Group]) -> list[str]:
@@ -148,8 +145,7 @@ def baselines_of(groups: Sequence[Group]) -> dict[int, int]:
     """Place of a group: place of the one it is compared with. The first group of all, and where
     every argument is a sweep, the same settings and group in the first sweep."""
     first = [place for place, group in enumerate(groups) if group.source == groups[0].source]
-    is_sweep = [bool(group.configuration.rows[0].settings) for group in groups]
-    if not all(is_sweep) or len(first) == len(groups):
+    if not are_sweeps(groups) or len(first) == len(groups):
         return dict.fromkeys(range(1, len(groups)), 0)
     partners = {partner_key(groups[place]): place for place in first}
     pairs = {}
@@ -158,6 +154,26 @@ def baselines_of(groups: Sequence[Group]) -> dict[int, int]:
         if same is not None:
             pairs[place] = same
     return pairs
+
+
+def are_sweeps(groups: Sequence[Group]) -> bool:
+    """Whether every argument is one."""
+    return all(group.configuration.rows[0].record for group in groups)
+
+
+def without_partner(groups: Sequence[Group]) -> str:
+    """How many settings of later sweeps nothing is compared with; empty where it is none."""
+    if not are_sweeps(groups):
+        return ""
+    first, pairs = groups[0].source, baselines_of(groups)
+    later = [place for place, group in enumerate(groups) if group.source != first]
+    alone = [place for place in later if place not in pairs]
+    if not alone:
+        return ""
+    return (
+        f"Of {len(later)} configurations of the other sweeps {len(alone)} have no partner of equal"
+        f" settings and group in {first}, so they are compared with nothing."
+    )
 
 
 def partner_key(group: Group) -> str:
@@ -169,18 +185,38 @@ def partner_key(group: Group) -> str:
 def doubts(groups: Sequence[Group]) -> list[str]:
     """Why losses of these groups may not compare, and what is missing."""
     rows = [row for group in groups for row in group.configuration.rows]
+    known = [row for row in rows if row.run or row.kept_curve.losses]
     found = []
-    folders = {row.run.data_folder for row in rows if row.run}
-    if len(folders) > 1:
-        found.append(f"evaluated on different data ({', '.join(sorted(map(str, folders)))})")
+    names = {" ".join(map(str, data_of(row).values())) for row in known}
+    folders = {str(row.run.data_folder) for row in known if row.run}
+    if len(names) > 1:
+        found.append(f"evaluated on different data ({', '.join(sorted(names))})")
     for key in TARGETS:
-        values = {str(row.value_of(key)) for row in rows if row.run}
+        values = {str(row.value_of(key)) for row in known}
         if len(values) > 1:
             found.append(f"evaluated with different {key} ({', '.join(sorted(values))})")
     warnings = [f"{one}: these losses do not compare" for one in found]
+    if len(names) == 1 and len(folders) > 1:
+        warnings.append(
+            f"the data lie in different folders ({', '.join(sorted(folders))}): these losses"
+            " compare where the folders hold the same"
+        )
     if any(row.data_mode == "synthetic" for row in rows):
         warnings.append("SYNTHETIC DATA: not a result on real text")
+    warnings += [note for group in groups for note in unknown_options(group)]
     return warnings + [note for row in rows for note in missing(row)]
+
+
+def unknown_options(group: Group) -> Iterable[str]:
+    """Runs of two versions of the program are one group although one has options more."""
+    runs = [options_of(row) for row in group.configuration.rows if row.run]
+    if runs:
+        partly = set().union(*runs) - set(runs[0]).intersection(*runs)
+        if partly:
+            yield (
+                f"not all runs beside {group.source} have the options {', '.join(sorted(partly))}:"
+                " they are of several versions of the program and are taken for one configuration"
+            )
 
 
 def missing(row: Row) -> Iterable[str]:

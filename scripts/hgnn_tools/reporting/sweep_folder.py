@@ -10,6 +10,8 @@ from typing import Any
 from hgnn_tools.errors import EXIT_DATA, EXIT_USAGE, UserError
 from hgnn_tools.reporting.curve import Curve
 from hgnn_tools.reporting.kept_sweep import (
+    CURVES,
+    IS_TIMED,
     TIMES,
     common_options,
     read_kept_curves,
@@ -157,7 +159,7 @@ def read_sweep(folder: Path) -> Sweep:
         left_out=tuple(items(stored, "left_out", path)),
         rows=rows,
     )
-    return sweep if stored.get("times", True) else without_times(sweep)
+    return sweep if stored.get(IS_TIMED, True) else without_times(sweep)
 
 
 def without_times(sweep: Sweep) -> Sweep:
@@ -218,17 +220,15 @@ def notes_on(row: Row) -> list[str]:
     """Files that are missing, torn, or contradict sweep.json."""
     if not row.is_done:
         return []
-    if row.run is None:
-        if row.kept_curve.losses:
-            return []
-        return [f"{row.id}: its run folder is missing, so it has no curve"]
-    notes = [f"{row.id}: {note}" for note in row.run.notes]
+    notes = [f"{row.id}: {note}" for note in row.run.notes] if row.run else []
     if not row.curve.losses:
-        return [*notes, f"{row.id}: metrics.jsonl has no evaluation, so it has no curve"]
+        missing = "metrics.jsonl has no evaluation" if row.run else "its run folder is missing"
+        return [*notes, f"{row.id}: {missing}, so it has no curve"]
     best = min(row.curve.losses)
     if row.best_eval_loss is not None and not math.isclose(best, row.best_eval_loss):
+        file = "metrics.jsonl" if row.run else CURVES
         notes.append(
-            f"{row.id}: sweep.json has the best loss {row.best_eval_loss}, metrics.jsonl {best};"
+            f"{row.id}: sweep.json has the best loss {row.best_eval_loss}, {file} {best};"
             " the tables show the former"
         )
     return notes

@@ -1,7 +1,8 @@
 """The report of a sweep, put together."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
+from hgnn_tools.reporting.answers import answer_notes, answers
 from hgnn_tools.reporting.configurations import Configuration, configurations_of, telling_options
 from hgnn_tools.reporting.curves import band_of
 from hgnn_tools.reporting.document import Block, Document, Gallery, Points, Section
@@ -13,26 +14,28 @@ from hgnn_tools.reporting.plot_curves import draw_curves
 from hgnn_tools.reporting.plot_parameters import draw_parameters
 from hgnn_tools.reporting.plot_pareto import COSTS, draw_pareto, pareto_table
 from hgnn_tools.reporting.plot_questions import draw_differences, draw_losses
-from hgnn_tools.reporting.questions import Question, question_table, questions_of, short_answer
+from hgnn_tools.reporting.questions import Question, question_table, questions_of
 from hgnn_tools.reporting.run_tables import all_runs_table, failure_table, left_out_table
 from hgnn_tools.reporting.sweep_folder import STATUSES, Sweep
+from hgnn_tools.reporting.sweep_warnings import warnings_on
 
-MOST_NOTES = 3
 LOSS_WORDS = {
     "best_eval_loss": "the lowest evaluation loss of a run",
     "final_eval_loss": "the evaluation loss at the end of a run",
 }
 
 
-def build_report(sweep: Sweep, loss_key: str) -> Document:
-    """`loss_key` names the loss that all tables and pictures are about."""
-    return SweepReport(sweep, loss_key).document()
+def build_report(sweep: Sweep, loss_key: str, draws: bool = True) -> Document:
+    """`loss_key` names the loss that all tables and pictures are about; without `draws` there are
+    no pictures."""
+    return SweepReport(sweep, loss_key, draws).document()
 
 
 class SweepReport:
-    def __init__(self, sweep: Sweep, loss_key: str) -> None:
+    def __init__(self, sweep: Sweep, loss_key: str, draws: bool) -> None:
         self.sweep = sweep
         self.loss_key = loss_key
+        self.draws = draws
         self.synthetic = sweep.synthetic_rows > 0
         self.questions = questions_of(sweep, loss_key)
         self.configurations = configurations_of(sweep, sweep.rows, loss_key)
@@ -58,7 +61,7 @@ class SweepReport:
             title=f"Sweep {self.sweep.name}" + (" (SYNTHETIC DATA)" if self.synthetic else ""),
             lead=self.sweep.description,
             facts=tuple(self.facts()),
-            warnings=tuple(self.warnings()),
+            warnings=tuple(warnings_on(self.sweep)),
             sections=tuple(sections),
         )
 
@@ -78,38 +81,11 @@ class SweepReport:
             )
         yield "E: experts, D: embed_dim, L: layers, G: coupler layers, rate: learning_rate."
 
-    def warnings(self) -> Iterator[str]:
-        if self.synthetic:
-            yield (
-                f"SYNTHETIC DATA: {self.sweep.synthetic_rows} of {len(self.sweep.rows)} runs were"
-                " trained on generated tokens. Their losses are no result on real text."
-            )
-        if self.sweep.is_unfinished:
-            open_rows = [
-                f"{number} {status}"
-                for status in ("running", "stopped", "pending")
-                if (number := self.sweep.count(status))
-            ]
-            yield (
-                f"The sweep is not finished: of {len(self.sweep.rows)} runs {', '.join(open_rows)}."
-                f" All figures are of the {self.sweep.count('done')} that are done."
-            )
-        commits = sorted({row.commit for row in self.sweep.rows if row.is_done and row.commit})
-        if len(commits) > 1:
-            yield (
-                f"The runs come from {len(commits)} versions of the program"
-                f" ({', '.join(commits)}), which may differ in what they compute."
-            )
-        if self.sweep.notes:
-            told = "; ".join(self.sweep.notes[:MOST_NOTES])
-            more = len(self.sweep.notes) - MOST_NOTES
-            yield f"Files of runs: {told}" + (f"; and {more} more." if more > 0 else ".")
-
     def summary(self) -> list[Block]:
-        answers = tuple(f"{one.title} {short_answer(one)}" for one in self.questions)
         failed = self.sweep.count("failed")
         return [
-            Points(answers),
+            Points(answers(self.questions)),
+            *answer_notes(self.questions),
             f"Failed runs: {failed}; their reasons are below." if failed else "",
         ]
 
@@ -119,14 +95,13 @@ class SweepReport:
         return [
             question_table(question),
             equal_loss_table(question),
-            gallery(
-                [
-                    draw_losses(question, self.synthetic),
-                    draw_differences(question, self.synthetic),
-                    *self.question_curves(question),
-                ]
-            ),
+            self.gallery(lambda: self.question_pictures(question)),
         ]
+
+    def question_pictures(self, question: Question) -> Iterator[Picture | None]:
+        yield draw_losses(question, self.synthetic)
+        yield draw_differences(question, self.synthetic)
+        yield from self.question_curves(question)
 
     def question_curves(self, question: Question) -> list[Picture]:
         bands = [
@@ -136,15 +111,15 @@ class SweepReport:
         found = [band for band in bands if band is not None]
         if not found:
             return []
-        return list(
-            draw_curves(f"curves-{question.number}", "Learning curves", found, self.synthetic)
-        )
+        name, loss = f"curves-{question.number}", LOSS_WORDS[self.loss_key]
+        return list(draw_curves(name, "Learning curves", found, loss, self.synthetic))
 
     def costs(self) -> list[Block | None]:
-        pictures = [
-            draw_pareto(self.configurations, self.options, cost, self.synthetic) for cost in COSTS
-        ]
-        return [gallery(pictures), pareto_table(self.configurations, self.options)]
+        def pictures() -> Iterator[Picture | None]:
+            for cost in COSTS:
+                yield draw_pareto(self.configurations, self.options, cost, self.synthetic)
+
+        return [self.gallery(pictures), pareto_table(self.configurations, self.options)]
 
     def efficiency(self) -> list[Block | None]:
         finished: list[Configuration] = [one for one in self.configurations if one.done]
@@ -152,12 +127,12 @@ class SweepReport:
             return []
         return [
             parameter_table(finished, self.options),
-            gallery([draw_parameters(finished, self.options, self.synthetic)]),
+            self.gallery(lambda: [draw_parameters(finished, self.options, self.synthetic)]),
             speed_warning(finished),
             cost_table(finished, self.options),
         ]
 
-
-def gallery(pictures: list[Picture | None]) -> Gallery | None:
-    found = tuple(picture for picture in pictures if picture is not None)
-    return Gallery(found) if found else None
+    def gallery(self, draw: Callable[[], Iterable[Picture | None]]) -> Gallery | None:
+        """Pictures take most of the time of a report, so they are drawn where they are wanted."""
+        found = tuple(one for one in draw() if one is not None) if self.draws else ()
+        return Gallery(found) if found else None

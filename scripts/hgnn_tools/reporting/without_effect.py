@@ -1,0 +1,35 @@
+"""Options that change no result, only where and how something is computed and what is written.
+
+How often a run evaluates is none of them: its best loss is the lowest of its evaluations. Those of
+kWithoutEffect in src/sweep/row_identity.cpp are among them, as a test holds.
+"""
+
+from hgnn_tools.reporting.kept_places import PLACES
+
+WITHOUT_EFFECT = (
+    *PLACES,
+    "seed",
+    "match_parameters",  # what it chose stands in the options themselves
+    "resume_checkpoint",
+    "overwrite",
+    "quiet",
+    "dry_run",
+    "device",
+    "threads",
+    "deterministic",
+    "num_workers_dataloader",
+    "save_every",
+    "keep_checkpoints",
+    "profile",
+    "expert_path",
+    "coupler_path",
+    "coupler_chunk",
+    "verify_coupler",
+    "activation_checkpointing",
+    "cuda_graphs",
+    "dump_token_losses",
+    # Of what is written when a run is sampled from.
+    "sample_tokens",
+    "temperature",
+    "top_k",
+)
