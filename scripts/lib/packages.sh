@@ -4,7 +4,7 @@
 # Prints the needed packages that are not installed, one a line.
 missing_packages() {
   local needed=(g++ cmake ninja-build ccache libcxxopts-dev nlohmann-json3-dev libspdlog-dev
-    libgtest-dev libbenchmark-dev libxxhash-dev zlib1g-dev python3-venv)
+    libgtest-dev libbenchmark-dev libxxhash-dev zlib1g-dev libjemalloc-dev python3-venv)
   local installed package
   # dpkg-query fails when it does not know one of the names, which is no error here.
   installed=$(dpkg-query --show --showformat='${Package} ${db:Status-Status}\n' "${needed[@]}" \

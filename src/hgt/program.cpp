@@ -5,7 +5,6 @@
 #include <thread>
 
 #include <ATen/Parallel.h>
-#include <malloc.h>
 
 #include "hgnn_moe/base/files.h"
 #include "hgnn_moe/config/hgt_options.h"
@@ -23,15 +22,6 @@ namespace {
 
 constexpr const char* kProgram = "hgt_embed";
 
-// From so many bytes on, memory is mapped when it is taken and given back when it is freed. By
-// default glibc raises this size to that of what was freed, up to 32 MiB, and keeps the holes:
-// micro-batches and tiles, no two of the same size, then held twice what they used.
-void give_back_freed_memory() {
-#ifdef __GLIBC__
-  mallopt(M_MMAP_THRESHOLD, 4 << 20);
-#endif
-}
-
 int print(const std::string& text) {
   write_standard_output(text);
   return 0;
@@ -41,7 +31,6 @@ int run(int argc, char** argv) {
   const HgtInput input = parse_hgt_command_line(argc, argv);
   if (!input.help.empty()) return print(input.help);
   if (input.version) return print(version_text(kProgram));
-  give_back_freed_memory();
   const auto cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   at::set_num_threads(input.config.threads > 0 ? static_cast<int>(input.config.threads) : cores);
   switch (input.config.command) {
