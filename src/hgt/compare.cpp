@@ -185,17 +185,30 @@ Json report_of(const HgtConfig& config, const GraphNotes& graph, const Compariso
   return report;
 }
 
+// The runs' names in a report that is there, none where it cannot be read.
+std::vector<std::string> runs_in_report(const fs::path& file, spdlog::logger& log) {
+  std::vector<std::string> names;
+  if (!fs::exists(file)) return names;
+  try {
+    const Json before = read_json_file(file, ExitCode::data);
+    for (const Json& run : before.at("runs")) {
+      names.push_back(fs::path(run.at("folder").get<std::string>()).filename().string());
+    }
+  } catch (const std::exception& error) {  // ours or the JSON library's
+    log.warn("what was in '{}' cannot be read and is replaced: {}", file.string(), error.what());
+  }
+  return names;
+}
+
 // A comparison of fewer runs, or of others, takes the place of one with more.
 void tell_replaced(const fs::path& file, const std::vector<ComparedResult>& results,
                    spdlog::logger& log) {
-  if (!fs::exists(file)) return;
   std::vector<std::string> left_out;
-  const Json before = read_json_file(file, ExitCode::data);
-  for (const Json& run : before.value("runs", Json::array())) {
-    const auto folder = run.at("folder").get<std::string>();
-    const bool is_kept = std::any_of(results.begin(), results.end(),
-                                     [&](const auto& result) { return result.folder == folder; });
-    if (!is_kept) left_out.push_back(fs::path(folder).filename().string());
+  for (const std::string& name : runs_in_report(file, log)) {
+    const bool is_kept = std::any_of(results.begin(), results.end(), [&](const auto& result) {
+      return fs::path(result.folder).filename() == name;
+    });
+    if (!is_kept) left_out.push_back(name);
   }
   if (left_out.empty()) return;
   log.warn(

@@ -209,6 +209,11 @@ TEST_F(HgtCompareTest, AReportOfFewerRunsSaysWhatItLeavesOut) {
   const ProcessResult all = compare(flags("batch").with({{"seeds", "1,2"}, {"quiet", ""}}));
   EXPECT_EQ(all.err, "") << "more than before replace nothing";
   EXPECT_EQ(report().at("runs").size(), 4u);
+  data::testing::write_bytes(path("runs/c/compare.json"), "{\"runs\": 3}");
+  const ProcessResult damaged = compare(flags("batch").with({{"seeds", "1,2"}, {"quiet", ""}}));
+  EXPECT_EQ(damaged.exit_code, 0) << damaged.err;
+  EXPECT_TRUE(contains(damaged.err, "cannot be read and is replaced")) << damaged.err;
+  EXPECT_EQ(report().at("runs").size(), 4u);
 }
 
 TEST_F(HgtCompareTest, ARelationThatIsNotHeldOutCannotDecide) {
