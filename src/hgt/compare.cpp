@@ -66,8 +66,7 @@ std::string title_of_relation(const HgtConfig& config, const kg::LoadedFiles& fi
   const kg::Graph graph = kg::with_reverses(files.parts.front().graph).graph;
   std::vector<std::string> titles;
   bool all_held_out = true;
-  const bool files_decide = config.split == HgtSplit::files ||
-                            (config.split == HgtSplit::automatic && files.parts.size() > 1);
+  const bool files_decide = is_split_by_files(config, files.parts);
   for (const std::int32_t r : kg::find_relations(graph, config.relation)) {
     if (!kg::is_primary(graph, r)) continue;
     titles.push_back(kg::relation_title(graph, graph.relations[r]));

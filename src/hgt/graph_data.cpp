@@ -74,10 +74,7 @@ kg::Graph whole_graph(const HgtConfig& config, const std::vector<kg::LoadedGraph
 
 kg::Split make_split(const HgtConfig& config, const std::vector<kg::LoadedGraph>& parts,
                      std::vector<std::string>& notes) {
-  const bool has_files = parts.size() > 1;
-  if (config.split == HgtSplit::files || (config.split == HgtSplit::automatic && has_files)) {
-    return split_of_parts(config, parts, notes);
-  }
+  if (is_split_by_files(config, parts)) return split_of_parts(config, parts, notes);
   const kg::Graph graph = whole_graph(config, parts, notes);
   const kg::SplitFractions fractions{config.valid_fraction, config.test_fraction};
   const auto seed = static_cast<std::uint64_t>(config.seed);
@@ -151,6 +148,11 @@ GraphData graph_data_of(const HgtConfig& config, const kg::LoadedFiles& loaded) 
     data.notes.insert(data.notes.end(), data.features.notes.begin(), data.features.notes.end());
   }
   return data;
+}
+
+bool is_split_by_files(const HgtConfig& config, const std::vector<kg::LoadedGraph>& parts) {
+  return config.split == HgtSplit::files ||
+         (config.split == HgtSplit::automatic && parts.size() > 1);
 }
 
 std::string graph_name(const std::string& path) {

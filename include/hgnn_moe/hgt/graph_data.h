@@ -34,6 +34,9 @@ GraphData open_graph(const HgtConfig& config);
 kg::LoadedFiles load_graph_of(const HgtConfig& config);
 GraphData graph_data_of(const HgtConfig& config, const kg::LoadedFiles& loaded);
 
+// Whether files say what is held out, and no option does.
+bool is_split_by_files(const HgtConfig& config, const std::vector<kg::LoadedGraph>& parts);
+
 // What runs on the graph at `path` are called by: the name of its file without ending, or of its
 // folder.
 std::string graph_name(const std::string& path);

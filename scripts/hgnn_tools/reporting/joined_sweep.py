@@ -8,7 +8,7 @@ from typing import Any
 
 from hgnn_tools.errors import EXIT_USAGE, UserError
 from hgnn_tools.reporting.sweep_folder import Row, Sweep, without_times
-from hgnn_tools.reporting.without_effect import WITHOUT_EFFECT
+from hgnn_tools.reporting.without_effect import options_with_effect
 
 # What a report asks of the runs, and no run depends on.
 ASKED = ("questions", "expected")
@@ -141,18 +141,12 @@ def differing_options(parts: Sequence[Sweep]) -> Iterator[str]:
     for part in parts:
         for row in part.rows:
             others = known.setdefault(configuration_of(row), {})
-            for key, value in sorted(options_of(row).items()):
+            for key, value in sorted(options_with_effect(row).items()):
                 where, other = others.setdefault(key, (part, value))
                 if not is_same(value, other) and key not in told:
                     told.add(key)
                     ours, theirs = cut(text_of(value)), cut(text_of(other))
                     yield f"{key} is {ours} in {place_of(part)} and {theirs} in {place_of(where)}"
-
-
-def options_of(row: Row) -> dict[str, Any]:
-    """Those that change a result and that the sweep did not choose for this run alone."""
-    without = {*WITHOUT_EFFECT, *row.chosen}
-    return {key: value for key, value in row.options.items() if key not in without}
 
 
 def differing_work(parts: Sequence[Sweep]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from hgnn_tools.reporting.configurations import Configuration, configurations_of
 from hgnn_tools.reporting.curve import Curve
 from hgnn_tools.reporting.matched_options import chosen_options, sweep_entry
 from hgnn_tools.reporting.sweep_folder import Row, is_sweep_folder, read_sweep
-from hgnn_tools.reporting.without_effect import WITHOUT_EFFECT
+from hgnn_tools.reporting.without_effect import WITHOUT_EFFECT, options_with_effect
 from hgnn_tools.run_folder import Run, read_run
 
 # Of a group; folders say more than longer lists of options.
@@ -105,8 +105,7 @@ def differ_in_seed_alone(one: Row, other: Row) -> bool:
 
 def options_of(row: Row) -> dict[str, Any]:
     """Those that decide the results of a run, with the name of its data but not their place."""
-    without = {*WITHOUT_EFFECT, *row.chosen}
-    options = {key: value for key, value in row.options.items() if key not in without}
+    options = options_with_effect(row)
     return options | {key: value for key, value in data_of(row).items() if key in options}
 
 

@@ -4,7 +4,12 @@ How often a run evaluates is none of them: its best loss is the lowest of its ev
 kWithoutEffect in src/sweep/row_identity.cpp are among them, as a test holds.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from hgnn_tools.reporting.kept_places import PLACES
+
+if TYPE_CHECKING:
+    from hgnn_tools.reporting.sweep_folder import Row
 
 WITHOUT_EFFECT = (
     *PLACES,
@@ -33,3 +38,9 @@ WITHOUT_EFFECT = (
     "temperature",
     "top_k",
 )
+
+
+def options_with_effect(row: "Row") -> dict[str, Any]:
+    """Those that change a result and that the sweep did not choose for this run alone."""
+    without = {*WITHOUT_EFFECT, *row.chosen}
+    return {key: value for key, value in row.options.items() if key not in without}
