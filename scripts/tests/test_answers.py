@@ -42,13 +42,13 @@ class AnswersTest(ReportTestCase):
         """Lower losses of what has no graph are told beside it, and never named the lowest."""
         told = self.in_short(*MEAN, *GNN, *HGNN, *FIXED, *CANCEL, *NONE)
         self.assertIn(
-            "Of 2 configurations against coupler_type MEAN (without a graph): 1 lower loss,"
-            " 1 higher loss. Lowest: GNN: lower loss (",
+            "Of 2 configurations against coupler_type MEAN (without a graph): 1 with a lower loss,"
+            " 1 with a higher loss. Lowest: GNN: lower loss (",
             told,
         )
         self.assertIn(
-            "Beside them 1 whose graph is a no-op †: 1 lower loss; 1 whose weights cancel ‡: 1"
-            " higher loss; 1 without a graph: 1 lower loss.",
+            "Beside them 1 whose graph is a no-op †: 1 with a lower loss; 1 whose weights cancel ‡:"
+            " 1 with a higher loss; 1 without a graph: 1 with a lower loss.",
             told,
         )
         self.assertIn("\n\n† the graph is a no-op: ", told)
@@ -62,7 +62,7 @@ class AnswersTest(ReportTestCase):
     def test_where_no_graph_is_active_all_rows_answer_with_their_marks(self) -> None:
         told = self.in_short(*MEAN, *FIXED, *NONE)
         self.assertIn("Of 2 configurations against", told)
-        self.assertIn("2 lower loss. Lowest: NONE: lower loss", told)
+        self.assertIn("2 with a lower loss. Lowest: NONE: lower loss", told)
         self.assertNotIn("Beside", told)
         self.assertIn("HGNN, fixed weights, all_pairs †: lower", self.in_short(*MEAN, *FIXED))
         told = self.in_short(*NONE, *FIXED)
@@ -77,7 +77,7 @@ class AnswersTest(ReportTestCase):
         asked = {"title": "More?", "factor": "num_experts", "baseline": {"num_experts": 2}}
         rows = [row for rows in (*two, *four) for row in rows]
         told = self.in_short(*rows, questions=(asked,))
-        self.assertIn("against num_experts 2 (1 of 2 whose graph is a no-op †): 2 higher", told)
+        self.assertIn("against num_experts 2 (1 of 2 whose graph is a no-op †): 2 with a higher", told)
 
     def test_intervals_of_all_questions_are_counted(self) -> None:
         other = {"title": "Other?", "factor": "coupler_type", "baseline": {"coupler_type": "NONE"}}

@@ -186,7 +186,9 @@ class HonestyTest(ReportTestCase):
         for row in self.rows("question-1"):
             self.assertEqual(row["loss_sd"], "n/a (one seed)")
             self.assertEqual(row["loss_interval_low"], "n/a (one seed)")
-        self.assertEqual(self.rows("question-1")[1]["verdict"], "n/a (one seed)")
+        compared = self.rows("question-1")[1]
+        self.assertEqual(compared["verdict"], "n/a (over seed 1 alone)")
+        self.assertEqual(compared["common_seeds"], "1")
         self.assertNotIn(NOISE, self.page)
 
     def test_failures_with_reasons(self) -> None:
@@ -291,7 +293,8 @@ class HonestyTest(ReportTestCase):
     def test_unfinished_sweep(self) -> None:
         self.write_report(KINDS["half_finished"])
         warning = (
-            "of 45 runs 1 running, 1 stopped, 7 pending. All figures are of the 36 that are done."
+            "of 45 runs 1 running, 1 stopped, 7 pending. Means, intervals and pictures are of the"
+            " 36 that are done; the table of all runs has what the others came to, too."
         )
         for text in (self.page, self.markdown):
             self.assertIn(warning, text)

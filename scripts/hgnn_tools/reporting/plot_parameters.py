@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hgnn_tools.reporting.configurations import Configuration
 from hgnn_tools.reporting.efficiency import PARTS, parameter_cells
-from hgnn_tools.reporting.picture import Picture, finish, new_picture
+from hgnn_tools.reporting.picture import Picture, filled, finish, new_picture
 
 # Part: shade and hatching.
 LOOKS = dict(
@@ -12,6 +12,7 @@ LOOKS = dict(
 )
 ROW_HEIGHT = 0.26
 MAX_ROWS = 40
+NAME_WIDTH = 38  # in letters
 
 
 def draw_parameters(
@@ -23,7 +24,7 @@ def draw_parameters(
         parts = parameter_cells(one.rows)
         if parts:
             key = tuple(parts.get(part, 0) for part in PARTS)
-            bars.setdefault(key, (one.label(options, marks=False), parts))
+            bars.setdefault(key, (one.label(options), parts))
     if not bars:
         return None
     shown = list(bars.values())[:MAX_ROWS]
@@ -35,7 +36,7 @@ def draw_parameters(
             look = {"color": shade, "edgecolor": "black", "hatch": hatch, "linewidth": 0.6}
             axes.barh(-place, width, left=left, label=part if place == 0 else None, **look)
             left += width
-    axes.set_yticks([-place for place in range(len(shown))], [label for label, _ in shown])
+    axes.set_yticks([-place for place in range(len(shown))], [filled(name, NAME_WIDTH) for name, _ in shown])
     axes.set_xlabel("parameters, millions")
     axes.figure.legend(loc="outside lower center", ncols=len(PARTS), fontsize=8, frameon=False)
     caption = "Models of equal parts share a bar, named after the first of them."
