@@ -18,7 +18,7 @@ from support import REPOSITORY, ScriptTestCase
 import compare_runs
 from hgnn_tools import plot_style
 from hgnn_tools.errors import EXIT_DATA, EXIT_USAGE
-from hgnn_tools.reporting import group_comparison
+from hgnn_tools.reporting import group_comparison, run_groups
 from hgnn_tools.reporting.plot_curves import draw_panel
 from hgnn_tools.reporting.run_groups import read_groups
 from hgnn_tools.reporting.without_effect import WITHOUT_EFFECT
@@ -140,6 +140,52 @@ class CompareRunsTest(ScriptTestCase):
     def test_seeds_alone_are_the_noise(self) -> None:
         output = self.compare("gnn-seed-*")
         self.assertIn("differ in their seed alone, so their spread is the seed noise", output)
+
+    def test_one_run_is_compared_with_nothing(self) -> None:
+        output = self.compare("gnn-seed-1")
+        self.assertIn("There is one run alone, so there is nothing to compare it with.", output)
+        self.assertNotIn("seed noise", output)
+
+    def test_groups_are_named_by_what_tells_them_apart(self) -> None:
+        """Not by defaults that all of a kind have, nor after the first of their runs; rows have the
+        marks that the legend tells."""
+        same = {"hgnn_activation": "none", "hyperedge_weighting": "pyg", "synthetic_data": True}
+        for name, rate in (("slow", 0.1), ("fast", 0.2)):
+            for seed in (1, 2):
+                options = {**same, "learning_rate": rate}
+                FakeRun(seed=seed, options=options).write(self.folder / f"{name}-seed-{seed}")
+                if name == "slow":
+                    FakeRun("GNN", seed=seed, options=options).write(self.folder / f"graph-{seed}")
+        parser = compare_runs.build_parser()
+        args = parser.parse_args([str(self.folder / f"{name}-*") for name in ("graph", "slow", "fast")])
+        groups = read_groups(args.runs, "best_eval_loss")
+        names = ["GNN, rate=0.1 §", "HGNN, rate=0.1 §", "HGNN, rate=0.2 §"]
+        self.assertEqual(run_groups.names_of(groups), names)
+        alone = read_groups([str(self.folder / "slow-*")], "best_eval_loss")
+        self.assertEqual(run_groups.names_of(alone), [f"{self.folder}/slow-* §"])
+        folders = [str(self.folder / f"slow-seed-{seed}") for seed in (1, 2)]
+        found = run_groups.names_of(read_groups(folders, "best_eval_loss"))
+        self.assertEqual(found, [f"{folders[0]} and 1 other §"])
+
+    def test_runs_that_are_not_done_are_one_line_a_reason(self) -> None:
+        rows = [
+            FakeRow(settings("GNN", e, None, None), 1, "pending", writes="nothing")
+            for e in (2, 4, 8, 16, 32)
+        ]
+        sweep = FakeSweep(tuple(rows)).write(self.folder / "sweep")
+        notes = run_groups.doubts(read_groups([str(sweep)], "best_eval_loss"))
+        (told,) = [note for note in notes if "pending" in note]
+        self.assertTrue(told.startswith("5 runs are pending, so their losses are not compared: "))
+        self.assertTrue(told.endswith("; and 2 more"))
+
+    def test_a_run_without_its_events(self) -> None:
+        folder = FakeRun().write(self.folder / "silent")
+        (folder / "metrics.jsonl").unlink()
+        summary = json.loads((folder / "run_summary.json").read_text())
+        (folder / "run_summary.json").write_text(json.dumps({**summary, "best_eval_loss": 3.5}))
+        notes = run_groups.doubts(read_groups([str(folder)], "best_eval_loss"))
+        told = "silent has the best loss 3.5 in run_summary.json, which is not compared because its"
+        self.assertIn(f"{told} metrics.jsonl is missing or empty", notes)
 
     def test_one_configuration_twice_is_two_groups(self) -> None:
         """As of two versions of the program."""

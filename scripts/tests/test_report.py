@@ -205,6 +205,19 @@ class HonestyTest(ReportTestCase):
         )
         self.assertIn("not num_experts is at least 3", left_out["constraint"])
 
+    def test_expected_losses_of_other_text_have_no_verdict(self) -> None:
+        sources = ("published: a vocabulary of 9, other training text", "published, one GPU")
+        expected = [
+            {"where": {"num_experts": 2}, "eval_loss": 9.0, "source": source} for source in sources
+        ]
+        rows = [FakeRow(settings("GNN", 2, None, None), seed) for seed in (1, 2)]
+        self.write_report(FakeSweep(tuple(rows), (), tuple(expected)))
+        other, same = self.rows("expected")
+        told = "not comparable: of other text or data, as its source says"
+        self.assertEqual((other["verdict"], other["difference"]), (told, ""))
+        self.assertEqual(other["expected_loss"], "9.0000")
+        self.assertEqual(same["verdict"], "below the expected value")
+
     def test_verdicts_tell_the_seeds_that_they_are_without(self) -> None:
         """Means of survivors flatter who lost the others."""
         lost = {"status": "failed", "reason": "diverged"}
