@@ -18,7 +18,7 @@ from hgnn_tools.reporting.question_table import question_table
 from hgnn_tools.reporting.questions import Question, questions_of
 from hgnn_tools.reporting.curve import Curve
 from hgnn_tools.reporting.sweep_folder import Row, read_sweep
-from hgnn_tools.tables import Column, Table, cells, significant, to_csv, to_markdown
+from hgnn_tools.tables import Column, Table, cells, significant, to_csv, to_html, to_markdown
 
 
 class TableTest(unittest.TestCase):
@@ -61,6 +61,16 @@ class TableTest(unittest.TestCase):
         self.assertIn("a\\|b", lines[4])
         self.assertRegex(lines[3], r"^\| -+ \| -+: \| -+: \|$")
         self.assertEqual(lines[-1], "note")
+
+    def test_a_mark_stays_with_its_word(self) -> None:
+        """Readers of the page see the same text, which is broken elsewhere."""
+        for text, told in (
+            ("E=4, all_pairs †", 'E=4, <span class="together">all_pairs †</span>'),
+            ("E=4 †§", '<span class="together">E=4 †§</span>'),
+            ("a & b", "a &amp; b"),
+        ):
+            table = Table("t", "T", (Column("name", "name", "name"),), ({"name": text},))
+            self.assertIn(f'<td class="name">{told}</td>', to_html(table))
 
     def test_significant_digits(self) -> None:
         for value, text in (

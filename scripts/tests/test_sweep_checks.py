@@ -9,6 +9,7 @@ from fake_sweeps import FakeRow, FakeSweep, settings, study
 from report_page import ReportTestCase
 
 from hgnn_tools.errors import EXIT_DATA, EXIT_USAGE, UserError
+from hgnn_tools.reporting.questions import questions_of
 from hgnn_tools.reporting.sweep_folder import read_sweep
 from hgnn_tools.run_folder import read_run
 
@@ -76,7 +77,9 @@ class SweepChecksTest(ReportTestCase):
         for asked in ({"factor": "seed"}, {"factor": ["a", "seed"]}, {"baseline": {"seed": 1}}):
             self.change(questions=[{**QUESTION, **asked}])
             (key,) = asked
-            self.assertIn(f'questions, number 1: "{key}" names seed: c', self.refused(self.sweep))
+            with self.assertRaisesRegex(UserError, f'number 1: "{key}" names seed: conf') as caught:
+                questions_of(read_sweep(self.sweep), "best_eval_loss")
+            self.assertEqual(caught.exception.exit_code, EXIT_DATA)
 
     def test_what_is_damaged_is_written_anew(self) -> None:
         (self.sweep / "sweep.json").write_text('{"rows": [')

@@ -30,14 +30,14 @@ figcaption { font-weight: 600; margin-bottom: .3rem; max-width: 46rem; }
 .scroll { overflow-x: auto; border: solid #1a1a1a; border-width: 1.5px 0; }
 table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums;
   width: 100%; }
-th, td { padding: .3rem .5rem; text-align: left; vertical-align: top; min-width: 3.5rem; }
+th, td { padding: .3rem .4rem; text-align: left; vertical-align: top; min-width: 3.2rem; }
 th { vertical-align: bottom; border-bottom: 1px solid #1a1a1a; font-weight: 600; }
 tbody tr:nth-child(even) { background: #f4f4f4; }
 td.number, th.number { text-align: right; }
 td.number, .together { white-space: nowrap; }
-td.sentence { min-width: 11rem; }
+td.sentence { min-width: 9.5rem; }
 td.name { overflow-wrap: anywhere; min-width: 9rem; }
-td.text { min-width: 5rem; }
+td.text { min-width: 4.5rem; }
 tbody tr { background: #fff; }
 tr > :first-child { position: sticky; left: 0; background: inherit; padding-left: .2rem; }
 thead tr > :first-child { background: #fff; }

@@ -12,6 +12,7 @@ from hgnn_tools.reporting.configurations import (
     survivors,
     telling_options,
 )
+from hgnn_tools.reporting.sweep_checks import refuse_questions_of_seeds
 from hgnn_tools.reporting.sweep_folder import Sweep
 from hgnn_tools.reporting.targets import loss_difference
 from hgnn_tools.seed_statistics import Difference
@@ -118,6 +119,7 @@ def agree(one: Configuration, other: Configuration, option: str) -> bool:
 
 def questions_of(sweep: Sweep, loss_key: str) -> list[Question]:
     """Those of the sweep file; where it has none, all configurations side by side."""
+    refuse_questions_of_seeds(sweep.questions, sweep.folders[0])
     stored = sweep.questions or (
         {"title": "All configurations", "factor": list(sweep.varied), "baseline": None},
     )

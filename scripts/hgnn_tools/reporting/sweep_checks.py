@@ -1,7 +1,7 @@
 """Whether sweep.json has what a report reads, in the types that it reads: all faults at once."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,13 +105,29 @@ def check_sweep(stored: dict[str, Any], path: Path, advice: str) -> None:
     if faults:
         told = "; ".join(faults[:MOST_FAULTS]) + (f"; and {more} more faults" if more > 0 else "")
         raise UserError(f"{path}: {told}; {advice}", EXIT_DATA)
-    told = "; ".join(questions_of_seeds(stored.get("questions") or []))
+
+
+def refuse_questions_of_seeds(questions: Sequence[dict[str, Any]], folder: Path) -> None:
+    """Throws UserError (data). Rows would be named after the first of the seeds that they are taken
+    over."""
+    told = [
+        f'questions, number {number}: "{key}" names seed'
+        for number, question in enumerate(questions, start=1)
+        for key in ("factor", "baseline")
+        if names_seed(question.get(key))
+    ]
     if told:
         raise UserError(
-            f"{path}: {told}: configurations are taken together over their seeds, so no question"
-            " can be about them; take it out of this file and of the sweep file",
+            f"{folder / 'sweep.json'}: {'; '.join(told)}: configurations are taken together over"
+            " their seeds, so no question can be about them; take it out of this file and of the"
+            " sweep file",
             EXIT_DATA,
         )
+
+
+def names_seed(named: Any) -> bool:
+    """A text, a list of texts or an object by option."""
+    return named == "seed" or isinstance(named, list | dict) and "seed" in named
 
 
 def faults_of(stored: dict[str, Any]) -> Iterator[str]:
@@ -137,14 +153,6 @@ def faults_in(
             yield f'{where}"{key}" is missing'
         elif not is_right(found):
             yield f'{where}"{key}" is {shown(found)} and has to be {words}'
-
-
-def questions_of_seeds(questions: list[dict[str, Any]]) -> Iterator[str]:
-    for number, question in enumerate(questions, start=1):
-        for key in ("factor", "baseline"):
-            named = question.get(key) or ()
-            if named == "seed" or not is_text(named) and "seed" in named:
-                yield f'questions, number {number}: "{key}" names seed'
 
 
 def shown(value: Any) -> str:
