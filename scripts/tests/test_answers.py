@@ -77,7 +77,8 @@ class AnswersTest(ReportTestCase):
         asked = {"title": "More?", "factor": "num_experts", "baseline": {"num_experts": 2}}
         rows = [row for rows in (*two, *four) for row in rows]
         told = self.in_short(*rows, questions=(asked,))
-        self.assertIn("against num_experts 2 (1 of 2 whose graph is a no-op †): 2 with a higher", told)
+        answer = "against num_experts 2 (1 of 2 whose graph is a no-op †): 2 with a higher"
+        self.assertIn(answer, told)
 
     def test_equally_near_baselines_are_named(self) -> None:
         """In short, below the table and in the row, and not that there is none."""
@@ -108,7 +109,8 @@ class AnswersTest(ReportTestCase):
     def test_answers_are_sentences(self) -> None:
         """After a title that is none, of configurations without a verdict, of a single one."""
         waiting = [FakeRow(settings("GNN", 2, None, None), 1, "pending", writes="nothing")]
-        self.assertIn("- All configurations: no finished run yet.", self.in_short(*waiting, questions=()))
+        told = self.in_short(*waiting, questions=())
+        self.assertIn("- All configurations: no finished run yet.", told)
         self.assertIn("1 run (1 pending), 1 configuration, seeds: 1.", self.markdown)
         alike = rows_of("active", 0.0, "GNN", 4, None, None)
         told = self.in_short(*MEAN, *alike, *rows_of("active", 0.0, "HGNN", 4, "all", True))
@@ -124,8 +126,8 @@ class AnswersTest(ReportTestCase):
         self.assertEqual([row["common_seeds"] for row in found], ["", "1, 2", "1"])
         self.assertEqual(found[2]["verdict"], "n/a (over seed 1 alone)")
         self.assertIn(
-            "\n\nThe baseline is coupler_type MEAN. Intervals of differences are paired by seed over"
-            " 2 seeds, Student's t. A difference is the mean over the seeds in both; where",
+            "\n\nThe baseline is coupler_type MEAN. Intervals of differences are paired by seed"
+            " over 2 seeds, Student's t. A difference is the mean over the seeds in both; where",
             self.markdown,
         )
         self.in_short(*(row for row in rows if row.seed == 1))

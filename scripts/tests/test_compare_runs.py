@@ -156,9 +156,8 @@ class CompareRunsTest(ScriptTestCase):
                 FakeRun(seed=seed, options=options).write(self.folder / f"{name}-seed-{seed}")
                 if name == "slow":
                     FakeRun("GNN", seed=seed, options=options).write(self.folder / f"graph-{seed}")
-        parser = compare_runs.build_parser()
-        args = parser.parse_args([str(self.folder / f"{name}-*") for name in ("graph", "slow", "fast")])
-        groups = read_groups(args.runs, "best_eval_loss")
+        patterns = [str(self.folder / f"{name}-*") for name in ("graph", "slow", "fast")]
+        groups = read_groups(patterns, "best_eval_loss")
         names = ["GNN, rate=0.1 §", "HGNN, rate=0.1 §", "HGNN, rate=0.2 §"]
         self.assertEqual(run_groups.names_of(groups), names)
         alone = read_groups([str(self.folder / "slow-*")], "best_eval_loss")

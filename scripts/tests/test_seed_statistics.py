@@ -89,7 +89,8 @@ class DifferenceTest(unittest.TestCase):
 
     def test_one_seed_tells_nothing(self) -> None:
         difference = compare({1: 4.0, 2: 5.0}, {2: 4.9})
-        self.assertEqual((difference.interval, difference.method), (None, "n/a (over seed 2 alone)"))
+        found = (difference.interval, difference.method)
+        self.assertEqual(found, (None, "n/a (over seed 2 alone)"))
         self.assertIsNone(difference.is_noise)
         self.assertAlmostEqual(difference.mean, -0.1)  # of the seed that both have
         self.assertAlmostEqual(compare({1: 4.0, 2: 5.0}, {3: 4.9}).mean, 0.4)

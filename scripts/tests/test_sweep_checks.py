@@ -1,4 +1,4 @@
-"""What is wrong in sweep.json and beside it: all of it in one sentence, with where and what to do."""
+"""What is wrong in sweep.json and beside it: one sentence of all, with where and what to do."""
 
 import json
 from pathlib import Path
@@ -62,7 +62,8 @@ class SweepChecksTest(ReportTestCase):
                 self.assertIn(told, message)
         for field, value in (("varied", "num_experts"), ("left_out", [1]), ("description", 4)):
             self.change(**{field: value})
-            self.assertIn(f'sweep.json: "{field}" is {json.dumps(value)} and has', self.refused(self.sweep))
+            told = f'sweep.json: "{field}" is {json.dumps(value)} and has'
+            self.assertIn(told, self.refused(self.sweep))
 
     def test_all_faults_at_once(self) -> None:
         rows = [{**row, "tokens": "many"} for row in self.table["rows"]]

@@ -160,5 +160,6 @@ def tag_ends(axes: Axes, bands: Sequence[Band], cost: str, places: Sequence[int]
 def alternative(bands: Sequence[Band], cost: str) -> str:
     ends = "; ".join(f"{band.label} ends at {band.mean[-1]:.4f}" for band in bands)
     return (
-        f"Evaluation loss against {COSTS[cost]}, {plural(len(bands), 'line')} with bands over seeds: {ends}."
+        f"Evaluation loss against {COSTS[cost]}, {plural(len(bands), 'line')} with bands over"
+        f" seeds: {ends}."
     )

@@ -36,7 +36,8 @@ def draw_parameters(
             look = {"color": shade, "edgecolor": "black", "hatch": hatch, "linewidth": 0.6}
             axes.barh(-place, width, left=left, label=part if place == 0 else None, **look)
             left += width
-    axes.set_yticks([-place for place in range(len(shown))], [filled(name, NAME_WIDTH) for name, _ in shown])
+    names = [filled(name, NAME_WIDTH) for name, _ in shown]
+    axes.set_yticks([-place for place in range(len(shown))], names)
     axes.set_xlabel("parameters, millions")
     axes.figure.legend(loc="outside lower center", ncols=len(PARTS), fontsize=8, frameon=False)
     caption = "Models of equal parts share a bar, named after the first of them."

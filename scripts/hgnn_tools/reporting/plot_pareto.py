@@ -235,8 +235,8 @@ def alternative(
         for point in front
     )
     return (
-        f"{plural(len(points), 'configuration')}, evaluation loss against {cost.unit}. On the Pareto front,"
-        f" by rising cost: {told}."
+        f"{plural(len(points), 'configuration')}, evaluation loss against {cost.unit}. On the"
+        f" Pareto front, by rising cost: {told}."
     )
 
 

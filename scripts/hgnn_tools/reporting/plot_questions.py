@@ -44,7 +44,8 @@ def draw_losses(question: Question, synthetic: bool) -> Picture | None:
     caption += mark_baseline(axes, question) + said_left_out(len(finished) - len(shown))
     best, worst = (pick(finished, key=lambda one: one.loss.mean) for pick in (min, max))
     told = (
-        f"Mean evaluation losses of {plural(len(finished), 'configuration')}, from {best.loss.mean:.4f}"
+        f"Mean evaluation losses of {plural(len(finished), 'configuration')},"
+        f" from {best.loss.mean:.4f}"
         f" ({question.label(best)}) to {worst.loss.mean:.4f} ({question.label(worst)})."
     )
     return finish(figure, f"question-{question.number}", caption, told)

@@ -80,7 +80,7 @@ def difference_cells(
     comparison = question.comparisons.get(place)
     if comparison is None:
         near = len(question.nearest_baselines(configuration))
-        return {"verdict": f"n/a ({near} baselines are equally near)" if near else "n/a (no baseline)"}
+        return {"verdict": f"n/a ({near} baselines are equally near)"} if near else {}
     difference = comparison.difference
     return {
         "common_seeds": common_seeds(difference),
@@ -185,7 +185,7 @@ def undecided_words(question: Question) -> str:
     """'To E=4, rate=0.002 2 baselines are equally near (...)', of the first one that is undecided
     where it is several."""
     one, *others = question.undecided
-    nearest = [question.label(baseline, marks=False) for baseline in question.nearest_baselines(one)]
+    nearest = [question.label(near, marks=False) for near in question.nearest_baselines(one)]
     more = f" and {len(others)} more" if others else ""
     return (
         f"To {question.label(one, marks=False)}{more} several baselines are equally near"

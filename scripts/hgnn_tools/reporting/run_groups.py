@@ -142,8 +142,8 @@ def names_of(groups: Sequence[Group]) -> list[str]:
 
 
 def differing_options(groups: Sequence[Group]) -> list[str]:
-    """Of those that change results. One that a coupler has no use for tells nothing of its runs, and
-    a value that all others share nothing of them."""
+    """Of those that change results. One that a coupler has no use for tells nothing of its runs,
+    and a value that all others share nothing of them."""
     options: dict[str, None] = {}
     for group in groups:
         row = group.configuration.rows[0]
@@ -165,7 +165,7 @@ def values_of(groups: Sequence[Group], option: str) -> set[str]:
 
 
 def origin_of(group: Group) -> str:
-    """A folder of one run, a pattern or a sweep, or the first folder of several with their number."""
+    """A folder of one run, a pattern, a sweep, or the first folder of several and their number."""
     more = len(group.configuration.rows) - 1
     if not more or is_sweep_folder(Path(group.source)) or glob.has_magic(group.source):
         return group.source

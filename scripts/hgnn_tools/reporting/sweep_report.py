@@ -75,7 +75,8 @@ class SweepReport:
         seeds = len({row.seed for row in self.sweep.rows})
         yield (
             f"{plural(len(self.sweep.rows), 'run')} ({told}),"
-            f" {plural(len(self.configurations), 'configuration')}, seeds: {seeds}. Losses are {LOSS_WORDS[self.loss_key]}, in nats a token."
+            f" {plural(len(self.configurations), 'configuration')}, seeds: {seeds}."
+            f" Losses are {LOSS_WORDS[self.loss_key]}, in nats a token."
             + (f" Commit {self.sweep.commit}." if self.sweep.commit else "")
         )
         if not self.sweep.has_times:

@@ -29,9 +29,10 @@ def warnings_on(sweep: Sweep) -> Iterator[str]:
             if (number := sweep.count(status))
         ]
         yield (
-            f"The sweep is not finished: of {plural(len(sweep.rows), 'run')} {', '.join(open_rows)}."
-            f" Means, intervals and pictures are of the {sweep.count('done')} that are done; the"
-            " table of all runs has what the others came to, too."
+            f"The sweep is not finished: of {plural(len(sweep.rows), 'run')}"
+            f" {', '.join(open_rows)}. Means, intervals and pictures are of the"
+            f" {sweep.count('done')} that are done; the table of all runs has what the others came"
+            " to, too."
         )
     commits = sorted({row.commit for row in sweep.rows if row.is_done and row.commit})
     if len(commits) > 1:
@@ -42,8 +43,8 @@ def warnings_on(sweep: Sweep) -> Iterator[str]:
     matched = sum(bool(row.chosen) for row in sweep.rows)
     if matched and not sweep.has_times:
         yield (
-            f"match_time chose the lengths of {matched} runs from measured times, which mean"
-            " nothing here: what these runs say of equal time means nothing either."
+            f"match_time chose the length of {plural(matched, 'run')} from measured times, which"
+            " mean nothing here: what these runs say of equal time means nothing either."
         )
     if sweep.notes:
         told = "; ".join(sweep.notes[:MOST_NOTES])

@@ -34,7 +34,8 @@ def data_name(row: Row, option: str) -> Any:
     """Of a path its last part, because it is another one on every machine; of one that the sweep
     varies all, because these are other data."""
     name = row.value_of(option)
-    return PurePosixPath(name).name if isinstance(name, str) and option not in row.settings else name
+    is_whole = option in row.settings or not isinstance(name, str)
+    return name if is_whole else PurePosixPath(name).name
 
 
 def differing_targets(configurations: Iterable[Configuration]) -> str:
