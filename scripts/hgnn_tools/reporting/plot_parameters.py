@@ -10,7 +10,7 @@ from hgnn_tools.reporting.picture import Picture, filled, finish, new_picture
 LOOKS = dict(
     zip(PARTS, (("0.95", ""), ("0.75", "///"), ("0.35", ""), ("white", "...")), strict=True)
 )
-ROW_HEIGHT = 0.26
+ROW_HEIGHT = 0.32  # of a name in two lines
 MAX_ROWS = 40
 NAME_WIDTH = 38  # in letters
 
@@ -37,7 +37,7 @@ def draw_parameters(
             axes.barh(-place, width, left=left, label=part if place == 0 else None, **look)
             left += width
     names = [filled(name, NAME_WIDTH) for name, _ in shown]
-    axes.set_yticks([-place for place in range(len(shown))], names)
+    axes.set_yticks([-place for place in range(len(shown))], names, fontsize=8.5)
     axes.set_xlabel("parameters, millions")
     axes.figure.legend(loc="outside lower center", ncols=len(PARTS), fontsize=8, frameon=False)
     caption = "Models of equal parts share a bar, named after the first of them."
