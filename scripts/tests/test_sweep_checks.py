@@ -65,6 +65,11 @@ class SweepChecksTest(ReportTestCase):
             told = f'sweep.json: "{field}" is {json.dumps(value)} and has'
             self.assertIn(told, self.refused(self.sweep))
 
+    def test_what_could_not_be_measured_is_null(self) -> None:
+        rows = [{**row, "measured": {"tokens_per_s": None}} for row in self.table["rows"]]
+        self.change(rows=rows, expected=None, left_out=None)
+        self.assertIsNone(read_sweep(self.sweep).rows[0].measurement("tokens_per_s"))
+
     def test_all_faults_at_once(self) -> None:
         rows = [{**row, "tokens": "many"} for row in self.table["rows"]]
         self.change(rows=rows, varied=3)

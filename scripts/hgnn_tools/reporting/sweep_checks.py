@@ -51,7 +51,8 @@ NUMBER: Check = ("a number", is_number)
 WHOLE: Check = ("a whole number", is_whole)
 OBJECT: Check = ("an object", lambda value: isinstance(value, dict))
 OBJECTS: Check = ("a list of objects", is_list_of(lambda value: isinstance(value, dict)))
-NUMBERS: Check = ("an object of numbers", is_object_of(is_number))
+# What a run could not measure is null.
+NUMBERS: Check = ("an object of numbers", is_object_of(lambda one: one is None or is_number(one)))
 CONDITIONS: Check = ("an object of conditions on options", is_object_of(is_condition))
 
 TOP: Mapping[str, Check] = {
