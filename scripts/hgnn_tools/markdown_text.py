@@ -9,6 +9,11 @@ QUOTE = re.compile(r"^>")
 ENTITY = re.compile(r"&(?=#?\w+;)")
 ESCAPE = re.compile(r"\\(?=[!-/:-@\[-`{-~])|\\$")
 CODE = re.compile(r"`")
+FORMULA = re.compile(r"\$")  # as GitHub shows it
+# At the ends of a line: a heading, an entry of a list, a rule.
+HEADING = re.compile(r"^#|(?<=\s)#(?=#*$)")
+ENTRY = re.compile(r"^[-+](?=\s|-*$)")
+NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
 LINK = re.compile(r"\](?=[(\[])")
 STAR = re.compile(r"(?<!\s)\*|\*(?!\s)")
 UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
@@ -21,7 +26,9 @@ def as_text(text: str) -> str:
     text = ENTITY.sub("&amp;", text)
     text = TAG.sub("&lt;", text)
     text = QUOTE.sub("&gt;", text)
-    for sign in (CODE, LINK, STAR, UNDERSCORE):
+    text = FORMULA.sub("&#36;", text)
+    text = NUMBERED.sub(r"\1\\\2", text)
+    for sign in (CODE, LINK, STAR, UNDERSCORE, HEADING, ENTRY):
         text = sign.sub(lambda found: "\\" + found.group(), text)
     return text
 

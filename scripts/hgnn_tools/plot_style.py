@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from matplotlib import rc_context
+from matplotlib import rc_context, rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hgnn_tools.run_folder import Run
+from hgnn_tools.wording import cut_in_the_middle, plural
+
+# Names of runs, groups and sweeps may hold a $, which begins no formula.
+rcParams["text.parse_math"] = False
 
 # Okabe and Ito's colours, told apart by colour-blind readers as well.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -18,6 +22,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("-", "--", "-.", ":")
 DPI = 110
 MARKED_POINTS = 12
+LONGEST_NAME = 50  # of a run, in a title
 # The same figure gives the same bytes, in fonts that need not be where it is read.
 SVG = {"svg.hashsalt": "hgnn_moe", "svg.fonttype": "path"}
 
@@ -42,19 +47,15 @@ def new_figure(width: float, height: float) -> Figure:
 def describe_run(run: Run) -> str:
     config = run.config
     parts = [
-        f"{run.name}:",
+        f"{cut_in_the_middle(run.name, LONGEST_NAME)}:",
         f"{config.get('coupler_type')},",
-        f"{counted(config.get('num_experts'), 'expert')},",
-        f"{counted(config.get('num_layers'), 'layer')},",
+        f"{plural(config.get('num_experts'), 'expert')},",
+        f"{plural(config.get('num_layers'), 'layer')},",
         f"D {config.get('embed_dim')}",
     ]
     status = (run.summary or {}).get("status")
     title = " ".join(parts) + (f" ({status})" if status else "")
     return f"{title}\nSYNTHETIC DATA: not a result on real text" if run.is_synthetic else title
-
-
-def counted(number: int | None, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def say_inside(axes: Axes, text: str) -> None:

@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogFormatter, MaxNLocator, NullFormatter
 
 from hgnn_tools import plot_style
 from hgnn_tools.run_folder import Run, numbers
@@ -96,6 +96,9 @@ def allow_logarithmic(axes: Axes, values: list[float]) -> None:
     finite = [value for value in values if math.isfinite(value)]
     if finite and min(finite) > 0 and max(finite) > LOGARITHMIC_RANGE * min(finite):
         axes.set_yscale("log")
+        # Plain numbers, no formulas.
+        axes.yaxis.set_major_formatter(LogFormatter())
+        axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def mark_non_finite(axes: Axes, run: Run) -> None:

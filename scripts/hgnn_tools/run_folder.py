@@ -35,8 +35,7 @@ class Run:
 
 def read_run(folder: Path) -> Run:
     """Everything; metrics.jsonl may end in a line that is still being written."""
-    if not folder.is_dir():
-        raise UserError(f"the run folder {folder} does not exist; check the path", EXIT_USAGE)
+    check_folder(folder, "run")
     stored = read_json_object(folder / "config.json")
     events, notes = read_events(folder / "metrics.jsonl")
     summary_path = folder / "run_summary.json"
@@ -48,6 +47,13 @@ def read_run(folder: Path) -> Run:
         events=events,
         notes=notes,
     )
+
+
+def check_folder(folder: Path, what: str) -> None:
+    """Throws UserError (usage) where there is no such folder."""
+    if not folder.is_dir():
+        fault = "is a file; give a folder" if folder.exists() else "does not exist; check the path"
+        raise UserError(f"the {what} folder {folder} {fault}", EXIT_USAGE)
 
 
 def read_run_config(folder: Path) -> Run:
@@ -67,7 +73,10 @@ def config_of(stored: dict[str, Any], folder: Path) -> dict[str, Any]:
     return config
 
 
-def read_json_object(path: Path) -> dict[str, Any]:
+def read_json_object(
+    path: Path, advice: str = "restore it or train again"
+) -> dict[str, Any]:
+    """`advice` is what to do where it is damaged."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -77,10 +86,10 @@ def read_json_object(path: Path) -> dict[str, Any]:
         ) from None
     except ValueError as error:
         raise UserError(
-            f"{path} is not JSON ({error}); restore it or train again", EXIT_DATA
+            f"{path} is not JSON ({error}); {advice}", EXIT_DATA
         ) from None
     if not isinstance(value, dict):
-        raise UserError(f"{path} holds no JSON object; restore it or train again", EXIT_DATA)
+        raise UserError(f"{path} holds no JSON object; {advice}", EXIT_DATA)
     return value
 
 

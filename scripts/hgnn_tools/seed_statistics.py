@@ -25,7 +25,7 @@ class Difference:
     mean: float | None
     interval: Interval | None
     method: str  # how the interval was made, or why there is none
-    pairs: int = 0  # seeds that both have, where the interval is paired
+    common: tuple[int, ...] = ()  # seeds that both have, where the difference is over them alone
 
     @property
     def is_noise(self) -> bool | None:
@@ -75,7 +75,7 @@ def compare(first: Mapping[int, float], second: Mapping[int, float]) -> Differen
     common = sorted(first.keys() & second.keys())
     if len(common) > 1:
         paired = summarise([second[seed] - first[seed] for seed in common])
-        return Difference(paired.mean, paired.interval, "paired by seed", len(common))
+        return Difference(paired.mean, paired.interval, "paired by seed", tuple(common))
     a, b = summarise(list(first.values())), summarise(list(second.values()))
     if a.mean is None or b.mean is None:
         return Difference(None, None, "n/a (no finished run)")
@@ -83,7 +83,8 @@ def compare(first: Mapping[int, float], second: Mapping[int, float]) -> Differen
     if a.sd is None or b.sd is None:
         for seed in common:  # a single one: without what it does not share
             mean = second[seed] - first[seed]
-        return Difference(mean, None, "n/a (one seed)", len(common))
+            return Difference(mean, None, f"n/a (over seed {seed} alone)", (seed,))
+        return Difference(mean, None, "n/a (one seed)")
     return Difference(mean, welch_interval(a, b), "Welch")
 
 

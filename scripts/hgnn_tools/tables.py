@@ -4,6 +4,7 @@ import csv
 import html
 import io
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -188,10 +189,17 @@ def breakable(title: str) -> str:
 
 
 def html_cell(column: Column, text: str) -> str:
-    return f"<td{css(column)}>{html.escape(text)}</td>"
+    escaped = html.escape(text)
+    if column.kind == "name":  # a mark stays with the word before it
+        escaped = MARKED.sub(r'<span class="together">\g<0></span>', escaped)
+    return f"<td{css(column)}>{escaped}</td>"
+
+
+# A short word and what stands behind it that is no letter, such as the mark of a graph.
+MARKED = re.compile(r"[^\s&;]{1,24} [^\w\s&(<>=−–-]+$")
 
 
 def css(column: Column) -> str:
     if column.is_number:
         return ' class="number"'
-    return "" if column.kind == "text" else f' class="{column.kind}"'
+    return f' class="{column.kind}"'

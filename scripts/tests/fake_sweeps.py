@@ -264,7 +264,7 @@ QUESTIONS = (
         "baseline": {"static_hyperedge_strategy": "all_pairs"},
     },
 )
-PUBLISHED = "published, one A100, other training text"
+PUBLISHED = "published, one A100"
 EXPECTED = (
     {
         "where": {"coupler_type": "GNN", "num_experts": 2},

@@ -18,7 +18,7 @@ from support import REPOSITORY, ScriptTestCase
 import compare_runs
 from hgnn_tools import plot_style
 from hgnn_tools.errors import EXIT_DATA, EXIT_USAGE
-from hgnn_tools.reporting import group_comparison
+from hgnn_tools.reporting import group_comparison, run_groups
 from hgnn_tools.reporting.plot_curves import draw_panel
 from hgnn_tools.reporting.run_groups import read_groups
 from hgnn_tools.reporting.without_effect import WITHOUT_EFFECT
@@ -66,7 +66,7 @@ class CompareRunsTest(ScriptTestCase):
             self.best(f"hgnn-seed-{seed}") - self.best(f"gnn-seed-{seed}") for seed in (1, 2, 3)
         )
         self.assertRegex(
-            output, rf"\| HGNN, all_pairs +\| 3 .*\| GNN +\| +{mean:.4f}".replace("-0", "−0")
+            output, rf"\| HGNN +\| 3 .*\| GNN +\| 1 to 3 +\| +{mean:.4f}".replace("-0", "−0")
         )
         self.assertIn("lower loss, by more than seed noise (paired by seed)", output)
         self.assertTrue((self.folder / "picture.png").read_bytes().startswith(b"\x89PNG"))
@@ -110,10 +110,10 @@ class CompareRunsTest(ScriptTestCase):
         self.assertNotIn("not all runs", output)
         FakeRun(coupler="MEAN", seed=9, options={**common, "new": 1}).write(self.folder / "mean-9")
         output = self.compare("mean-*")
-        self.assertIn("mean-7 have the options new: they are of several versions", output)
+        self.assertIn("mean-* have the options new: they are of several versions", output)
         FakeRun(coupler="MEAN", seed=6, options={"dataset_name": "b"}).write(self.folder / "b")
         output = self.compare("mean-7", "b")
-        self.assertIn("evaluated on different data (b None, mine None): these losses do", output)
+        self.assertIn("note: other targets (dataset_name mine and b): these losses do", output)
         self.assertNotIn("so their spread is the seed noise", output)
 
     def test_options_without_effect_of_the_program_are_without_effect_here(self) -> None:
@@ -132,12 +132,59 @@ class CompareRunsTest(ScriptTestCase):
                 path.write_text(json.dumps(stored))
             self.succeed("report.py", sweep, "--keep", self.folder / f"kept-{name}")
         output = self.compare("kept-first", "kept-second")
-        self.assertIn("evaluated with different max_seq_length (128, 64)", output)
-        self.assertIn("evaluated on different data (first None, second None)", output)
+        told = "other targets (dataset_name first and second, max_seq_length 128 and 64): these"
+        self.assertIn(f"note: {told} losses do not compare", output)
+        (line,) = self.table_lines(output, told)
+        self.assertNotIn("seed noise", line)
 
     def test_seeds_alone_are_the_noise(self) -> None:
         output = self.compare("gnn-seed-*")
         self.assertIn("differ in their seed alone, so their spread is the seed noise", output)
+
+    def test_one_run_is_compared_with_nothing(self) -> None:
+        output = self.compare("gnn-seed-1")
+        self.assertIn("There is one run alone, so there is nothing to compare it with.", output)
+        self.assertNotIn("seed noise", output)
+
+    def test_groups_are_named_by_what_tells_them_apart(self) -> None:
+        """Not by defaults that all of a kind have, nor after the first of their runs; rows have the
+        marks that the legend tells."""
+        same = {"hgnn_activation": "none", "hyperedge_weighting": "pyg", "synthetic_data": True}
+        for name, rate in (("slow", 0.1), ("fast", 0.2)):
+            for seed in (1, 2):
+                options = {**same, "learning_rate": rate}
+                FakeRun(seed=seed, options=options).write(self.folder / f"{name}-seed-{seed}")
+                if name == "slow":
+                    FakeRun("GNN", seed=seed, options=options).write(self.folder / f"graph-{seed}")
+        patterns = [str(self.folder / f"{name}-*") for name in ("graph", "slow", "fast")]
+        groups = read_groups(patterns, "best_eval_loss")
+        names = ["GNN, rate=0.1 §", "HGNN, rate=0.1 §", "HGNN, rate=0.2 §"]
+        self.assertEqual(run_groups.names_of(groups), names)
+        alone = read_groups([str(self.folder / "slow-*")], "best_eval_loss")
+        self.assertEqual(run_groups.names_of(alone), [f"{self.folder}/slow-* §"])
+        folders = [str(self.folder / f"slow-seed-{seed}") for seed in (1, 2)]
+        found = run_groups.names_of(read_groups(folders, "best_eval_loss"))
+        self.assertEqual(found, [f"{folders[0]} and 1 other §"])
+
+    def test_runs_that_are_not_done_are_one_line_a_reason(self) -> None:
+        rows = [
+            FakeRow(settings("GNN", e, None, None), 1, "pending", writes="nothing")
+            for e in (2, 4, 8, 16, 32)
+        ]
+        sweep = FakeSweep(tuple(rows)).write(self.folder / "sweep")
+        notes = run_groups.doubts(read_groups([str(sweep)], "best_eval_loss"))
+        (told,) = [note for note in notes if "pending" in note]
+        self.assertTrue(told.startswith("5 runs are pending, so their losses are not compared: "))
+        self.assertTrue(told.endswith("; and 2 more"))
+
+    def test_a_run_without_its_events(self) -> None:
+        folder = FakeRun().write(self.folder / "silent")
+        (folder / "metrics.jsonl").unlink()
+        summary = json.loads((folder / "run_summary.json").read_text())
+        (folder / "run_summary.json").write_text(json.dumps({**summary, "best_eval_loss": 3.5}))
+        notes = run_groups.doubts(read_groups([str(folder)], "best_eval_loss"))
+        told = "silent has the best loss 3.5 in run_summary.json, which is not compared because its"
+        self.assertIn(f"{told} metrics.jsonl is missing or empty", notes)
 
     def test_one_configuration_twice_is_two_groups(self) -> None:
         """As of two versions of the program."""
@@ -145,7 +192,7 @@ class CompareRunsTest(ScriptTestCase):
             FakeRun(coupler="GNN", seed=seed).write(self.folder / f"again-seed-{seed}")
         output = self.compare("gnn-seed-[12]", "again-seed-*")
         self.assertIn(NOISE, output)
-        self.assertIn("again-seed-1)", output)
+        self.assertRegex(output, r"\n\| \S+again-seed-\\\* +\| 2 ")
 
     def test_two_sweeps_setting_by_setting(self) -> None:
         first = FakeSweep(study((1, 2))).write(self.folder / "first")
@@ -161,15 +208,15 @@ class CompareRunsTest(ScriptTestCase):
             lines[2], r"E=64.*\| – +\| +– \|"
         )  # the first sweep has none to compare with
 
-        self.assertIn("Of 3 configurations of the other sweeps 1 have no partner of", output)
+        self.assertIn("Of 3 configurations of the other sweeps 1 has no partner of", output)
 
     def test_sweeps_without_a_common_setting_are_told(self) -> None:
         for name, experts in (("first", 4), ("second", 8)):
             rows = [FakeRow(settings("GNN", experts, None, None), seed) for seed in (1, 2)]
             FakeSweep(tuple(rows)).write(self.folder / name)
         output = self.compare("first", "second")
-        self.assertIn("Of 1 configurations of the other sweeps 1 have no partner of", output)
-        self.assertIn(f"group in {self.folder / 'first'}, so", output)
+        self.assertIn("Of 1 configuration of the other sweeps 1 has no partner of", output)
+        self.assertIn(f"group in {self.folder / 'first'} and is compared", output)
         self.assertNotIn("no partner", self.compare("first", "first"))
         self.assertNotIn("no partner", self.compare("first", "gnn-seed-*"))
 
@@ -186,7 +233,7 @@ class CompareRunsTest(ScriptTestCase):
         for cells in lines:
             label = cells[1].partition(" (")[0].strip()
             self.assertTrue(cells[6].strip().startswith(f"{label} ("), cells)
-            self.assertIn("+0.0000", cells[7])
+            self.assertIn("+0.0000", cells[8])
 
     def test_lengths_that_a_sweep_chose_make_no_groups(self) -> None:
         mean = settings("MEAN", 4, None, None)
@@ -252,7 +299,8 @@ class CompareRunsTest(ScriptTestCase):
         output = self.compare("gnn-seed-*", "diverged", "other")
         self.assertIn("diverged is diverged, so its loss is not compared", output)
         self.assertIn("n/a (no finished run) (1 of 1 seeds diverged)", output)
-        self.assertIn("different max_seq_length (64, None): these losses do not compare", output)
+        told = "other targets (data real and synthetic, max_seq_length none and 64): these losses"
+        self.assertIn(f"{told} do not compare", output)
         self.assertIn("SYNTHETIC DATA", output)
 
     def test_a_run_without_evaluation(self) -> None:

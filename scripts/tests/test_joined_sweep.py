@@ -287,7 +287,7 @@ class TimesTest(ReportTestCase):
     def test_lengths_that_match_time_chose_are_doubted(self) -> None:
         rows = (*of_seeds(1, 2), *equal_time("equal time", "MEAN", (90, 110)))
         sweep = FakeSweep(rows).write(self.folder / "sweep")
-        told = "match_time chose the lengths of 2 runs from measured times, which mean nothing here"
+        told = "match_time chose the length of 2 runs from measured times, which mean nothing here"
         kept = self.folder / "kept"
         self.run_report(sweep, "--no_times", "--keep", kept)
         for folder, *options in ((sweep, "--no_times"), (kept,), (sweep,)):

@@ -24,6 +24,14 @@ TEXTS = (
     "\\*x \\_y \\` C:\\new",
     "[a](b) ![i](j) [a][b]",
     "> no quote",
+    "# no heading",
+    "#5 ## and # at the end #",
+    "- no entry",
+    "+ none",
+    "12. none",
+    "3) none",
+    "---",
+    "costs $5, $x$ and \\$",
 )
 # As a reader of report.md finds them, nothing in them being markup.
 PLAIN = (

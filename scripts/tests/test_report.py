@@ -186,7 +186,9 @@ class HonestyTest(ReportTestCase):
         for row in self.rows("question-1"):
             self.assertEqual(row["loss_sd"], "n/a (one seed)")
             self.assertEqual(row["loss_interval_low"], "n/a (one seed)")
-        self.assertEqual(self.rows("question-1")[1]["verdict"], "n/a (one seed)")
+        compared = self.rows("question-1")[1]
+        self.assertEqual(compared["verdict"], "n/a (over seed 1 alone)")
+        self.assertEqual(compared["common_seeds"], "1")
         self.assertNotIn(NOISE, self.page)
 
     def test_failures_with_reasons(self) -> None:
@@ -202,6 +204,19 @@ class HonestyTest(ReportTestCase):
             left_out["settings"], "num_experts 2, static_hyperedge_strategy all_triplets"
         )
         self.assertIn("not num_experts is at least 3", left_out["constraint"])
+
+    def test_expected_losses_of_other_text_have_no_verdict(self) -> None:
+        sources = ("published: a vocabulary of 9, other training text", "published, one GPU")
+        expected = [
+            {"where": {"num_experts": 2}, "eval_loss": 9.0, "source": source} for source in sources
+        ]
+        rows = [FakeRow(settings("GNN", 2, None, None), seed) for seed in (1, 2)]
+        self.write_report(FakeSweep(tuple(rows), (), tuple(expected)))
+        other, same = self.rows("expected")
+        told = "not comparable: of other text or data, as its source says"
+        self.assertEqual((other["verdict"], other["difference"]), (told, ""))
+        self.assertEqual(other["expected_loss"], "9.0000")
+        self.assertEqual(same["verdict"], "below the expected value")
 
     def test_verdicts_tell_the_seeds_that_they_are_without(self) -> None:
         """Means of survivors flatter who lost the others."""
@@ -291,7 +306,8 @@ class HonestyTest(ReportTestCase):
     def test_unfinished_sweep(self) -> None:
         self.write_report(KINDS["half_finished"])
         warning = (
-            "of 45 runs 1 running, 1 stopped, 7 pending. All figures are of the 36 that are done."
+            "of 45 runs 1 running, 1 stopped, 7 pending. Means, intervals and pictures are of the"
+            " 36 that are done; the table of all runs has what the others came to, too."
         )
         for text in (self.page, self.markdown):
             self.assertIn(warning, text)

@@ -73,12 +73,12 @@ class ErrorsTest(ScriptTestCase):
         cases = {
             "{": "is not JSON",
             "[]": "holds no JSON object",
-            "{}": 'no list "rows"',
+            "{}": '"rows" is missing; remove it and run the sweep again, which writes it anew',
             '{"rows": []}': "has no rows",
-            '{"rows": [3]}': "row 1 is no JSON object",
-            '{"rows": [{"id": "a"}]}': 'row 1 has no int "seed"',
-            '{"rows": [{"id": "a", "seed": 1, "settings": {}, "status": "odd"}]}': "status odd",
-            '{"rows": [], "questions": 3}': "has no rows",
+            '{"rows": [3]}': '"rows" is \\[3\\] and has to be a list of objects',
+            '{"rows": [{"id": "a"}]}': 'number 1: "seed" is missing; rows, number 1: "settings"',
+            '{"rows": [{"id": "a", "seed": 1, "settings": {}, "status": "odd"}]}': 'is "odd" and',
+            '{"rows": [], "questions": 3}': '"questions" is 3 and .*; it has no rows',
         }
         for content, message in cases.items():
             self.write("sweep.json", content)

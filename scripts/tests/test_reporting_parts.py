@@ -14,10 +14,11 @@ from hgnn_tools.reporting.curves import band_of
 from hgnn_tools.reporting.legend import legend_notes, summarised
 from hgnn_tools.reporting.pareto import pareto_front
 from hgnn_tools.reporting.picture import spread_labels, tag
-from hgnn_tools.reporting.questions import Question, question_table, questions_of
+from hgnn_tools.reporting.question_table import question_table
+from hgnn_tools.reporting.questions import Question, questions_of
 from hgnn_tools.reporting.curve import Curve
 from hgnn_tools.reporting.sweep_folder import Row, read_sweep
-from hgnn_tools.tables import Column, Table, cells, significant, to_csv, to_markdown
+from hgnn_tools.tables import Column, Table, cells, significant, to_csv, to_html, to_markdown
 
 
 class TableTest(unittest.TestCase):
@@ -60,6 +61,16 @@ class TableTest(unittest.TestCase):
         self.assertIn("a\\|b", lines[4])
         self.assertRegex(lines[3], r"^\| -+ \| -+: \| -+: \|$")
         self.assertEqual(lines[-1], "note")
+
+    def test_a_mark_stays_with_its_word(self) -> None:
+        """Readers of the page see the same text, which is broken elsewhere."""
+        for text, told in (
+            ("E=4, all_pairs †", 'E=4, <span class="together">all_pairs †</span>'),
+            ("E=4 †§", '<span class="together">E=4 †§</span>'),
+            ("a & b", "a &amp; b"),
+        ):
+            table = Table("t", "T", (Column("name", "name", "name"),), ({"name": text},))
+            self.assertIn(f'<td class="name">{told}</td>', to_html(table))
 
     def test_significant_digits(self) -> None:
         for value, text in (
@@ -148,16 +159,16 @@ class LabelsTest(unittest.TestCase):
 class CurveTest(unittest.TestCase):
     def test_band_is_over_the_steps_that_all_seeds_have(self) -> None:
         curves = [
-            Curve((10, 20, 30), (5.0, 4.0, 3.0), (1.0, 2.0, 3.0), (0.1, 0.2, 0.3)),
-            Curve((10, 30), (5.5, 3.5), (1.0, 3.0), (0.3, 0.5)),
-            Curve(),
+            (7, Curve((10, 20, 30), (5.0, 4.0, 3.0), (1.0, 2.0, 3.0), (0.1, 0.2, 0.3))),
+            (3, Curve((10, 30), (5.5, 3.5), (1.0, 3.0), (0.3, 0.5))),
+            (1, Curve()),
         ]
         band = band_of("x", curves)
-        self.assertEqual((band.steps, band.seeds), ((10, 30), 2))
+        self.assertEqual((band.steps, band.seeds), ((10, 30), (3, 7)))
         self.assertEqual((band.mean, band.low, band.high), ((5.25, 3.25), (5.0, 3.0), (5.5, 3.5)))
         self.assertEqual(band.minutes, (0.2, 0.4))
-        self.assertIsNone(band_of("x", [Curve()]))
-        self.assertIsNone(band_of("x", [curves[0], Curve((5,), (9.0,), (1.0,), (1.0,))]))
+        self.assertIsNone(band_of("x", [(1, Curve())]))
+        self.assertIsNone(band_of("x", [curves[0], (2, Curve((5,), (9.0,), (1.0,), (1.0,)))]))
 
 
 class QuestionsTest(ScriptTestCase):

@@ -68,7 +68,7 @@ class DifferenceTest(unittest.TestCase):
         first = {1: 4.0, 2: 5.0, 3: 6.0}
         second = {1: 3.9, 2: 4.88, 3: 5.92, 4: 100.0}
         difference = compare(first, second)
-        self.assertEqual((difference.method, difference.pairs), ("paired by seed", 3))
+        self.assertEqual((difference.method, difference.common), ("paired by seed", (1, 2, 3)))
         self.assertAlmostEqual(difference.mean, -0.1)
         half = 4.302652729911275 * 0.02 / math.sqrt(3)
         self.assertAlmostEqual(difference.interval[1], -0.1 + half, places=9)
@@ -89,7 +89,8 @@ class DifferenceTest(unittest.TestCase):
 
     def test_one_seed_tells_nothing(self) -> None:
         difference = compare({1: 4.0, 2: 5.0}, {2: 4.9})
-        self.assertEqual((difference.interval, difference.method), (None, "n/a (one seed)"))
+        found = (difference.interval, difference.method)
+        self.assertEqual(found, (None, "n/a (over seed 2 alone)"))
         self.assertIsNone(difference.is_noise)
         self.assertAlmostEqual(difference.mean, -0.1)  # of the seed that both have
         self.assertAlmostEqual(compare({1: 4.0, 2: 5.0}, {3: 4.9}).mean, 0.4)

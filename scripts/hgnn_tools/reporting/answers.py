@@ -4,9 +4,12 @@ from collections.abc import Iterable, Sequence
 
 from hgnn_tools.reporting.conditions import describe
 from hgnn_tools.reporting.configurations import CANCEL, LEGEND, NO_OP
-from hgnn_tools.reporting.questions import Comparison, Question, left_out_of_means
+from hgnn_tools.reporting.question_table import left_out_of_means, undecided_words
+from hgnn_tools.reporting.questions import NOISE, Comparison, Question
+from hgnn_tools.reporting.targets import differing_targets, do_not_compare
 from hgnn_tools.seed_statistics import chance_note
 from hgnn_tools.tables import signed
+from hgnn_tools.wording import plural
 
 # What a graph is that cannot help, whatever is learned; see Row.graph.
 INACTIVE = {
@@ -14,10 +17,22 @@ INACTIVE = {
     "no_op": f"whose graph is a no-op {NO_OP}",
     "weights_cancel": f"whose weights cancel {CANCEL}",
 }
+# Of a comparison's verdict, behind a number of configurations; others name what is missing.
+WORDS = {
+    "lower loss": "with a lower loss",
+    "higher loss": "with a higher loss",
+    NOISE: "without a difference that can be told from seed noise",
+    "n/a (no finished run)": "without a finished run on either side",
+}
 
 
 def answers(questions: Sequence[Question]) -> tuple[str, ...]:
-    return tuple(f"{one.title} {short_answer(one)}" for one in questions)
+    return tuple(f"{asked(one.title)} {short_answer(one)}" for one in questions)
+
+
+def asked(title: str) -> str:
+    """A title that is no sentence gets a colon, so that the answer does not run on from it."""
+    return title if title.rstrip().endswith(("?", "!", ".", ":")) else f"{title.rstrip()}:"
 
 
 def answer_notes(questions: Sequence[Question]) -> list[str]:
@@ -47,23 +62,28 @@ def answer(question: Question) -> str:
     if len(told) == 1:
         text = f"{one_answer(question, told[0])}, against {baseline}."
     else:
-        text = f"Of {len(told)} configurations against {baseline}: {counted(told)}."
+        text = f"Of {plural(len(told), 'configuration')} against {baseline}: {counted(told)}."
         clear = [one for one in told if one.verdict == "lower loss"]
         if clear:
             best = min(clear, key=lambda one: one.difference.mean)
             text += f" Lowest: {one_answer(question, best)}."
     if apart:
         text += f" Beside {'it' if len(told) == 1 else 'them'} {told_beside(apart)}."
-    return text
+    return f"{text} {undecided_words(question)}." if question.undecided else text
 
 
 def without_baseline(question: Question) -> str:
+    """Where nothing is compared: why, and who is lowest where that can be said."""
     finished = [one for one in question.configurations if one.loss.mean is not None]
     if not finished:
         return "no finished run yet."
+    why = undecided_words(question) if question.undecided else "no baseline to compare with"
+    targets = differing_targets(finished)
+    if targets:
+        return f"{why}; {do_not_compare(targets)}."
     best = min(finished, key=lambda one: one.loss.mean)
     return (
-        f"no baseline to compare with; the lowest mean loss is {best.loss.mean:.4f}"
+        f"{why}; the lowest mean loss is {best.loss.mean:.4f}"
         f" ({question.label(best)}, seeds: {best.seeds})."
     )
 
@@ -94,8 +114,15 @@ def told_beside(comparisons: Sequence[Comparison]) -> str:
 def counted(comparisons: Iterable[Comparison]) -> str:
     counts: dict[str, int] = {}
     for one in comparisons:
-        counts[one.verdict] = counts.get(one.verdict, 0) + 1
-    return ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
+        words = verdict_words(one)
+        counts[words] = counts.get(words, 0) + 1
+    return ", ".join(f"{number} {words}" for words, number in counts.items())
+
+
+def verdict_words(comparison: Comparison) -> str:
+    if comparison.difference.mean is not None and comparison.difference.interval is None:
+        return "with too few seeds to tell"
+    return WORDS.get(comparison.verdict, f"with {comparison.verdict}")
 
 
 def one_answer(question: Question, comparison: Comparison) -> str:

@@ -1,7 +1,7 @@
 """Learning curves of a configuration: the mean over its seeds, and how far they lie apart."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hgnn_tools.reporting.curve import Curve
@@ -12,7 +12,7 @@ class Band:
     """At the steps at which every seed has an evaluation."""
 
     label: str
-    seeds: int
+    seeds: tuple[int, ...]
     steps: tuple[int, ...]
     tokens: tuple[float, ...]  # means over the seeds, as minutes and mean
     minutes: tuple[float, ...]  # none where a seed has no times
@@ -21,11 +21,12 @@ class Band:
     high: tuple[float, ...]
 
 
-def band_of(label: str, curves: Sequence[Curve]) -> Band | None:
+def band_of(label: str, of_seeds: Iterable[tuple[int, Curve]]) -> Band | None:
     """None where no step has a loss of every seed."""
-    curves = [curve for curve in curves if curve.losses]
-    if not curves:
+    known = [(seed, curve) for seed, curve in of_seeds if curve.losses]
+    if not known:
         return None
+    curves = [curve for _, curve in known]
     common = sorted(set.intersection(*(set(curve.steps) for curve in curves)))
     if not common:
         return None
@@ -42,7 +43,7 @@ def band_of(label: str, curves: Sequence[Curve]) -> Band | None:
     losses = across("losses")
     return Band(
         label=label,
-        seeds=len(curves),
+        seeds=tuple(sorted(seed for seed, _ in known)),
         steps=tuple(common),
         tokens=means(across("tokens")),
         minutes=means(across("minutes")) if all(curve.minutes for curve in curves) else (),

@@ -15,8 +15,10 @@ from hgnn_tools.reporting.efficiency import flops_per_token
 from hgnn_tools.reporting.legend import mark_legend
 from hgnn_tools.reporting.questions import Comparison, Question
 from hgnn_tools.reporting.sweep_folder import Row
+from hgnn_tools.reporting.targets import differing_targets
 from hgnn_tools.seed_statistics import geometric, summarise
 from hgnn_tools.tables import AtMost, Column, Table
+from hgnn_tools.wording import in_short
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,10 @@ class Pair:
 
 COSTS = {"time": "minutes", "token": "tokens", "flops": "flops"}
 COLUMNS = (
-    Column("target_loss", "the baseline's loss", "loss"),
-    Column("reached", "seeds that reach it"),
+    # A mean over the seeds in both is another one than that of the question's table.
+    Column("target_loss", "the baseline's loss", "loss", csv_only=True),
+    Column("common_seeds", "seeds in both"),
+    Column("reached", "seeds that reach the baseline's loss"),
     Column("minutes", "training until then, min", "measure"),
     Column("baseline_minutes", "the baseline's, min", "measure"),
     Column("time_ratio", "of the baseline's time", "measure"),
@@ -55,8 +59,9 @@ COLUMNS = (
     Column("data", "data", csv_only=True),
 )
 NOTE = (
-    "The target of each seed is the baseline's own {loss} of that seed, and the cost is read on"
-    " straight lines between evaluations. Ratios are geometric means over seeds, intervals"
+    "The target of each seed is the baseline's own {loss} of that seed (target_loss of the CSV file"
+    " is its mean over the seeds in both), and the cost is read on straight lines between"
+    " evaluations. Ratios are geometric means over seeds, intervals"
     " Student's t of their logarithms; they are given where every seed of both that has ended"
     " reaches the target. A loss on the way of a learning-rate schedule is mostly above that of a"
     " shorter run whose schedule ends there."
@@ -132,7 +137,9 @@ def equal_loss_table(question: Question) -> Table | None:
     compared = [
         one
         for one in question.comparisons.values()
-        if with_curve(one.configuration) and with_curve(one.baseline)
+        if with_curve(one.configuration)
+        and with_curve(one.baseline)
+        and not differing_targets((one.configuration, one.baseline))
     ]
     if not compared:
         return None
@@ -162,6 +169,7 @@ def equal_loss_row(question: Question, comparison: Comparison) -> dict[str, Any]
     row = {
         **configuration.cells(question.options),
         "target_loss": summarise([pair.target for pair in pairs.values()]).mean,
+        "common_seeds": in_short(list(pairs)) or "none",
         "reached": f"{reached} ({count_each(missing)})" if missing else reached,
         "minutes": mean_minutes(there, lambda pair: pair.ours),
         "baseline_minutes": mean_minutes(there, lambda pair: pair.theirs),

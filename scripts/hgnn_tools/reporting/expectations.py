@@ -1,5 +1,6 @@
 """Published or hoped-for figures beside the measured ones."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from hgnn_tools.reporting.configurations import (
     telling_options,
 )
 from hgnn_tools.reporting.legend import legend_notes
-from hgnn_tools.reporting.questions import loss_cells
+from hgnn_tools.reporting.question_table import loss_cells
 from hgnn_tools.reporting.sweep_folder import Sweep
 from hgnn_tools.tables import Column, Table, plain
 
@@ -33,6 +34,13 @@ COLUMNS = (
 )
 
 
+# Of a source: what makes a loss one of other targets.
+OTHER_TARGETS = re.compile(
+    r"\bother (?:\w+ )?(?:text|data|targets|tokenizer|vocabulary)\b", re.IGNORECASE
+)
+NOT_COMPARABLE = "not comparable: of other text or data, as its source says"
+
+
 def expectation_table(sweep: Sweep, loss_key: str) -> Table | None:
     """A row for each configuration that an expectation is about; None without expectations."""
     if not sweep.expected:
@@ -48,8 +56,8 @@ def expectation_table(sweep: Sweep, loss_key: str) -> Table | None:
             rows.append(expectation_row(expected, where, None, []))
     notes = [
         *legend_notes(shown),
-        "Expected figures come from other machines and, where the source says so, other text:"
-        " the difference is stated, not explained.",
+        "Expected figures come from other machines: the difference is stated, not explained. Losses"
+        " of other text or data, where the source says so, do not compare, and none is stated.",
     ]
     return Table("expected", "Expected and measured", COLUMNS, tuple(rows), tuple(notes))
 
@@ -61,6 +69,7 @@ def expectation_row(
     names: Sequence[str],
 ) -> dict[str, Any]:
     loss, minutes = expected.get("eval_loss"), expected.get("minutes")
+    comparable = not OTHER_TARGETS.search(expected.get("source") or "")
     row = {
         "runs": name_of(where, found, names),
         "source": expected.get("source"),
@@ -72,8 +81,8 @@ def expectation_row(
     return row | {
         "marks": found.marks,
         **loss_cells(found),
-        "difference": distance(found.loss.mean, loss),
-        "verdict": verdict(found, loss) + survivors(found),
+        "difference": distance(found.loss.mean, loss) if comparable else None,
+        "verdict": (verdict(found, loss) if comparable else NOT_COMPARABLE) + survivors(found),
         "train_minutes": found.minutes,
         "time_ratio": found.minutes / minutes if found.minutes and minutes else None,
         "data": found.data_mode,

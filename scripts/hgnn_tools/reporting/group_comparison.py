@@ -11,7 +11,8 @@ from hgnn_tools.reporting.curves import Band, band_of
 from hgnn_tools.reporting.legend import evaluation_notes, legend_notes
 from hgnn_tools.reporting.picture import SYNTHETIC, names_below
 from hgnn_tools.reporting.plot_curves import COSTS, draw_panel, end_names, loss_limits
-from hgnn_tools.reporting.questions import NOISE, loss_cells
+from hgnn_tools.reporting.question_table import common_seeds, loss_cells
+from hgnn_tools.reporting.questions import NOISE
 from hgnn_tools.reporting.run_groups import (
     Group,
     baselines_of,
@@ -19,8 +20,10 @@ from hgnn_tools.reporting.run_groups import (
     without_partner,
 )
 from hgnn_tools.reporting.sweep_folder import Sweep
-from hgnn_tools.seed_statistics import Difference, Noise, chance_note, compare
+from hgnn_tools.reporting.targets import differing_targets, do_not_compare, loss_difference
+from hgnn_tools.seed_statistics import Difference, Noise, chance_note
 from hgnn_tools.tables import Column, Table
+from hgnn_tools.wording import plural
 
 COLUMNS = (
     Column("run", "runs"),
@@ -29,11 +32,14 @@ COLUMNS = (
     Column("loss_sd", "sd over seeds", "loss"),
     Column("train_minutes", "training, min", "measure"),
     Column("against", "against"),
+    Column("common_seeds", "seeds in both"),
     Column("difference", "difference", "signed"),
     Column("difference_interval", "its 95 % interval", "signed_interval"),
     Column("verdict", "what can be told", "sentence"),
 )
 CANNOT = "cannot be told from one seed: run others, or give --noise SWEEP_DIR"
+ONE_RUN = "There is one run alone, so there is nothing to compare it with."
+ONE_GROUP = "These runs differ in their seed alone, so their spread is the seed noise."
 MAX_LINES = 12
 
 
@@ -51,8 +57,9 @@ def noise_of(sweep: Sweep, loss_key: str) -> Noise:
 
 
 def difference_of(ours: Configuration, theirs: Configuration, noise: Noise | None) -> Difference:
-    own = compare(theirs.losses, ours.losses)
-    if own.interval is None and noise is not None and ours.losses and theirs.losses:
+    """None where the losses are of other targets, whatever the noise."""
+    own = loss_difference(theirs, ours)
+    if own.mean is not None and own.interval is None and noise is not None:
         return noise.compare(list(theirs.losses.values()), list(ours.losses.values()))
     return own
 
@@ -79,6 +86,7 @@ def comparison_table(groups: Sequence[Group], noise: Noise | None) -> Table:
             intervals += difference.interval is not None
             row |= {
                 "against": names[against],
+                "common_seeds": common_seeds(difference),
                 "difference": difference.mean,
                 "difference_interval": difference.interval,
                 "verdict": verdict(difference) + survivors(one, other),
@@ -87,11 +95,12 @@ def comparison_table(groups: Sequence[Group], noise: Noise | None) -> Table:
     named = [(name, group.configuration) for name, group in zip(names, groups, strict=True)]
     notes = [*legend_notes(named), *evaluation_notes(named)]
     if len(groups) == 1:
-        notes.append("These runs differ in their seed alone, so their spread is the seed noise.")
+        notes.append(ONE_RUN if len(groups[0].configuration.rows) == 1 else ONE_GROUP)
     if noise is not None:
         notes.append(
             f"Seed noise of single runs: a standard deviation of {noise.sd:.4f}, pooled over"
-            f" {noise.configurations} configurations with {noise.degrees} degrees of freedom."
+            f" {plural(noise.configurations, 'configuration')} with"
+            f" {plural(noise.degrees, 'degree')} of freedom."
         )
     alone = without_partner(groups)
     notes += [alone] if alone else []
@@ -102,7 +111,7 @@ def comparison_table(groups: Sequence[Group], noise: Noise | None) -> Table:
 def bands_of(groups: Sequence[Group]) -> list[Band]:
     """Also of runs that have not ended."""
     bands = [
-        band_of(name, [row.curve for row in group.configuration.rows])
+        band_of(name, [(row.seed, row.curve) for row in group.configuration.rows])
         for name, group in zip(names_of(groups), groups, strict=True)
     ]
     return [band for band in bands if band is not None]
@@ -123,10 +132,12 @@ def draw_comparison(groups: Sequence[Group], path: Path) -> bool:
         title += f"\nthe first {MAX_LINES} of {len(bands)} groups"
         bands = bands[:MAX_LINES]
     synthetic = modes & {"synthetic", "mixed"}
+    targets = differing_targets(group.configuration for group in groups)
+    title += f"\n{do_not_compare(targets)}" if targets else ""
     figure.suptitle(f"{title}\n{SYNTHETIC}" if synthetic else title, fontsize=11)
-    limits = loss_limits(bands)
+    limits, places = loss_limits(bands), range(len(bands))
     for axes, cost in zip(panels, costs, strict=True):
-        lines = draw_panel(axes, bands, cost, limits)
+        lines = draw_panel(axes, bands, cost, limits, places)
     names_below(axes, lines, end_names(bands))
     plot_style.save(figure, path)
     return True

@@ -11,7 +11,7 @@ from hgnn_tools.tables import Table
 STYLE = """
 :root { color-scheme: light; }
 * { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1rem 1.2rem 3rem; max-width: 76rem; background: #fff;
+body { margin: 0 auto; padding: 1rem 1.2rem 3rem; max-width: 116rem; background: #fff;
   color: #1a1a1a; font: 16px/1.5 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: .6rem 0 .3rem; }
 h2 { font-size: 1.25rem; line-height: 1.3; margin: 2.4rem 0 .6rem; padding-top: .5rem;
@@ -21,7 +21,8 @@ ul { padding-left: 1.2rem; }
 .facts { color: #555; font-size: .875rem; overflow-wrap: anywhere; }
 .warning { max-width: none; border: 2px solid #1a1a1a; border-left-width: .6rem;
   padding: .5rem .8rem; font-weight: 600; overflow-wrap: anywhere; }
-nav ol { columns: 2 20rem; padding-left: 1.4rem; margin: .5rem 0; font-size: .9375rem; }
+nav ol { columns: 2 20rem; padding: 0; margin: .5rem 0; max-width: 76rem; font-size: .9375rem; }
+nav li { margin-left: 2rem; break-inside: avoid; }
 a { color: #004a7c; }
 figure { margin: 1rem 0; }
 figure.table { break-inside: avoid-page; }
@@ -29,13 +30,14 @@ figcaption { font-weight: 600; margin-bottom: .3rem; max-width: 46rem; }
 .scroll { overflow-x: auto; border: solid #1a1a1a; border-width: 1.5px 0; }
 table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums;
   width: 100%; }
-th, td { padding: .3rem .5rem; text-align: left; vertical-align: top; white-space: nowrap; }
-th { vertical-align: bottom; border-bottom: 1px solid #1a1a1a; font-weight: 600;
-  white-space: normal; min-width: 3.5rem; }
+th, td { padding: .3rem .4rem; text-align: left; vertical-align: top; min-width: 3.2rem; }
+th { vertical-align: bottom; border-bottom: 1px solid #1a1a1a; font-weight: 600; }
 tbody tr:nth-child(even) { background: #f4f4f4; }
 td.number, th.number { text-align: right; }
-td.sentence { white-space: normal; min-width: 11rem; }
-td.name { white-space: normal; overflow-wrap: anywhere; min-width: 9rem; }
+td.number, .together { white-space: nowrap; }
+td.sentence { min-width: 9.5rem; }
+td.name { overflow-wrap: anywhere; min-width: 9rem; }
+td.text { min-width: 4.5rem; }
 tbody tr { background: #fff; }
 tr > :first-child { position: sticky; left: 0; background: inherit; padding-left: .2rem; }
 thead tr > :first-child { background: #fff; }
@@ -49,10 +51,8 @@ thead tr > :first-child { background: #fff; }
   html { font-size: 9.5pt; }
   body { font-size: 9.5pt; max-width: none; padding: 0; }
   table { font-size: 7.2pt; }
-  th, td { padding: 1.5pt 3pt; white-space: normal; }
-  td.number { white-space: nowrap; }
-  td.sentence, td.name { min-width: 0; }
-  th { min-width: 0; }
+  th, td { padding: 1.5pt 3pt; }
+  th, td, td.sentence, td.name, td.text { min-width: 0; }
   .scroll { overflow: visible; }
   .gallery { grid-template-columns: 1fr 1fr; }
   h2 { break-after: avoid; }

@@ -8,7 +8,7 @@ options and messages name keeps its last part.
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,18 +130,36 @@ def read_kept_curves(folder: Path) -> dict[str, Curve]:
     if not path.is_file():
         return {}
     points: dict[str, list[tuple[float, ...]]] = {}
+    lines = None
     try:
         with path.open(encoding="utf-8", newline="") as file:
             lines = csv.DictReader(file, strict=True)
+            check_header(lines.fieldnames)
             keys = [*COLUMNS[2:], *(key for key in lines.fieldnames or () if key == MINUTES)]
             for line in lines:
-                numbers = (float(line[key]) for key in keys)
-                points.setdefault(line["id"], []).append((int(line["step"]), *numbers))
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
+                cells = [cell_of(line, key) for key in ("step", *keys)]
+                step, *numbers = map(float, cells)
+                points.setdefault(line["id"], []).append((int(step), *numbers))
+    except (ValueError, csv.Error) as error:
+        where = f", line {lines.line_num}" if lines else ""
         raise UserError(
-            f"{path} is not what --keep writes ({error}); keep the sweep again", EXIT_DATA
+            f"{path}{where} is not what --keep writes ({error}); keep the sweep again", EXIT_DATA
         ) from None
     return {run: Curve(*zip(*found, strict=True)) for run, found in points.items()}
+
+
+def check_header(found: Sequence[str] | None) -> None:
+    missing = [key for key in COLUMNS if key not in (found or ())]
+    if missing:
+        raise ValueError(f"it has no column {', '.join(missing)}")
+
+
+def cell_of(line: dict[str, str | None], key: str) -> str:
+    """A line that was cut off lacks the last of them."""
+    cell = line[key]
+    if cell is None:
+        raise ValueError(f"it has no {key}")
+    return cell
 
 
 def read_kept_options(folder: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:

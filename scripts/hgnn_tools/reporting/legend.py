@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from hgnn_tools.reporting.configurations import LEGEND, Configuration
+from hgnn_tools.wording import seeds_told
 
 NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 MOST_NAMES = 3
@@ -44,6 +45,17 @@ def evaluation_notes(named: Iterable[tuple[str, Configuration]]) -> list[str]:
     ]
 
 
+def seeds_note(named: Iterable[tuple[str, tuple[int, ...]]], most: int = MOST_NAMES) -> str:
+    """Over which seeds the means of names are: of all, or of each where they differ."""
+    names: dict[tuple[int, ...], list[str]] = {}
+    for name, seeds in named:
+        names.setdefault(seeds, []).append(name)
+    if len(names) < 2:
+        return "".join(f"All are of {seeds_told(seeds)}." for seeds in names)
+    told = [f"{seeds_told(seeds)} ({enumerated(found, most)})" for seeds, found in names.items()]
+    return f"They differ in seeds: {', '.join(told)}."
+
+
 def summarised(notes: Sequence[str]) -> list[str]:
     """Notes of equal words as one, with ranges in the place of numbers that differ."""
     numbers: dict[tuple[str, ...], list[list[str]]] = {}
@@ -61,8 +73,8 @@ def range_of(numbers: Sequence[str]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def enumerated(names: Sequence[str]) -> str:
+def enumerated(names: Sequence[str], most: int = MOST_NAMES) -> str:
     names = list(dict.fromkeys(names))
-    more = len(names) - MOST_NAMES
-    told = "; ".join(names[:MOST_NAMES])
+    more = len(names) - most
+    told = "; ".join(names[:most])
     return f"{told}; and {more} more" if more > 0 else told

@@ -1,5 +1,6 @@
 """A picture of the report: its SVG, what it shows in words, and the words below it."""
 
+import re
 import string
 import textwrap
 from collections.abc import Sequence
@@ -10,12 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hgnn_tools import plot_style
+from hgnn_tools.reporting.configurations import LEGEND
+from hgnn_tools.wording import cut_in_the_middle
 
 # In inches. Narrow, so that text keeps its size on a phone and two stand side by side elsewhere.
 WIDTH = 5.4
 HEIGHT = 3.7
 LINE_HEIGHT = 0.19  # of a name below
 LETTERS_AN_INCH = 13
+TITLE_WIDTH, MOST_TITLE_LINES = 56, 3  # in letters
 SYNTHETIC = "SYNTHETIC DATA: not a result on real text"
 
 
@@ -28,9 +32,12 @@ class Picture:
 
 
 def new_picture(title: str, synthetic: bool, height: float = HEIGHT) -> tuple[Figure, Axes]:
-    figure = plot_style.new_figure(WIDTH, height)
+    """As much higher as a title of several lines needs."""
+    title = filled(cut_in_the_middle(title, MOST_TITLE_LINES * TITLE_WIDTH), TITLE_WIDTH)
+    title = f"{title}\n{SYNTHETIC}" if synthetic else title
+    figure = plot_style.new_figure(WIDTH, height + LINE_HEIGHT * title.count("\n"))
     axes = figure.subplots()
-    figure.suptitle(f"{title}\n{SYNTHETIC}" if synthetic else title, fontsize=11)
+    figure.suptitle(title, fontsize=11)
     return figure, axes
 
 
@@ -40,19 +47,29 @@ def finish(figure: Figure, name: str, caption: str, alternative: str) -> Picture
     return Picture(name, caption, alternative, plot_style.svg_bytes(figure))
 
 
+def filled(text: str, width: int) -> str:
+    """In lines of `width` letters; a mark stays with the word before it."""
+    marked = re.sub(rf" ([{''.join(LEGEND)}]+)", "\u00a0\\1", text)
+    return textwrap.fill(marked, width)
+
+
 def tag(place: int) -> str:
     """a, b, ..., z, then 27, 28: what stands beside a line or point and before its name below."""
     return string.ascii_lowercase[place] if place < len(string.ascii_lowercase) else str(place + 1)
 
 
-def names_below(axes: Axes, handles: Sequence[Artist], names: Sequence[str]) -> None:
-    """The legend of the tags, a name below the other, and the figure as much higher."""
+def names_below(
+    axes: Axes, handles: Sequence[Artist], names: Sequence[str], places: Sequence[int] | None = None
+) -> None:
+    """The legend of the tags, a name below the other, and the figure as much higher. `places` are
+    those of the tags, where they are not the first."""
     figure = axes.figure
     width, height = figure.get_size_inches()
-    broken = [textwrap.fill(name, int(LETTERS_AN_INCH * width)) for name in names]
+    broken = [filled(name, int(LETTERS_AN_INCH * width)) for name in names]
     lines = sum(name.count("\n") + 1 for name in broken)
     figure.set_size_inches(width, height + LINE_HEIGHT * lines)
-    tagged = [f"{tag(place)}   {name}" for place, name in enumerate(broken)]
+    tags = map(tag, places or range(len(names)))
+    tagged = [f"{letter}   {name}" for letter, name in zip(tags, broken, strict=True)]
     figure.legend(
         handles, tagged, loc="outside lower left", fontsize=8.5, frameon=False, handlelength=3
     )

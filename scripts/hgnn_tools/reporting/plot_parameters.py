@@ -4,14 +4,15 @@ from collections.abc import Sequence
 
 from hgnn_tools.reporting.configurations import Configuration
 from hgnn_tools.reporting.efficiency import PARTS, parameter_cells
-from hgnn_tools.reporting.picture import Picture, finish, new_picture
+from hgnn_tools.reporting.picture import Picture, filled, finish, new_picture
 
 # Part: shade and hatching.
 LOOKS = dict(
     zip(PARTS, (("0.95", ""), ("0.75", "///"), ("0.35", ""), ("white", "...")), strict=True)
 )
-ROW_HEIGHT = 0.26
+ROW_HEIGHT = 0.32  # of a name in two lines
 MAX_ROWS = 40
+NAME_WIDTH = 38  # in letters
 
 
 def draw_parameters(
@@ -23,7 +24,7 @@ def draw_parameters(
         parts = parameter_cells(one.rows)
         if parts:
             key = tuple(parts.get(part, 0) for part in PARTS)
-            bars.setdefault(key, (one.label(options, marks=False), parts))
+            bars.setdefault(key, (one.label(options), parts))
     if not bars:
         return None
     shown = list(bars.values())[:MAX_ROWS]
@@ -35,7 +36,8 @@ def draw_parameters(
             look = {"color": shade, "edgecolor": "black", "hatch": hatch, "linewidth": 0.6}
             axes.barh(-place, width, left=left, label=part if place == 0 else None, **look)
             left += width
-    axes.set_yticks([-place for place in range(len(shown))], [label for label, _ in shown])
+    names = [filled(name, NAME_WIDTH) for name, _ in shown]
+    axes.set_yticks([-place for place in range(len(shown))], names, fontsize=8.5)
     axes.set_xlabel("parameters, millions")
     axes.figure.legend(loc="outside lower center", ncols=len(PARTS), fontsize=8, frameon=False)
     caption = "Models of equal parts share a bar, named after the first of them."

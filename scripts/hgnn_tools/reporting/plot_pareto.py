@@ -15,14 +15,17 @@ from matplotlib.ticker import (
 
 from hgnn_tools import plot_style
 from hgnn_tools.reporting.configurations import Configuration, naming_columns
-from hgnn_tools.reporting.legend import mark_legend
+from hgnn_tools.reporting.legend import mark_legend, seeds_note
 from hgnn_tools.reporting.pareto import pareto_front
 from hgnn_tools.reporting.picture import Picture, finish, names_below, new_picture, tag
+from hgnn_tools.reporting.targets import differing_targets
 from hgnn_tools.tables import Column, Table, significant
+from hgnn_tools.wording import plural
 
 
 class Cost(NamedTuple):
     name: str
+    word: str
     title: str
     unit: str
     value: Callable[[Configuration], float | None]
@@ -32,6 +35,7 @@ class Cost(NamedTuple):
 COSTS = (
     Cost(
         "time",
+        "time",
         "Loss against training time",
         "training, minutes",
         lambda one: one.minutes,
@@ -39,12 +43,14 @@ COSTS = (
     ),
     Cost(
         "flops",
+        "needed FLOPs",
         "Loss against needed FLOPs",
         "needed FLOPs",
         lambda one: one.flops,
         EngFormatter(sep=" "),
     ),
     Cost(
+        "parameters",
         "parameters",
         "Loss against parameters",
         "parameters",
@@ -54,6 +60,10 @@ COSTS = (
 )
 # Wider ranges than this factor are drawn on a logarithmic scale.
 LOGARITHMIC_RANGE = 4.0
+# Intervals are drawn this much beyond the points, in parts of the range of the points.
+BEYOND = 0.5
+SIZE, HOLLOW_SIZE = 6.5, 11  # of markers: a hollow one is a ring around another at its place
+Limits = tuple[float, float]
 
 
 class Point(NamedTuple):
@@ -77,26 +87,59 @@ def front_of(points: Sequence[Point]) -> list[Point]:
 def draw_pareto(
     configurations: Sequence[Configuration], options: Sequence[str], cost: Cost, synthetic: bool
 ) -> Picture | None:
-    """None where fewer than two configurations have this cost."""
+    """None where fewer than two configurations have this cost, or where losses of other targets
+    make no front."""
     points = points_of(configurations, cost)
-    if len(points) < 2:
+    if len(points) < 2 or differing_targets(point.configuration for point in points):
         return None
     front = front_of(points)
     figure, axes = new_picture(cost.title, synthetic)
     scale_costs(axes, [point.cost for point in points], cost)
-    draw_points(axes, points)
+    limits = loss_limits(points)
+    axes.set_ylim(limits)
+    draw_points(axes, points, limits)
     axes.set_xlabel(cost.unit)
     axes.set_ylabel("evaluation loss, nats a token")
     axes.grid(alpha=0.3)
-    axes.margins(0.08)
+    axes.margins(x=0.08)
     draw_front(axes, front)
     name_front(axes, front, options)
-    caption = (
-        "Means over seeds; bars are 95 % intervals of the loss. The stepped line is the Pareto"
-        " front: none of the others has both a lower loss and a lower cost. It joins means, so a"
-        " point within seed noise of the line may belong to it."
-    )
+    caption = caption_of(points, limits, options)
     return finish(figure, f"pareto-{cost.name}", caption, alternative(points, front, options, cost))
+
+
+def caption_of(points: Sequence[Point], limits: Limits, options: Sequence[str]) -> str:
+    ends = [end for point in points for end in interval_of(point)]
+    parts = ["Means over seeds; bars are 95 % intervals of the loss."]
+    if min(ends) < limits[0] or max(ends) > limits[1]:
+        parts.append(
+            f"Bars with an arrowhead are cut off, so that points can be told apart: they reach down"
+            f" to {min(ends):.2f} and up to {max(ends):.2f}."
+        )
+    if any(is_hollow(point) for point in points):
+        parts.append("Hollow markers are larger and lie below the others.")
+    parts.append(
+        "The stepped line is the Pareto front: none of the others has both a lower loss and a lower"
+        " cost. It joins means, so a point within seed noise of the line may belong to it."
+    )
+    named = [(one.configuration.label(options, marks=False), one) for one in points]
+    parts.append(seeds_note((name, tuple(one.configuration.losses)) for name, one in named))
+    return " ".join(parts)
+
+
+def loss_limits(points: Sequence[Point]) -> Limits:
+    """Of the picture: intervals of two seeds are so long that all points would seem to be one."""
+    low, high = (pick(point.loss for point in points) for pick in (min, max))
+    ends = [end for point in points for end in interval_of(point)]
+    span = high - low or max(ends) - min(ends) or 0.1
+    low, high = max(min(ends), low - BEYOND * span), min(max(ends), high + BEYOND * span)
+    margin = 0.08 * (high - low or span)
+    return low - margin, high + margin
+
+
+def interval_of(point: Point) -> tuple[float, float]:
+    """Its own loss twice where it has no interval."""
+    return point.configuration.loss.interval or (point.loss, point.loss)
 
 
 def scale_costs(axes: Axes, values: Sequence[float], cost: Cost) -> None:
@@ -107,7 +150,7 @@ def scale_costs(axes: Axes, values: Sequence[float], cost: Cost) -> None:
     axes.xaxis.set_major_formatter(cost.ticks)
 
 
-def draw_points(axes: Axes, points: Sequence[Point]) -> None:
+def draw_points(axes: Axes, points: Sequence[Point], limits: Limits) -> None:
     """A marker for each kind of coupler, hollow where the graph does nothing."""
     styles = plot_style.line_styles()
     handles = []
@@ -115,24 +158,37 @@ def draw_points(axes: Axes, points: Sequence[Point]) -> None:
         style = next(styles)
         members = [point for point in points if kind_of(point.configuration) == kind]
         for point in members:
+            draw_interval(axes, point, limits)
             draw_point(axes, point, style)
         look = {"marker": style["marker"], "color": style["color"], "linestyle": "none"}
         handles.append(Line2D([], [], label=kind, markersize=7, **look))
     if any(is_hollow(point) for point in points):
         look = {"marker": "o", "mfc": "white", "mec": "black", "linestyle": "none"}
         handles.append(Line2D([], [], label="hollow: graph without effect", **look))
-    if len(handles) > 1:
-        place = {"loc": "upper right", "fontsize": 8, "framealpha": 0.9}
-        axes.legend(handles=handles, **place)
+    if len(handles) > 1:  # above the axes, where it covers no bar
+        place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": len(handles)}
+        axes.legend(handles=handles, fontsize=8, frameon=False, columnspacing=1.2, **place)
 
 
 def draw_point(axes: Axes, point: Point, style: dict) -> None:
-    interval = point.configuration.loss.interval
-    if interval is not None:
-        axes.plot((point.cost, point.cost), interval, color="0.6", linewidth=1, zorder=1)
-    face = "white" if is_hollow(point) else style["color"]
-    look = {"marker": style["marker"], "mec": style["color"], "mfc": face, "markersize": 7}
-    axes.plot([point.cost], [point.loss], linestyle="none", zorder=3, **look)
+    look = {"marker": style["marker"], "mec": style["color"], "linestyle": "none"}
+    if is_hollow(point):
+        look |= {"mfc": "none", "markersize": HOLLOW_SIZE, "zorder": 3}
+    else:
+        look |= {"mfc": style["color"], "markersize": SIZE, "zorder": 4}
+    axes.plot([point.cost], [point.loss], **look)
+
+
+def draw_interval(axes: Axes, point: Point, limits: Limits) -> None:
+    """With an arrowhead where it goes on beyond the picture."""
+    low, high = interval_of(point)
+    look = {"color": "0.6", "linewidth": 1, "zorder": 1}
+    axes.plot((point.cost, point.cost), (max(low, limits[0]), min(high, limits[1])), **look)
+    inside = 0.015 * (limits[1] - limits[0])
+    if low < limits[0]:
+        axes.plot([point.cost], [limits[0] + inside], marker="v", markersize=5, **look)
+    if high > limits[1]:
+        axes.plot([point.cost], [limits[1] - inside], marker="^", markersize=5, **look)
 
 
 def is_hollow(point: Point) -> bool:
@@ -160,7 +216,7 @@ def name_front(axes: Axes, front: Sequence[Point], options: Sequence[str]) -> No
         axes.annotate(
             tag(place),
             xy=(point.cost, point.loss),
-            xytext=(-5, -5),
+            xytext=(-6, -6),
             textcoords="offset points",
             fontsize=10,
             ha="right",
@@ -179,13 +235,16 @@ def alternative(
         for point in front
     )
     return (
-        f"{len(points)} configurations, evaluation loss against {cost.unit}. On the Pareto front,"
-        f" by rising cost: {told}."
+        f"{plural(len(points), 'configuration')}, evaluation loss against {cost.unit}. On the"
+        f" Pareto front, by rising cost: {told}."
     )
 
 
 def pareto_table(configurations: Sequence[Configuration], options: Sequence[str]) -> Table | None:
-    """Which configurations are on which front; None where nothing is finished."""
+    """Which configurations are on which front; None where nothing is finished, or losses of other
+    targets make no front."""
+    if differing_targets(one for one in configurations if one.done):
+        return None
     fronts = {
         cost.name: {id(point.configuration) for point in front_of(points_of(configurations, cost))}
         for cost in COSTS
@@ -208,7 +267,9 @@ def pareto_table(configurations: Sequence[Configuration], options: Sequence[str]
             "seeds": one.seeds,
             "loss_mean": one.loss.mean,
             **{cost.name: cost.value(one) for cost in COSTS},
-            "fronts": ", ".join(name for name, front in fronts.items() if id(one) in front),
+            "fronts": ", ".join(
+                cost.word for cost in COSTS if id(one) in fronts[cost.name]
+            ),
             "data": one.data_mode,
         }
         for one in on_one

@@ -1,21 +1,21 @@
 """A question as two pictures: losses of all configurations, and differences to the baseline."""
 
-import textwrap
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
 from hgnn_tools.reporting.answers import short_answer
 from hgnn_tools.reporting.configurations import Configuration
-from hgnn_tools.reporting.picture import Picture, finish, new_picture
+from hgnn_tools.reporting.picture import Picture, filled, finish, new_picture
 from hgnn_tools.reporting.questions import Comparison, Question
+from hgnn_tools.reporting.targets import differing_targets, do_not_compare
 from hgnn_tools.tables import signed
+from hgnn_tools.wording import plural
 
 # In inches.
 ROW_HEIGHT = 0.32
 FRAME_HEIGHT = 1.3
 MAX_ROWS = 40
-TITLE_WIDTH = 58  # characters
 NAME_WIDTH = 38
 BAR = {"color": "#0072B2", "linewidth": 2, "marker": "|", "markersize": 9}
 MEAN = {"color": "#0072B2", "marker": "D", "markersize": 6, "linestyle": "none"}
@@ -44,7 +44,8 @@ def draw_losses(question: Question, synthetic: bool) -> Picture | None:
     caption += mark_baseline(axes, question) + said_left_out(len(finished) - len(shown))
     best, worst = (pick(finished, key=lambda one: one.loss.mean) for pick in (min, max))
     told = (
-        f"Mean evaluation losses of {len(finished)} configurations, from {best.loss.mean:.4f}"
+        f"Mean evaluation losses of {plural(len(finished), 'configuration')},"
+        f" from {best.loss.mean:.4f}"
         f" ({question.label(best)}) to {worst.loss.mean:.4f} ({question.label(worst)})."
     )
     return finish(figure, f"question-{question.number}", caption, told)
@@ -88,14 +89,14 @@ def differences_told(question: Question, shown: Sequence[Comparison]) -> str:
 
 def new_rows(title: str, rows: int, synthetic: bool) -> tuple:
     height = FRAME_HEIGHT + ROW_HEIGHT * max(rows, 2)
-    figure, axes = new_picture(textwrap.fill(title, TITLE_WIDTH), synthetic, height)
+    figure, axes = new_picture(title, synthetic, height)
     axes.grid(axis="x", alpha=0.3)
     axes.margins(x=0.08)
     return figure, axes
 
 
 def name_rows(axes: Axes, names: Sequence[str]) -> None:
-    broken = [textwrap.fill(name, NAME_WIDTH) for name in names]
+    broken = [filled(name, NAME_WIDTH) for name in names]
     axes.set_yticks([-place for place in range(len(names))], broken, fontsize=8.5)
     axes.set_ylim(-len(names) + 0.4, 0.6)
     axes.locator_params(axis="x", nbins=5)
@@ -119,7 +120,10 @@ def label_of(question: Question, configuration: Configuration) -> str:
 
 def mark_baseline(axes: Axes, question: Question) -> str:
     """A line at its mean where there is one for all; what the caption says of it."""
-    baselines = [one for one in question.configurations if question.is_baseline(one) and one.done]
+    targets = differing_targets(one for one in question.configurations if one.done)
+    if targets:
+        return f" Configurations have {do_not_compare(targets)}."
+    baselines = [one for one in question.baselines if one.done]
     if len(baselines) != 1:
         return ""
     axes.axvline(baselines[0].loss.mean, **REFERENCE)

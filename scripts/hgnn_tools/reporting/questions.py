@@ -1,44 +1,23 @@
 """The questions of a sweep: configurations side by side, each against its baseline."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from hgnn_tools.reporting.conditions import describe, meets
+from hgnn_tools.reporting.conditions import meets
 from hgnn_tools.reporting.configurations import (
     Configuration,
     configurations_of,
-    naming_columns,
     select,
-    short_text,
     survivors,
     telling_options,
 )
-from hgnn_tools.reporting.legend import evaluation_notes, legend_notes
+from hgnn_tools.reporting.sweep_checks import refuse_questions_of_seeds
 from hgnn_tools.reporting.sweep_folder import Sweep
-from hgnn_tools.seed_statistics import Difference, chance_note, compare
-from hgnn_tools.tables import Column, Table
+from hgnn_tools.reporting.targets import loss_difference
+from hgnn_tools.seed_statistics import Difference
 
 NOISE = "no difference can be told from seed noise"
-RESULT_COLUMNS = (
-    Column("seeds", "seeds"),
-    Column("loss_mean", "loss, mean", "loss"),
-    Column("loss_sd", "sd over seeds", "loss"),
-    Column("loss_interval", "95 % interval", "interval"),
-)
-DIFFERENCE_COLUMNS = (
-    Column("difference", "against the baseline", "signed"),
-    Column("difference_interval", "its 95 % interval", "signed_interval"),
-    Column("method", "interval by", csv_only=True),
-    Column("verdict", "what can be told", "sentence"),
-)
-COST_COLUMNS = (
-    Column("parameters", "parameters", "count"),
-    Column("train_minutes", "training, min", "measure"),
-    Column("needed_flops", "needed FLOPs", "measure"),
-    Column("data", "data", csv_only=True),
-)
 
 
 @dataclass(frozen=True)
@@ -93,7 +72,7 @@ class Question:
         for place, configuration in enumerate(self.configurations):
             baseline = self.baseline_of(configuration)
             if baseline is not None and not self.is_baseline(configuration):
-                difference = compare(baseline.losses, configuration.losses)
+                difference = loss_difference(baseline, configuration)
                 found[place] = Comparison(configuration, baseline, difference)
         return found
 
@@ -102,17 +81,34 @@ class Question:
         """Those with an interval."""
         return [one for one in self.comparisons.values() if one.difference.interval is not None]
 
+    @property
+    def baselines(self) -> list[Configuration]:
+        return [one for one in self.configurations if self.is_baseline(one)]
+
     def baseline_of(self, configuration: Configuration) -> Configuration | None:
         """The baseline that shares most of the other options; None where two are as near."""
-        baselines = [one for one in self.configurations if self.is_baseline(one)]
+        nearest = self.nearest_baselines(configuration)
+        return nearest[0] if len(nearest) == 1 else None
+
+    def nearest_baselines(self, configuration: Configuration) -> list[Configuration]:
+        """Those that share most of the other options."""
+        baselines = self.baselines
         others = [option for option in self.options if option not in (self.baseline or {})]
 
         def shared(one: Configuration) -> int:
             return sum(agree(one, configuration, key) for key in others)
 
         most = max(map(shared, baselines), default=0)
-        nearest = [one for one in baselines if shared(one) == most]
-        return nearest[0] if len(nearest) == 1 else None
+        return [one for one in baselines if shared(one) == most]
+
+    @cached_property
+    def undecided(self) -> list[Configuration]:
+        """Those to which several baselines are equally near, so that none is theirs."""
+        return [
+            one
+            for one in self.configurations
+            if not self.is_baseline(one) and len(self.nearest_baselines(one)) > 1
+        ]
 
 
 def agree(one: Configuration, other: Configuration, option: str) -> bool:
@@ -123,6 +119,7 @@ def agree(one: Configuration, other: Configuration, option: str) -> bool:
 
 def questions_of(sweep: Sweep, loss_key: str) -> list[Question]:
     """Those of the sweep file; where it has none, all configurations side by side."""
+    refuse_questions_of_seeds(sweep.questions, sweep.folders[0])
     stored = sweep.questions or (
         {"title": "All configurations", "factor": list(sweep.varied), "baseline": None},
     )
@@ -141,116 +138,3 @@ def make_question(sweep: Sweep, number: int, stored: dict[str, Any], loss_key: s
         varied=sweep.varied,
         configurations=tuple(configurations_of(sweep, select(sweep.rows, where), loss_key)),
     )
-
-
-def question_table(question: Question) -> Table:
-    has_baseline = bool(question.comparisons)
-    columns = (
-        *naming_columns(question.options),
-        *RESULT_COLUMNS,
-        *(DIFFERENCE_COLUMNS if has_baseline else ()),
-        *COST_COLUMNS,
-    )
-    rows = tuple(
-        question_row(question, place, one) for place, one in enumerate(question.configurations)
-    )
-    title = "Evaluation losses"
-    if question.where:
-        title += f" of runs with {describe(question.where)}"
-    return Table(f"question-{question.number}", title, columns, rows, notes_of(question))
-
-
-def question_row(question: Question, place: int, configuration: Configuration) -> dict[str, Any]:
-    return {
-        **configuration.cells(question.options),
-        **loss_cells(configuration),
-        **difference_cells(question, place, configuration),
-        "parameters": configuration.parameters,
-        "train_minutes": configuration.minutes,
-        "needed_flops": configuration.flops,
-        "data": configuration.data_mode,
-    }
-
-
-def loss_cells(configuration: Configuration) -> dict[str, Any]:
-    loss = configuration.loss
-    one_seed = "n/a (one seed)" if loss.n == 1 else None
-    return {
-        "seeds": configuration.seeds,
-        "loss_mean": loss.mean,
-        "loss_sd": loss.sd if loss.n > 1 else one_seed,
-        "loss_interval": loss.interval if loss.n > 1 else one_seed,
-    }
-
-
-def difference_cells(
-    question: Question, place: int, configuration: Configuration
-) -> dict[str, Any]:
-    if question.is_baseline(configuration):
-        return {"verdict": "the baseline"}
-    comparison = question.comparisons.get(place)
-    if comparison is None:
-        return {"verdict": "n/a (no single baseline)"}
-    difference = comparison.difference
-    return {
-        "difference": difference.mean,
-        "difference_interval": difference.interval or told_why(difference),
-        "method": difference.method,
-        "verdict": comparison.full_verdict + against(question, comparison),
-    }
-
-
-def told_why(difference: Difference) -> str | None:
-    """Beside a difference without interval; where there is no difference the verdict says it."""
-    return None if difference.mean is None else difference.method
-
-
-def against(question: Question, comparison: Comparison) -> str:
-    """Names the baseline's other options where they are not those of the configuration."""
-    if comparison.difference.mean is None:
-        return ""
-    theirs, ours = comparison.baseline, comparison.configuration
-    other = [
-        short_text(option, theirs.value_of(option))
-        for option in question.options
-        if option not in question.baseline
-        and option not in question.factors
-        and not agree(theirs, ours, option)
-    ]
-    return f" (baseline has {', '.join(other)})" if other else ""
-
-
-def notes_of(question: Question) -> tuple[str, ...]:
-    named = [(question.label(one, marks=False), one) for one in question.configurations]
-    notes = [*legend_notes(named), *evaluation_notes(named)]
-    if question.told:
-        notes.append(interval_note(question, question.told))
-    left_out = left_out_of_means(question)
-    if left_out:
-        notes.append(left_out)
-    if question.baseline and not question.comparisons:
-        notes.append(f"No finished run is the baseline, {describe(question.baseline)}.")
-    return tuple(notes)
-
-
-def left_out_of_means(question: Question) -> str:
-    """'Left out of the means: HGNN 1 of 3 seeds diverged.'; empty where nothing is."""
-    missing = [
-        f"{question.label(one, marks=False)}: {one.survival}"
-        for one in question.configurations
-        if one.survival
-    ]
-    return f"Left out of the means: {'; '.join(missing)}." if missing else ""
-
-
-def interval_note(question: Question, told: Sequence[Comparison]) -> str:
-    methods = sorted({one.difference.method for one in told})
-    pairs = sorted({one.difference.pairs for one in told if one.difference.pairs})
-    over = f" over {' or '.join(map(str, pairs))} seeds" if pairs else ""
-    note = (
-        f"The baseline is {describe(question.baseline)}. Intervals of differences are"
-        f" {' or '.join(methods)}{over}, Student's t."
-    )
-    if len(told) > 1:
-        note += f" {chance_note(len(told))}"
-    return note

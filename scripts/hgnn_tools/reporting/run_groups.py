@@ -4,22 +4,29 @@ import glob
 import json
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from hgnn_tools.errors import EXIT_USAGE, UserError
-from hgnn_tools.reporting.configurations import Configuration, configurations_of, telling_options
+from hgnn_tools.reporting.configurations import (
+    Configuration,
+    applies,
+    configurations_of,
+    telling_options,
+)
 from hgnn_tools.reporting.curve import Curve
+from hgnn_tools.reporting.legend import enumerated
 from hgnn_tools.reporting.matched_options import chosen_options, sweep_entry
 from hgnn_tools.reporting.sweep_folder import Row, is_sweep_folder, read_sweep
+from hgnn_tools.reporting.targets import DATA, data_name, differing_targets, do_not_compare
 from hgnn_tools.reporting.without_effect import WITHOUT_EFFECT, options_with_effect
 from hgnn_tools.run_folder import Run, read_run
+from hgnn_tools.wording import plural
 
 # Of a group; folders say more than longer lists of options.
 LONGEST_NAME = 60
-# What the targets of an evaluation depend on.
-TARGETS = ("sample_mode", "max_seq_length", "num_eval_samples")
+MOST_RUNS = 3  # that are named in a line on several
 
 
 @dataclass(frozen=True)
@@ -38,8 +45,12 @@ def read_groups(arguments: Sequence[str], loss_key: str) -> list[Group]:
             found = configurations_of(sweep, sweep.rows, loss_key)
             groups += [Group(argument, one) for one in found]
         else:
-            for folder in run_folders(argument):
-                add_run(groups, folder, loss_key)
+            folders = run_folders(argument)
+            first = len(groups)
+            for folder in folders:
+                add_run(groups, folder, str(folder), loss_key)
+            if len(groups) == first + 1 and len(folders) == len(groups[-1].configuration.rows) > 1:
+                groups[-1] = replace(groups[-1], source=argument)
     return groups
 
 
@@ -55,7 +66,7 @@ def run_folders(argument: str) -> list[Path]:
     return folders
 
 
-def add_run(groups: list[Group], folder: Path, loss_key: str) -> None:
+def add_run(groups: list[Group], folder: Path, source: str, loss_key: str) -> None:
     """Into the first group of its configuration that lacks its seed, or into one of its own."""
     row = row_of(read_run(folder))
     for place, group in enumerate(groups):
@@ -64,7 +75,7 @@ def add_run(groups: list[Group], folder: Path, loss_key: str) -> None:
         if row.seed not in seeds and all(differ_in_seed_alone(one, row) for one in rows):
             groups[place] = Group(group.source, Configuration((*rows, row), loss_key))
             return
-    groups.append(Group(str(folder), Configuration((row,), loss_key)))
+    groups.append(Group(source, Configuration((row,), loss_key)))
 
 
 def row_of(run: Run) -> Row:
@@ -111,33 +122,54 @@ def options_of(row: Row) -> dict[str, Any]:
 
 def data_of(row: Row) -> dict[str, Any]:
     """What the data are called: a path, which is another one on every machine, by its last part."""
-    name = row.value_of("dataset_name")
-    return {
-        "dataset_name": PurePosixPath(name).name if isinstance(name, str) else name,
-        "dataset_config_name": row.value_of("dataset_config_name"),
-    }
+    return {option: data_name(row, option) for option in DATA}
 
 
 def names_of(groups: Sequence[Group]) -> list[str]:
     """What tells the groups apart: their options, or where they come from."""
+    configurations = [group.configuration for group in groups]
+    differing = differing_options(groups)
+    chosen = telling_options(configurations, (), differing)
+    labels = [one.label(chosen) for one in configurations]
+    origins = [origin_of(group) for group in groups]
+    tells = bool(differing) and max(map(len, labels)) <= LONGEST_NAME
+    if len(groups) == 1 or not tells and len(set(origins)) == len(origins):
+        marks = [one.marks for one in configurations]
+        return [f"{origin} {mark}".rstrip() for origin, mark in zip(origins, marks, strict=True)]
+    if len(set(labels)) == len(labels):
+        return labels
+    return [f"{label} ({origin})" for label, origin in zip(labels, origins, strict=True)]
+
+
+def differing_options(groups: Sequence[Group]) -> list[str]:
+    """Of those that change results. One that a coupler has no use for tells nothing of its runs,
+    and a value that all others share nothing of them."""
     options: dict[str, None] = {}
     for group in groups:
         row = group.configuration.rows[0]
         options |= dict.fromkeys([*row.settings, *(row.run.config if row.run else {})])
-    told = [option for option in options if option not in WITHOUT_EFFECT]
-    configurations = [group.configuration for group in groups]
-    chosen = telling_options(configurations, (), told)
-    labels = [one.label(chosen) for one in configurations]
-    sources = [group.source for group in groups]
-    if (
-        max(map(len, labels)) > LONGEST_NAME
-        and len(set(sources)) == len(sources)
-        or len(labels) == 1
-    ):
-        return sources
-    if len(set(labels)) == len(labels):
-        return labels
-    return [f"{label} ({group.source})" for label, group in zip(labels, groups, strict=True)]
+    return [
+        option
+        for option in options
+        if option not in WITHOUT_EFFECT and len(values_of(groups, option)) > 1
+    ]
+
+
+def values_of(groups: Sequence[Group], option: str) -> set[str]:
+    values = set()
+    for group in groups:
+        configuration = group.configuration
+        if applies(option, configuration.rows[0].value_of("coupler_type")):
+            values.add(json.dumps(configuration.value_of(option)))
+    return values
+
+
+def origin_of(group: Group) -> str:
+    """A folder of one run, a pattern, a sweep, or the first folder of several and their number."""
+    more = len(group.configuration.rows) - 1
+    if not more or is_sweep_folder(Path(group.source)) or glob.has_magic(group.source):
+        return group.source
+    return f"{group.source} and {plural(more, 'other')}"
 
 
 def baselines_of(groups: Sequence[Group]) -> dict[int, int]:
@@ -170,8 +202,9 @@ def without_partner(groups: Sequence[Group]) -> str:
     if not alone:
         return ""
     return (
-        f"Of {len(later)} configurations of the other sweeps {len(alone)} have no partner of equal"
-        f" settings and group in {first}, so they are compared with nothing."
+        f"Of {plural(len(later), 'configuration')} of the other sweeps {len(alone)}"
+        f" {'has' if len(alone) == 1 else 'have'} no partner of equal settings and group in {first}"
+        " and is compared with nothing."
     )
 
 
@@ -184,17 +217,10 @@ def partner_key(group: Group) -> str:
 def doubts(groups: Sequence[Group]) -> list[str]:
     """Why losses of these groups may not compare, and what is missing."""
     rows = [row for group in groups for row in group.configuration.rows]
-    known = [row for row in rows if row.run or row.kept_curve.losses]
-    found = []
-    names = {" ".join(map(str, data_of(row).values())) for row in known}
-    folders = {str(row.run.data_folder) for row in known if row.run}
-    if len(names) > 1:
-        found.append(f"evaluated on different data ({', '.join(sorted(names))})")
-    for key in TARGETS:
-        values = {str(row.value_of(key)) for row in known}
-        if len(values) > 1:
-            found.append(f"evaluated with different {key} ({', '.join(sorted(values))})")
-    warnings = [f"{one}: these losses do not compare" for one in found]
+    targets = differing_targets(group.configuration for group in groups)
+    warnings = [do_not_compare(targets)] if targets else []
+    names = {tuple(data_of(row).values()) for row in rows if row.run}
+    folders = {str(row.run.data_folder) for row in rows if row.run}
     if len(names) == 1 and len(folders) > 1:
         warnings.append(
             f"the data lie in different folders ({', '.join(sorted(folders))}): these losses"
@@ -203,7 +229,8 @@ def doubts(groups: Sequence[Group]) -> list[str]:
     if any(row.data_mode == "synthetic" for row in rows):
         warnings.append("SYNTHETIC DATA: not a result on real text")
     warnings += [note for group in groups for note in unknown_options(group)]
-    return warnings + [note for row in rows for note in missing(row)]
+    warnings += [f"{row.id}: {note}" for row in rows if row.run for note in row.run.notes]
+    return [*warnings, *not_compared(rows), *without_loss(rows)]
 
 
 def unknown_options(group: Group) -> Iterable[str]:
@@ -213,15 +240,36 @@ def unknown_options(group: Group) -> Iterable[str]:
         partly = set().union(*runs) - set(runs[0]).intersection(*runs)
         if partly:
             yield (
-                f"not all runs beside {group.source} have the options {', '.join(sorted(partly))}:"
+                f"not all runs of {origin_of(group)} have the options {', '.join(sorted(partly))}:"
                 " they are of several versions of the program and are taken for one configuration"
             )
 
 
-def missing(row: Row) -> Iterable[str]:
-    if row.run is not None:
-        yield from (f"{row.id}: {note}" for note in row.run.notes)
-    if not row.is_done:
-        yield f"{row.id} is {row.reason or row.status}, so its loss is not compared"
-    elif row.best_eval_loss is None or not math.isfinite(row.best_eval_loss):
-        yield f"{row.id} has no finite evaluation loss"
+def not_compared(rows: Iterable[Row]) -> Iterable[str]:
+    """Runs that are not done, a line for each reason."""
+    names: dict[str, list[str]] = {}
+    for row in rows:
+        if not row.is_done:
+            names.setdefault(row.reason or row.status, []).append(row.id)
+    for reason, found in names.items():
+        if len(found) == 1:
+            yield f"{found[0]} is {reason}, so its loss is not compared"
+        else:
+            told = enumerated(found, MOST_RUNS)
+            yield f"{len(found)} runs are {reason}, so their losses are not compared: {told}"
+
+
+def without_loss(rows: Iterable[Row]) -> Iterable[str]:
+    for row in rows:
+        if row.is_done and (row.best_eval_loss is None or not math.isfinite(row.best_eval_loss)):
+            yield f"{row.id} {why_without_loss(row.run)}"
+
+
+def why_without_loss(run: Run | None) -> str:
+    best = ((run.summary if run else None) or {}).get("best_eval_loss")
+    if best is None or run.events:
+        return "has no finite evaluation loss"
+    return (
+        f"has the best loss {best} in run_summary.json, which is not compared because its"
+        " metrics.jsonl is missing or empty"
+    )

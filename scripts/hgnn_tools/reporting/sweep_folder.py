@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from hgnn_tools.errors import EXIT_DATA, EXIT_USAGE, UserError
+from hgnn_tools.errors import EXIT_DATA, UserError
 from hgnn_tools.reporting.curve import Curve
 from hgnn_tools.reporting.kept_sweep import (
     CURVES,
@@ -18,9 +18,13 @@ from hgnn_tools.reporting.kept_sweep import (
     read_kept_options,
 )
 from hgnn_tools.reporting.matched_options import chosen_options
-from hgnn_tools.run_folder import Run, read_json_object, read_run
+from hgnn_tools.reporting.sweep_checks import STATUSES, check_sweep
+from hgnn_tools.run_folder import Run, check_folder, read_json_object, read_run
 
-STATUSES = ("done", "failed", "running", "stopped", "pending")
+CONFIG = "config.json"
+LACKS_FOLDER = "its run folder is missing"
+AGAIN = "remove it and run the sweep again, which writes it anew and keeps what is done"
+KEEP_AGAIN = "keep the sweep again with --keep"
 # What a question may ask of a row beside its options.
 ROW_FIELDS = ("seed", "group", "name")
 
@@ -51,7 +55,9 @@ class Row:
     best_eval_loss: float | None = None
     final_eval_loss: float | None = None
     measured: dict[str, float] | None = None
+    recorded_mode: str | None = None  # data_mode of its entry, which older sweeps lack
     run: Run | None = None  # None where it left no folder
+    lacks: str | None = None  # why it has no run
     kept_curve: Curve = Curve()  # where the sweep was kept without folders
     options: dict[str, Any] = field(default_factory=dict)  # what is known of its configuration
     chosen: dict[str, Any] = field(default_factory=dict)  # set by match_time: the plan's
@@ -64,11 +70,13 @@ class Row:
 
     @property
     def data_mode(self) -> str:
-        """real, synthetic, or unknown where the run's folder is missing."""
-        if self.run is None:
-            synthetic = self.value_of("synthetic_data")
-            return "unknown" if synthetic is None else "synthetic" if synthetic else "real"
-        return "synthetic" if self.run.is_synthetic else "real"
+        """real, synthetic, or unknown where nothing that is left tells it."""
+        if self.run is not None:
+            return "synthetic" if self.run.is_synthetic else "real"
+        synthetic = self.value_of("synthetic_data")
+        if synthetic is None:
+            return self.recorded_mode or "unknown"
+        return "synthetic" if synthetic or self.recorded_mode == "synthetic" else "real"
 
     def measurement(self, key: str) -> float | None:
         if key in TIMES and not self.has_times:
@@ -128,8 +136,7 @@ def is_sweep_folder(folder: Path) -> bool:
 
 
 def read_sweep(folder: Path) -> Sweep:
-    if not folder.is_dir():
-        raise UserError(f"the sweep folder {folder} does not exist; check the path", EXIT_USAGE)
+    check_folder(folder, "sweep")
     path = folder / "sweep.json"
     if not path.is_file():
         raise UserError(
@@ -137,14 +144,11 @@ def read_sweep(folder: Path) -> Sweep:
             " checkpoint_dir/NAME of a hgnn_moe_train --sweep",
             EXIT_DATA,
         )
-    stored = read_json_object(path)
-    rows = tuple(
-        read_row(folder, value, f"{path}: row {number}")
-        for number, value in enumerate(items(stored, "rows", path), start=1)
-    )
-    if not rows:
-        raise UserError(f"{path} has no rows; run the sweep first", EXIT_DATA)
-    varied = tuple(items(stored, "varied", path))
+    advice = KEEP_AGAIN if (folder / CURVES).is_file() else AGAIN
+    stored = read_json_object(path, advice)
+    check_sweep(stored, path, advice)
+    rows = tuple(read_row(folder, value) for value in stored["rows"])
+    varied = tuple(stored.get("varied") or ())
     # A row that has not begun has no configuration of its own yet.
     rows = tuple(with_kept(rows, varied, folder))
     sweep = Sweep(
@@ -154,12 +158,12 @@ def read_sweep(folder: Path) -> Sweep:
         description=str(stored.get("description") or ""),
         commit=stored.get("commit"),
         varied=varied,
-        questions=tuple(items(stored, "questions", path)),
-        expected=tuple(items(stored, "expected", path)),
-        left_out=tuple(items(stored, "left_out", path)),
+        questions=tuple(stored.get("questions") or ()),
+        expected=tuple(stored.get("expected") or ()),
+        left_out=tuple(stored.get("left_out") or ()),
         rows=rows,
     )
-    return sweep if stored.get(IS_TIMED, True) else without_times(sweep)
+    return sweep if stored.get(IS_TIMED) is not False else without_times(sweep)
 
 
 def without_times(sweep: Sweep) -> Sweep:
@@ -180,40 +184,26 @@ def with_kept(rows: tuple[Row, ...], varied: tuple[str, ...], folder: Path) -> I
         yield replace(row, options=options, kept_curve=curves.get(row.id, Curve()))
 
 
-def items(stored: dict[str, Any], key: str, path: Path) -> list[Any]:
-    value = stored.get(key)
-    if value is None and key != "rows":
-        return []
-    if not isinstance(value, list):
-        raise UserError(f'{path} has no list "{key}"; run the sweep again', EXIT_DATA)
-    return value
-
-
 KNOWN = {one.name for one in fields(Row)} - {
-    *("run", "kept_curve", "options", "chosen", "has_times", "record")
+    *("run", "kept_curve", "options", "chosen", "has_times", "record", "recorded_mode", "lacks")
 }
-TYPES = {"id": str, "seed": int, "settings": dict}
 
 
-def read_row(folder: Path, value: Any, where: str) -> Row:
-    if not isinstance(value, dict):
-        raise UserError(f"{where} is no JSON object; run the sweep again", EXIT_DATA)
-    for key, kind in TYPES.items():
-        if not isinstance(value.get(key), kind):
-            raise UserError(
-                f'{where} has no {kind.__name__} "{key}"; run the sweep again', EXIT_DATA
-            )
-    if value.get("status") not in STATUSES:
-        raise UserError(
-            f"{where} has the status {value.get('status')}, not one of {', '.join(STATUSES)}; run"
-            " the sweep again",
-            EXIT_DATA,
-        )
+def read_row(folder: Path, value: dict[str, Any]) -> Row:
+    """`value` has the types that check_sweep() holds it to."""
     run_folder = folder / value["id"]
-    run = read_run(run_folder) if (run_folder / "config.json").is_file() else None
+    lacks = None
+    if not (run_folder / CONFIG).is_file():
+        lacks = f"its run folder has no {CONFIG}" if run_folder.is_dir() else LACKS_FOLDER
     known = {key: one for key, one in value.items() if key in KNOWN and one is not None}
-    chosen = chosen_options(known.get("notes", []), known["settings"])
-    return Row(**known, run=run, chosen=chosen, record=value)
+    return Row(
+        **known,
+        run=None if lacks else read_run(run_folder),
+        lacks=lacks,
+        recorded_mode=value.get("data_mode"),
+        chosen=chosen_options(known.get("notes", []), known["settings"]),
+        record=value,
+    )
 
 
 def notes_on(row: Row) -> list[str]:
@@ -222,7 +212,7 @@ def notes_on(row: Row) -> list[str]:
         return []
     notes = [f"{row.id}: {note}" for note in row.run.notes] if row.run else []
     if not row.curve.losses:
-        missing = "metrics.jsonl has no evaluation" if row.run else "its run folder is missing"
+        missing = row.lacks or "metrics.jsonl has no evaluation"
         return [*notes, f"{row.id}: {missing}, so it has no curve"]
     best = min(row.curve.losses)
     if row.best_eval_loss is not None and not math.isclose(best, row.best_eval_loss):

@@ -14,10 +14,14 @@ from hgnn_tools.reporting.plot_curves import draw_curves
 from hgnn_tools.reporting.plot_parameters import draw_parameters
 from hgnn_tools.reporting.plot_pareto import COSTS, draw_pareto, pareto_table
 from hgnn_tools.reporting.plot_questions import draw_differences, draw_losses
-from hgnn_tools.reporting.questions import Question, question_table, questions_of
+from hgnn_tools.reporting.question_table import question_table
+from hgnn_tools.reporting.questions import Question, questions_of
 from hgnn_tools.reporting.run_tables import all_runs_table, failure_table, left_out_table
-from hgnn_tools.reporting.sweep_folder import STATUSES, Sweep
+from hgnn_tools.reporting.sweep_checks import STATUSES
+from hgnn_tools.reporting.sweep_folder import Sweep
 from hgnn_tools.reporting.sweep_warnings import warnings_on
+from hgnn_tools.reporting.targets import differing_targets, do_not_compare
+from hgnn_tools.wording import plural
 
 LOSS_WORDS = {
     "best_eval_loss": "the lowest evaluation loss of a run",
@@ -70,8 +74,9 @@ class SweepReport:
         told = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
         seeds = len({row.seed for row in self.sweep.rows})
         yield (
-            f"{len(self.sweep.rows)} runs ({told}), {len(self.configurations)} configurations,"
-            f" seeds: {seeds}. Losses are {LOSS_WORDS[self.loss_key]}, in nats a token."
+            f"{plural(len(self.sweep.rows), 'run')} ({told}),"
+            f" {plural(len(self.configurations), 'configuration')}, seeds: {seeds}."
+            f" Losses are {LOSS_WORDS[self.loss_key]}, in nats a token."
             + (f" Commit {self.sweep.commit}." if self.sweep.commit else "")
         )
         if not self.sweep.has_times:
@@ -104,21 +109,31 @@ class SweepReport:
         yield from self.question_curves(question)
 
     def question_curves(self, question: Question) -> list[Picture]:
-        bands = [
-            band_of(question.label(one), [row.curve for row in one.done])
+        bands = {
+            id(one): band
             for one in question.configurations
-        ]
-        found = [band for band in bands if band is not None]
-        if not found:
+            if (band := band_of(question.label(one), [(row.seed, row.curve) for row in one.done]))
+        }
+        if not bands:
             return []
+        places = {key: place for place, key in enumerate(bands)}
+        partners = {
+            places[id(one.configuration)]: places[id(one.baseline)]
+            for one in question.comparisons.values()
+            if id(one.configuration) in places and id(one.baseline) in places
+        }
         name, loss = f"curves-{question.number}", LOSS_WORDS[self.loss_key]
-        return list(draw_curves(name, "Learning curves", found, loss, self.synthetic))
+        found = list(bands.values())
+        return list(draw_curves(name, "Learning curves", found, loss, self.synthetic, partners))
 
     def costs(self) -> list[Block | None]:
         def pictures() -> Iterator[Picture | None]:
             for cost in COSTS:
                 yield draw_pareto(self.configurations, self.options, cost, self.synthetic)
 
+        targets = differing_targets(one for one in self.configurations if one.done)
+        if targets:
+            return [f"No Pareto front: the configurations have {do_not_compare(targets)}."]
         return [self.gallery(pictures), pareto_table(self.configurations, self.options)]
 
     def efficiency(self) -> list[Block | None]:

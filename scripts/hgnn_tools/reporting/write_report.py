@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from hgnn_tools import tables
-from hgnn_tools.errors import EXIT_USAGE, UserError
+from hgnn_tools.errors import EXIT_DATA, EXIT_USAGE, UserError
 from hgnn_tools.marked_page import replace_between_marks
 from hgnn_tools.output_folder import remove_empty, unfinished_folder
 from hgnn_tools.reporting.document import Document
@@ -35,7 +35,11 @@ def write_into_page(document: Document, name: str, page: Path) -> Path:
     """Puts the report of sweep `name` into a Markdown page, between its marks, and its pictures
     into a folder beside it. Returns the page."""
     try:
-        text = page.read_text(encoding="utf-8")
+        text = page.read_bytes().decode("utf-8")  # with the ends of its lines
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"--into {page} is not UTF-8 (byte {error.start}); save it as UTF-8 first", EXIT_DATA
+        ) from None
     except OSError as error:
         raise UserError(
             f"cannot read --into {page} ({error.strerror}); give a Markdown page with the marks"
@@ -85,7 +89,7 @@ def check_replaceable(out: Path) -> None:
 
 
 def write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+    path.write_bytes(text.encode("utf-8"))
 
 
 def replace(path: Path, final: Path) -> None:
