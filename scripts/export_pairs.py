@@ -48,7 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
         choices=("degree_matched", "uniform"),
         help="with --run: how negatives are drawn (default: degree_matched)",
     )
-    add("--seed", type=count, help="with --run: of the negatives (default: 42)")
+    add("--negatives_seed", type=count, help="with --run: of the negatives (default: that of the run)")
     add("--graph", type=Path, metavar="PATH", help="with --run: where its graph is now")
     add(
         "--features",
@@ -71,7 +71,7 @@ def count(text: str) -> int:
 def check(arguments: argparse.Namespace) -> None:
     if arguments.out.suffix not in (".npz", ".csv"):
         raise UserError(f"--out {arguments.out} is no .npz or .csv file; give one", EXIT_USAGE)
-    of_run = ("relation", "negatives", "negative_kind", "seed", "graph")
+    of_run = ("relation", "negatives", "negative_kind", "negatives_seed", "graph")
     if arguments.run is None:
         given = [name for name in of_run if getattr(arguments, name) is not None]
         if given:
@@ -104,7 +104,7 @@ def export(arguments: argparse.Namespace) -> None:
                 relation=arguments.relation,
                 negatives=arguments.negatives,
                 negative_kind=arguments.negative_kind,
-                seed=arguments.seed,
+                negatives_seed=arguments.negatives_seed,
                 graph=arguments.graph,
             )
             notes, embeddings_path, pairs_path = write_embeddings_and_pairs(request, Path(name))

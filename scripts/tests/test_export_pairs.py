@@ -93,13 +93,13 @@ class ExportPairsTest(ScriptTestCase):
 
     def test_a_run_is_asked_for_its_pairs(self) -> None:
         printed = self.succeed(
-            SCRIPT, "--run", "runs/a", "--relation", "treats", "--negatives", 3, "--seed", 7,
+            SCRIPT, "--run", "runs/a", "--relation", "treats", "--negatives", 3, "--negatives_seed", 7,
             "--out", self.out, "--binary", self.program(),
         )  # fmt: skip
         self.assertEqual(printed, f"{self.out}: 2 facts and 2 negatives with 4 features each\n")
         arguments = json.loads((self.folder / "arguments.json").read_text())
         self.assertEqual(arguments[:3], ["embed", "--run=runs/a", "--relation=treats"])
-        self.assertEqual(arguments[5:], ["--negatives=3", "--seed=7"])
+        self.assertEqual(arguments[5:], ["--negatives=3", "--negatives_seed=7"])
         with np.load(self.out) as file:
             np.testing.assert_array_equal(file["features"], EXPECTED["concat"])
 
@@ -145,8 +145,8 @@ class ExportPairsTest(ScriptTestCase):
         self.assertIn("--pairs is missing", self.refuse(EXIT_USAGE, *given, *out))
         self.assertIn("--relation is missing", self.refuse(EXIT_USAGE, "--run", "r", *out))
         self.assertIn(
-            "--seed is for --run",
-            self.refuse(EXIT_USAGE, *given, "--pairs", self.pairs, "--seed", 1, *out),
+            "--negatives_seed is for --run",
+            self.refuse(EXIT_USAGE, *given, "--pairs", self.pairs, "--negatives_seed", 1, *out),
         )
         self.assertIn(
             "--pairs is for --embeddings",

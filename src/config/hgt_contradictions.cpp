@@ -107,6 +107,20 @@ void check_neighbors(const HgtConfig& config, const Settings& settings, ErrorLis
                          config.num_neighbors, counts, config.num_layers));
 }
 
+// Every micro-batch of a step needs a triple.
+void check_batches(const HgtConfig& config, const Settings& settings, ErrorList& errors) {
+  if (errors.concerns("batch_size") || errors.concerns("accumulation_steps")) return;
+  const std::int64_t parts = is_given(settings, "accumulation_steps")
+                                 ? config.accumulation_steps
+                                 : preset_of(config.preset).accumulation_steps;
+  if (config.batch_size >= parts) return;
+  errors.add(
+      fmt::format("batch_size is {}, which cannot be cut into accumulation_steps {}; give a larger "
+                  "batch_size or "
+                  "at most {} accumulation_steps",
+                  config.batch_size, parts, config.batch_size));
+}
+
 void check_run(const HgtConfig& config, ErrorList& errors) {
   if (config.resume_checkpoint == "auto" && config.run_name.empty()) {
     errors.add("resume_checkpoint is auto, which needs run_name; give the name of the run");
@@ -202,6 +216,7 @@ void check_hgt_contradictions(const HgtConfig& config, const Settings& settings,
       check_model(config, errors);
       check_features(config, errors);
       check_neighbors(config, settings, errors);
+      check_batches(config, settings, errors);
       check_run(config, errors);
       return;
     case HgtCommand::compare:
@@ -209,6 +224,7 @@ void check_hgt_contradictions(const HgtConfig& config, const Settings& settings,
       check_model(config, errors);
       check_features(config, errors);
       check_neighbors(config, settings, errors);
+      check_batches(config, settings, errors);
       check_comparison(config, settings, errors);
       return;
     case HgtCommand::validate:
@@ -274,7 +290,7 @@ std::vector<std::string> hgt_configuration_notes(const HgtConfig& config,
     note(config.contrastive_weight == 0, name, "with contrastive_weight 0");
   }
   if (config.command == HgtCommand::embed) {
-    for (const char* name : {"relation", "negatives", "negative_kind", "seed"}) {
+    for (const char* name : {"relation", "negatives", "negative_kind", "negatives_seed"}) {
       note(config.pairs.empty(), name, "without pairs");
     }
   }

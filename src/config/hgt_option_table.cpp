@@ -1,4 +1,5 @@
 // The one table of hgt_embed's options.
+#include <algorithm>
 #include <filesystem>
 
 #include "hgnn_moe/config/hgt_options.h"
@@ -7,11 +8,14 @@
 namespace hgnn_moe {
 namespace {
 
+bool is_neighbor_count(const std::string& text) {
+  const bool is_zero = text.find_first_not_of('0') == std::string::npos;
+  return text == "all" || (all_digits(text, 9) && !is_zero);
+}
+
 bool are_neighbor_counts(const std::string& text) {
-  for (const std::string& name : name_list(text)) {
-    if (name != "all" && !all_digits(name, 9)) return false;
-  }
-  return true;
+  const std::vector<std::string> counts = name_list(text);
+  return std::all_of(counts.begin(), counts.end(), is_neighbor_count);
 }
 
 bool is_embeddings_file(const std::string& text) {
@@ -109,9 +113,10 @@ void add_sampling_options(Table& t) {
   t.choice("sampling", &C::sampling,
            "messages of a micro-batch: from num_neighbors of its nodes, or along edge_sample_size "
            "edges of each relation");
-  t.text("num_neighbors", &C::num_neighbors,
-         {"COUNTS", "a number or all for each layer, separated by commas", are_neighbor_counts},
-         "neighbours of a node in each relation, the layer nearest to the result first");
+  t.text(
+      "num_neighbors", &C::num_neighbors,
+      {"COUNTS", "a number from 1 or all for each layer, separated by commas", are_neighbor_counts},
+      "neighbours of a node in each relation, the layer nearest to the result first");
   t.integer("edge_sample_size", &C::edge_sample_size, {1, 2'147'483'647},
             "edges of each relation with sampling edges");
   t.integer("num_negatives", &C::num_negatives, {1, 2'147'483'647, true},
@@ -245,8 +250,11 @@ void add_embedding_options(Table& t) {
 void add_run_options(Table& t) {
   using C = HgtConfig;
   t.group("Machine");
-  t.commands({"train", "embed", "evaluate", "validate"});
+  t.commands({"train", "validate"});
   t.integer("seed", &C::seed, {0}, "of everything that is drawn");
+  t.commands({"embed", "evaluate"});
+  t.integer("negatives_seed", &C::negatives_seed, {0}, "of the negatives that are drawn",
+            "seed of the run, with which evaluate has those that train measured by");
   t.commands({"train", "embed", "evaluate", "validate", "predict", "compare"});
   t.integer("threads", &C::threads, {0, 4096}, "CPU threads; 0 is all cores");
   t.commands({"train", "embed", "evaluate", "predict", "compare"});

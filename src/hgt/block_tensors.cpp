@@ -5,6 +5,8 @@
 
 #include <ATen/ATen.h>
 
+#include "marked_ends.h"
+
 #include "hgnn_moe/base/error.h"
 
 namespace hgnn_moe::hgt {
@@ -21,20 +23,6 @@ Positions type_offsets(const std::vector<std::int32_t>& nodes, const Schema& sch
   }
   offsets.push_back(static_cast<std::int64_t>(nodes.size()));
   return offsets;
-}
-
-// Whether each of `count` nodes has an edge.
-std::vector<bool> marked(std::int64_t count, const std::vector<kg::BlockEdges>& relations,
-                         std::vector<std::int32_t> kg::BlockEdges::* ends) {
-  std::vector<bool> marks(static_cast<std::size_t>(count), false);
-  for (const kg::BlockEdges& edges : relations) {
-    for (const std::int32_t end : edges.*ends) {
-      HGNN_MOE_ASSERT(end >= 0 && end < count, "an edge of relation {} ends at {} of {} nodes",
-                      edges.relation, end, count);
-      marks[static_cast<std::size_t>(end)] = true;
-    }
-  }
-  return marks;
 }
 
 // The number of marked nodes before each.
@@ -86,9 +74,10 @@ BlockTensors make_block_tensors(const kg::Block& block, const Schema& schema, at
   const Positions destination_offsets = type_offsets(destination_nodes, schema);
   const auto num_sources = static_cast<std::int64_t>(block.sources.size());
   const auto num_destinations = static_cast<std::int64_t>(block.destinations.size());
-  const std::vector<bool> is_head = marked(num_sources, block.relations, &kg::BlockEdges::heads);
+  const std::vector<bool> is_head =
+      marked_ends(num_sources, block.relations, &kg::BlockEdges::heads);
   const std::vector<bool> is_tail =
-      marked(num_destinations, block.relations, &kg::BlockEdges::tails);
+      marked_ends(num_destinations, block.relations, &kg::BlockEdges::tails);
 
   const auto to_tensor = [&](const Positions& values) {
     return at::tensor(values, at::kLong).to(device);

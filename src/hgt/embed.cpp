@@ -16,9 +16,8 @@ namespace hgnn_moe::hgt {
 namespace {
 
 LabelledPairs pairs_of(const HgtConfig& config, const FinishedRun& run) {
-  return labelled_pairs(
-      run.data.split, find_pair_relation(run.data.split.train, config.relation),
-      {config.negative_kind, config.negatives, static_cast<std::uint64_t>(config.seed)});
+  return labelled_pairs(run.data.split, find_pair_relation(run.data.split.train, config.relation),
+                        {config.negative_kind, config.negatives, negatives_seed(config, run)});
 }
 
 void write_pairs_of(const HgtConfig& config, const LabelledPairs& pairs, const kg::Graph& graph,

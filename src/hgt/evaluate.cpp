@@ -62,8 +62,8 @@ int run_evaluate(const HgtConfig& config) {
   const kg::TripleIndex known(graph, kg::held_out_facts(run.data.split));
   const Decoder& decoder = run.model.decoder();
   const kg::RankTable ranks = rank_triples(decoder, embeddings_NF, graph, triples, known);
-  const std::vector<LinkFigures> links = link_figures(decoder, embeddings_NF, graph, triples, known,
-                                                      static_cast<std::uint64_t>(config.seed));
+  const std::vector<LinkFigures> links =
+      link_figures(decoder, embeddings_NF, graph, triples, known, negatives_seed(config, run));
   Json record = {{"run", config.run},
                  {"step", run.step},
                  {"ranking", ranking_record(ranks, graph)},

@@ -162,4 +162,9 @@ FinishedRun open_finished_run(const HgtConfig& command) {
   return {folder, std::move(config), std::move(data), std::move(model), checkpoint.step};
 }
 
+std::uint64_t negatives_seed(const HgtConfig& command, const FinishedRun& run) {
+  return static_cast<std::uint64_t>(command.negatives_seed == kRunsSeed ? run.config.seed
+                                                                        : command.negatives_seed);
+}
+
 }  // namespace hgnn_moe::hgt

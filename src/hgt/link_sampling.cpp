@@ -15,7 +15,8 @@ namespace hgnn_moe::hgt {
 
 namespace {
 
-constexpr std::int64_t kMaxPartners = 64;
+// An anchor is drawn towards one of so many, the most similar to it.
+constexpr std::int64_t kNearestPartners = 64;
 
 // Those that are named, or all between the type and others.
 std::vector<std::int32_t> contrast_relations(const HgtConfig& config, const kg::Graph& graph,
@@ -53,16 +54,15 @@ kg::ContrastSampler contrast_sampler(const HgtConfig& config, const kg::Graph& g
          "type; name contrast_relations or give contrastive_weight 0",
          config.contrastive_weight, config.contrast_node_type);
   }
-  kg::ContrastPairs pairs =
-      kg::contrast_pairs(graph, {type, relations, config.similarity_threshold, kMaxPartners});
-  if (pairs.partners.empty()) {
+  kg::ContrastPairs pairs(graph, {type, relations, config.similarity_threshold});
+  if (pairs.nodes().empty()) {
     fail(ExitCode::usage,
          "contrastive_weight is {}, but no two nodes of type {} are alike by more than "
          "similarity_threshold {}; lower it, name other contrast_relations or give "
          "contrastive_weight 0",
          config.contrastive_weight, config.contrast_node_type, config.similarity_threshold);
   }
-  return {std::move(pairs), graph.node_types[type], config.contrast_anchors,
+  return {std::move(pairs), kNearestPartners, config.contrast_anchors,
           static_cast<std::uint64_t>(config.seed)};
 }
 

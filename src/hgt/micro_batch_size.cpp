@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "link_sampling.h"
+#include "marked_ends.h"
 
 #include "hgnn_moe/kg/edge_order.h"
 
@@ -11,16 +12,6 @@ namespace hgnn_moe::hgt {
 namespace {
 
 using Marks = std::vector<bool>;
-
-// Which of `count` nodes are an end of an edge.
-Marks marked(std::size_t count, const std::vector<kg::BlockEdges>& relations,
-             std::vector<std::int32_t> kg::BlockEdges::* ends) {
-  Marks marks(count, false);
-  for (const kg::BlockEdges& edges : relations) {
-    for (const std::int32_t end : edges.*ends) marks[static_cast<std::size_t>(end)] = true;
-  }
-  return marks;
-}
 
 // The range of a type among the block's sources.
 struct Range {
@@ -54,8 +45,10 @@ std::int64_t count(const Marks& marks, Range range) {
 }  // namespace
 
 BlockSize size_of(const kg::Block& block, const std::vector<kg::NodeType>& types) {
-  const Marks heads = marked(block.sources.size(), block.relations, &kg::BlockEdges::heads);
-  const Marks tails = marked(block.destinations.size(), block.relations, &kg::BlockEdges::tails);
+  const Marks heads = marked_ends(static_cast<std::int64_t>(block.sources.size()), block.relations,
+                                  &kg::BlockEdges::heads);
+  const Marks tails = marked_ends(static_cast<std::int64_t>(block.destinations.size()),
+                                  block.relations, &kg::BlockEdges::tails);
   BlockSize size;
   for (const kg::BlockEdges& edges : block.relations) {
     size.edges += static_cast<std::int64_t>(edges.heads.size());

@@ -1,6 +1,8 @@
 #include "hgnn_moe/hgt/predict.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -17,6 +19,7 @@
 #include "hgnn_moe/hgt/finished_run.h"
 #include "hgnn_moe/hgt/link_figures.h"
 #include "hgnn_moe/hgt/node_embeddings.h"
+#include "hgnn_moe/kg/facts.h"
 #include "hgnn_moe/kg/find_node.h"
 #include "hgnn_moe/kg/find_relations.h"
 
@@ -32,6 +35,14 @@ struct Question {
   kg::Triple with(std::int32_t other) const {
     return given == kg::Side::head ? kg::Triple{node, relation, other}
                                    : kg::Triple{other, relation, node};
+  }
+
+  // The same question of the relation that training knows: facts are learned as primary edges, so a
+  // reverse relation has no parameters of its own that mean anything.
+  Question as_trained(const kg::Graph& graph) const {
+    if (kg::is_primary(graph, relation)) return *this;
+    return {given == kg::Side::head ? kg::Side::tail : kg::Side::head, node,
+            graph.relations[relation].reverse};
   }
 };
 
@@ -55,7 +66,7 @@ Question read_question(const HgtConfig& config, const kg::Graph& graph) {
   }
   if (fitting.size() == 1) {
     question.relation = fitting.front();
-    return question;
+    return question.as_trained(graph);
   }
   std::string titles;
   for (const std::int32_t r : fitting) {
@@ -136,7 +147,11 @@ int run_predict(const HgtConfig& config) {
   for (std::int32_t i = 0; i < candidates.count; ++i) {
     triples.push_back(question.with(candidates.first + i));
   }
-  const std::vector<double> scores = scores_of_triples(run.model.decoder(), embeddings_NF, triples);
+  std::vector<double> scores = scores_of_triples(run.model.decoder(), embeddings_NF, triples);
+  // What is no number has no order; it stands below all that is.
+  std::replace_if(
+      scores.begin(), scores.end(), [](double score) { return std::isnan(score); },
+      -std::numeric_limits<double>::infinity());
   std::vector<std::int32_t> order(scores.size());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(),

@@ -7,6 +7,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include "index_tensor.h"
+#include "marked_ends.h"
 
 #include "hgnn_moe/base/error.h"
 
@@ -39,10 +40,8 @@ Slice slice_of(const kg::NodeType& type, std::int64_t first, std::int64_t last) 
 
 // Numbers of the sources that an edge leaves, ascending.
 std::vector<std::int32_t> heads_of(const kg::Block& block) {
-  std::vector<bool> is_head(block.sources.size(), false);
-  for (const kg::BlockEdges& edges : block.relations) {
-    for (const std::int32_t head : edges.heads) is_head[static_cast<std::size_t>(head)] = true;
-  }
+  const std::vector<bool> is_head = marked_ends(static_cast<std::int64_t>(block.sources.size()),
+                                                block.relations, &kg::BlockEdges::heads);
   std::vector<std::int32_t> heads;
   for (std::size_t i = 0; i < is_head.size(); ++i) {
     if (is_head[i]) heads.push_back(block.sources[i]);

@@ -19,6 +19,7 @@
 #include "hgnn_moe/hgt/memory_plan.h"
 #include "hgnn_moe/hgt/node_embeddings.h"
 #include "hgnn_moe/hgt/triple_ranking.h"
+#include "hgnn_moe/kg/message_graph.h"
 #include "hgnn_moe/train/checkpoint.h"
 #include "hgnn_moe/train/checkpoint_folder.h"
 #include "hgnn_moe/train/device.h"
@@ -87,6 +88,20 @@ Json measure(Session& session) {
   return results;
 }
 
+// Embeddings are computed from all neighbours, training may see few of them.
+void log_unseen_messages(const Session& session) {
+  const HgtConfig& config = session.config();
+  if (config.messages == HgtMessages::none || config.sampling != HgtSampling::neighbors) return;
+  const std::int64_t most = neighbor_counts(config.num_neighbors).front();
+  if (most == kAll) return;
+  const double share = kg::MessageGraph(session.data.messages).share_beyond(most);
+  if (share == 0) return;
+  session.log->info(
+      "a node takes {} neighbours of a relation in training and all of them when it is embedded: "
+      "{:.0f} % of the messages are beyond that; num_neighbors all shows training all of them",
+      most, 100 * share);
+}
+
 void log_start(const Session& session, const DeviceChoice& device) {
   spdlog::logger& log = *session.log;
   log.info("hgt_embed {} ({}), run {} on {}", project_version(), project_commit(),
@@ -101,6 +116,7 @@ void log_start(const Session& session, const DeviceChoice& device) {
     log_to_file(log, spdlog::level::info, line);
   }
   for (const std::string& note : session.memory.notes) log.info("{}", note);
+  log_unseen_messages(session);
   log.info("{} parameters; {}", session.model.parameter_count(), to_text(session.memory.memory));
   if (session.config().node_features == HgtFeatures::ones) {
     log.warn(

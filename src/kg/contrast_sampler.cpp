@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/philox.h"
 #include "hgnn_moe/base/random_choice.h"
 #include "hgnn_moe/base/sort_unique.h"
@@ -24,35 +25,26 @@ std::int32_t position(const std::vector<std::int32_t>& nodes, std::int32_t node)
 
 }  // namespace
 
-ContrastSampler::ContrastSampler(ContrastPairs pairs, const NodeType& type, std::int64_t count,
+ContrastSampler::ContrastSampler(ContrastPairs pairs, std::int64_t nearest, std::int64_t count,
                                  std::uint64_t seed)
-    : pairs_(std::move(pairs)), type_(type), count_(count), seed_(seed) {
-  for (std::int32_t i = 0; i < type.count; ++i) {
-    if (pairs_.offsets[i] < pairs_.offsets[i + 1]) nodes_.push_back(type.first + i);
-  }
-}
-
-std::vector<std::int32_t> ContrastSampler::partners_of(std::int32_t node) const {
-  const std::int32_t i = node - type_.first;
-  std::vector<std::int32_t> partners(pairs_.partners.begin() + pairs_.offsets[i],
-                                     pairs_.partners.begin() + pairs_.offsets[i + 1]);
-  std::sort(partners.begin(), partners.end());
-  return partners;
+    : pairs_(std::move(pairs)), nearest_(nearest), count_(count), seed_(seed) {
+  HGNN_MOE_ASSERT(nearest > 0 && count > 0, "{} partners, {} anchors", nearest, count);
 }
 
 ContrastSet ContrastSampler::draw(std::int64_t step) const {
-  const auto size = static_cast<std::int64_t>(nodes_.size());
+  const std::vector<std::int32_t>& nodes = pairs_.nodes();
+  const auto size = static_cast<std::int64_t>(nodes.size());
   SubsetDraw subset;
   std::vector<std::int32_t> anchors, drawn;
+  std::vector<std::vector<ContrastPartner>> partners;
   for (const std::int64_t i :
        subset.draw(size, std::min(size, count_), key_of(seed_, step, Use::anchors))) {
-    const std::int32_t anchor = nodes_[static_cast<std::size_t>(i)];
-    const std::vector<std::int32_t> partners = partners_of(anchor);
-    const std::int64_t choice =
-        draw_below(static_cast<std::int64_t>(partners.size()), key_of(seed_, step, Use::partners),
-                   static_cast<std::uint64_t>(anchor));
-    anchors.push_back(anchor);
-    drawn.push_back(partners[static_cast<std::size_t>(choice)]);
+    anchors.push_back(nodes[static_cast<std::size_t>(i)]);
+    partners.push_back(pairs_.partners_of(anchors.back()));
+    const auto choices = std::min(nearest_, static_cast<std::int64_t>(partners.back().size()));
+    const std::int64_t choice = draw_below(choices, key_of(seed_, step, Use::partners),
+                                           static_cast<std::uint64_t>(anchors.back()));
+    drawn.push_back(partners.back()[static_cast<std::size_t>(choice)].node);
   }
 
   ContrastSet set;
@@ -65,9 +57,9 @@ ContrastSet ContrastSampler::draw(std::int64_t step) const {
     set.anchors.push_back(position(set.candidates, anchors[a]));
     set.partners.push_back(position(set.candidates, drawn[a]));
     row[set.anchors.back()] = 1;
-    for (const std::int32_t partner : partners_of(anchors[a])) {
-      const auto p = static_cast<std::size_t>(position(set.candidates, partner));
-      if (p < set.candidates.size() && set.candidates[p] == partner) row[p] = 1;
+    for (const ContrastPartner& partner : partners[a]) {
+      const auto p = static_cast<std::size_t>(position(set.candidates, partner.node));
+      if (p < set.candidates.size() && set.candidates[p] == partner.node) row[p] = 1;
     }
   }
   return set;

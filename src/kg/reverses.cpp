@@ -19,14 +19,24 @@ class Reverser {
 
   ReversedGraph run() {
     const auto given = static_cast<std::int32_t>(relations().size());
+    check_count();  // before the search for their reverses takes long
     for (std::int32_t r = 0; r < given; ++r) {
       if (relations()[r].reverse == kNoReverse && !pair_with_same_name(r)) add_reverse(r);
     }
+    check_count();
     return std::move(result_);
   }
 
  private:
   std::vector<Relation>& relations() { return result_.graph.relations; }
+
+  void check_count() {
+    if (relations().size() <= kMaxRelations) return;
+    fail(ExitCode::data,
+         "the graph has {} relations, their reverses too, of which there may be {}; join some of "
+         "them",
+         relations().size(), kMaxRelations);
+  }
 
   // With itself or with the relation of its name in the other direction.
   bool pair_with_same_name(std::int32_t r) {

@@ -159,6 +159,13 @@ bool has_stem(const LoadedGraph& part, const char* stem) {
   return std::filesystem::path(part.report.file).stem() == stem;
 }
 
+// A file may state a fact by the reverse of the relation that training knows it by, which has no
+// parameters of its own that mean anything. Of a symmetric relation the direction stays.
+Triple as_trained(const Graph& train, const Triple& triple) {
+  if (is_primary(train, triple.relation)) return triple;
+  return {triple.tail, train.relations[triple.relation].reverse, triple.head};
+}
+
 std::vector<Triple> triples_of(const Graph& graph) {
   std::vector<Triple> triples;
   for (const std::int32_t r : all_relations(graph)) {
@@ -234,7 +241,10 @@ Split split_of_files(const std::vector<LoadedGraph>& parts) {
   for (std::size_t p = 1; p < parts.size(); ++p) {
     HGNN_MOE_ASSERT(has_stem(parts[p], "valid") || has_stem(parts[p], "test"), "part '{}'",
                     parts[p].report.file);
-    (has_stem(parts[p], "valid") ? split.valid : split.test) = triples_of(parts[p].graph);
+    std::vector<Triple>& held = has_stem(parts[p], "valid") ? split.valid : split.test;
+    for (const Triple& triple : triples_of(parts[p].graph)) {
+      held.push_back(as_trained(split.train, triple));
+    }
   }
   count_files(split);
   return split;

@@ -218,6 +218,30 @@ TEST(HgtOptions, WhatEmbedWritesIsChecked) {
             std::vector<std::string>{"negatives has no effect without pairs"});
 }
 
+TEST(HgtOptions, ABatchHasATripleForEveryPart) {
+  EXPECT_EQ(
+      hgt_errors({"train", "kg", "--batch_size", "7"}),
+      "batch_size is 7, which cannot be cut into accumulation_steps 8; give a larger batch_size "
+      "or at most 7 accumulation_steps");
+  EXPECT_NE(hgt_errors({"compare", "kg", "--batch_size", "1", "--preset", "high_quality"}), "");
+  EXPECT_EQ(parse_hgt({"train", "kg", "--batch_size", "4", "--preset", "quick"})
+                .config.accumulation_steps,
+            4);
+}
+
+TEST(HgtOptions, ALayerWithoutNeighboursIsNoLayer) {
+  EXPECT_EQ(hgt_errors({"train", "kg", "--num_neighbors", "10,0"}),
+            "--num_neighbors is \"10,0\"; give a number from 1 or all for each layer, separated by "
+            "commas");
+  EXPECT_EQ(parse_hgt({"train", "kg", "--num_neighbors", "all,10"}).config.num_neighbors, "all,10");
+}
+
+TEST(HgtOptions, TheSeedOfNegativesIsTheRunsUnlessGiven) {
+  EXPECT_EQ(parse_hgt({"evaluate", "r"}).config.negatives_seed, kRunsSeed);
+  EXPECT_EQ(parse_hgt({"evaluate", "r", "--negatives_seed", "42"}).config.negatives_seed, 42);
+  EXPECT_EQ(parse_hgt({"validate", "e.npy"}).config.seed, 42);
+}
+
 TEST(HgtOptions, GivenFeaturesNeedAFile) {
   EXPECT_EQ(hgt_errors({"train", "kg", "--node_features", "given"}),
             "node_features is given, which needs features; give the file with the numbers");

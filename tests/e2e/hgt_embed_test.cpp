@@ -135,8 +135,8 @@ TEST_F(HgtEmbedTest, PairsHoldTheSplitOfTheRun) {
   EXPECT_TRUE(contains(read_bytes(path("pairs.csv")), ",0,test,degree_matched\n"));
   expect_success(embed(flags.with({{"negatives", "2"}, {"negative_kind", "uniform"}})));
   EXPECT_EQ(read_bytes(path("pairs.csv")), before);
-  expect_success(
-      embed(flags.with({{"negatives", "2"}, {"negative_kind", "uniform"}, {"seed", "1"}})));
+  expect_success(embed(
+      flags.with({{"negatives", "2"}, {"negative_kind", "uniform"}, {"negatives_seed", "1"}})));
   EXPECT_NE(read_bytes(path("pairs.csv")), before);
 }
 

@@ -118,12 +118,15 @@ TEST_F(HgtTrainTest, MistakesAreToldTogether) {
                                                   {"decoder", "complex"},
                                                   {"embedding_dim", "15"},
                                                   {"num_neighbors", "5"},
+                                                  {"batch_size", "3"},
+                                                  {"accumulation_steps", "4"},
                                                   {"valid_fraction", "0.6"},
                                                   {"test_fraction", "0.4"}}));
   EXPECT_EQ(result.exit_code, 2);
   for (const char* part :
        {"num_heads is 3, which does not divide hidden_dim 16", "embedding_dim is 15",
-        "num_neighbors is 5, 1 numbers for num_layers 2", "leave nothing to train on"}) {
+        "num_neighbors is 5, 1 numbers for num_layers 2", "leave nothing to train on",
+        "batch_size is 3, which cannot be cut into accumulation_steps 4"}) {
     EXPECT_TRUE(contains(result.err, part)) << part << '\n' << result.err;
   }
   EXPECT_FALSE(fs::exists(path("runs")));

@@ -14,16 +14,21 @@ using HgtUseTest = HgtRunTest;
 const Flags kSmall = {{"threads", "1"}, {"device", "cpu"}};
 
 TEST_F(HgtUseTest, EvaluateGivesTheFiguresOfTheRun) {
-  expect_success(train(tiny()));
+  expect_success(train(tiny().with({{"seed", "3"}})));
   const ProcessResult result = hgt("evaluate", "runs/run", kSmall.with({{"json", "figures.json"}}));
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_TRUE(contains(result.out, "(entity, step5, entity)")) << result.out;
   const Json record = read_json(path("figures.json"));
   EXPECT_EQ(record.at("ranking"), summary().at("results").at("test"));
+  EXPECT_EQ(record.at("links"), summary().at("results").at("links")) << "with the run's negatives";
   const Json& links = record.at("links").at("(entity, step1, entity)");
   EXPECT_EQ(links.at("positives"), 4);
   // Every entity has one edge of each relation, so degrees tell nothing.
   EXPECT_EQ(links.at("degree_product").at("auroc"), 0.5);
+
+  expect_success(
+      hgt("evaluate", "runs/run", kSmall.with({{"negatives_seed", "4"}, {"json", "other.json"}})));
+  EXPECT_NE(read_json(path("other.json")).at("links"), record.at("links"));
 }
 
 TEST_F(HgtUseTest, PredictRanksAndMarksWhatIsKnown) {
@@ -56,12 +61,25 @@ TEST_F(HgtUseTest, PredictRanksAndMarksWhatIsKnown) {
   }
 }
 
+TEST_F(HgtUseTest, ThroughAReverseRelationTheSameTripleIsAsked) {
+  expect_success(train(tiny()));
+  const auto nodes = [&](const char* side, const char* relation) {
+    expect_success(
+        hgt("predict", "runs/run",
+            kSmall.with({{side, "e10"}, {"relation", relation}, {"json", "nodes.json"}})));
+    return read_json(path("nodes.json")).at("nodes");
+  };
+  EXPECT_EQ(nodes("head", "step1_reverse"), nodes("tail", "step1"));
+  EXPECT_EQ(nodes("tail", "step5_reverse"), nodes("head", "step5"));
+  EXPECT_NE(nodes("head", "step1"), nodes("tail", "step1"));
+}
+
 TEST_F(HgtUseTest, CollapsedEmbeddingsAreRefusedUnlessAsked) {
   expect_success(train(tiny().with({{"node_features", "ones"}})));
   EXPECT_EQ(summary().at("results").at("embeddings").at("verdict"), "collapsed");
   const Flags question = kSmall.with({{"head", "e3"}, {"relation", "step1"}});
   const ProcessResult refused = hgt("predict", "runs/run", question);
-  EXPECT_NE(refused.exit_code, 0);
+  EXPECT_EQ(refused.exit_code, 2);
   EXPECT_TRUE(contains(refused.err, "have collapsed")) << refused.err;
   expect_success(hgt("predict", "runs/run", question.with({{"ignore_verdict", ""}})));
 }

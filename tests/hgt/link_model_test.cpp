@@ -47,18 +47,16 @@ class LinkModelTest : public ::testing::Test {
   }
 
   static kg::ContrastPairs pairs_of(const kg::Graph& graph) {
-    return kg::contrast_pairs(
-        graph, {kDisease,
-                {kg::find_relation(graph, kDisease, "associates", kg::testing::kGene)},
-                0.05,
-                64});
+    return {
+        graph,
+        {kDisease, {kg::find_relation(graph, kDisease, "associates", kg::testing::kGene)}, 0.05}};
   }
 
   const kg::Graph graph_ = kg::testing::random_graph(1, 3);
   const kg::TripleIndex known_{graph_};
   const kg::NegativeSampler negatives_{graph_.node_types, 7, kSeed};
   const kg::NeighborSampler neighbors_{kg::MessageGraph(graph_), {3, 2}, kSeed};
-  const kg::ContrastSampler contrast_{pairs_of(graph_), graph_.node_types[kDisease], 9, kSeed};
+  const kg::ContrastSampler contrast_{pairs_of(graph_), 64, 9, kSeed};
   const kg::EpochTargets epoch_{kg::Facts(graph_), kSeed, 0};
 };
 

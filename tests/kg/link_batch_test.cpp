@@ -26,7 +26,7 @@ class LinkBatchTest : public ::testing::Test {
   }
 
   static ContrastPairs disease_pairs(const Graph& graph) {
-    return contrast_pairs(graph, {kDisease, {find(graph, "associates", kGene)}, 0.05, 64});
+    return {graph, {kDisease, {find(graph, "associates", kGene)}, 0.05}};
   }
   static std::int32_t find(const Graph& graph, const char* name, std::int32_t tail) {
     return find_relation(graph, kDisease, name, tail);
@@ -47,7 +47,7 @@ class LinkBatchTest : public ::testing::Test {
   const NegativeSampler negatives_{graph_.node_types, 7, kSeed};
   const NeighborSampler neighbors_{MessageGraph(graph_), {3, 2}, kSeed};
   const EdgeSampler edges_{MessageGraph(graph_), 20, kSeed};
-  const ContrastSampler contrast_{disease_pairs(graph_), graph_.node_types[kDisease], 9, kSeed};
+  const ContrastSampler contrast_{disease_pairs(graph_), 64, 9, kSeed};
   const EpochTargets epoch_{Facts(graph_), kSeed, 0};
   const PositionRange batch_{40, 100};
 };

@@ -115,10 +115,11 @@ TEST_F(RealDataTest, HetionetHasMatchedNegativesAndNeighborhoods) {
 
 TEST_F(RealDataTest, HetionetDiseasesShareGenes) {
   const Graph graph = hetionet();
-  const ContrastPairs pairs =
-      contrast_pairs(graph, {4, find_relations(graph, "associates"), 0.1, 64});
-  EXPECT_GT(pairs.partners.size(), 0u);
-  for (const float similarity : pairs.similarities) EXPECT_GT(similarity, 0.1f);
+  const ContrastPairs pairs(graph, {4, find_relations(graph, "associates"), 0.1});
+  EXPECT_GT(pairs.nodes().size(), 0u);
+  for (const std::int32_t node : pairs.nodes()) {
+    EXPECT_GT(pairs.partners_of(node).back().similarity, 0.1);
+  }
 }
 
 TEST_F(RealDataTest, UmlsIsSplitByItsFiles) {

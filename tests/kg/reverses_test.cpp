@@ -117,5 +117,12 @@ TEST(ReversesTest, TakesARelationOfTheNameWhereItIsTheMirror) {
                "(entity, r_reverse, entity)"));
 }
 
+TEST(ReversesTest, TooManyRelationsAreTold) {
+  std::string rows;
+  for (std::size_t r = 0; r <= kMaxRelations; ++r) rows += "a\tr" + std::to_string(r) + "\tb\n";
+  EXPECT_TRUE(contains(data_error([&] { with_reverses(read_tsv(rows).graph); }),
+                       "the graph has 65537 relations"));
+}
+
 }  // namespace
 }  // namespace hgnn_moe::kg

@@ -10,6 +10,7 @@
 #include "tests/kg/kg_files.h"
 #include "tests/kg/sampling_support.h"
 
+#include "hgnn_moe/kg/find_node.h"
 #include "hgnn_moe/kg/find_relations.h"
 
 namespace hgnn_moe::kg {
@@ -253,6 +254,19 @@ TEST(SplitOfFilesTest, TheFilesAreTheParts) {
   const Split without = split_of_files({parts[0], parts[2]});
   EXPECT_TRUE(without.valid.empty());
   EXPECT_EQ(without.test, split.test) << "a part is known by its file, not by its place";
+}
+
+TEST(SplitOfFilesTest, WhatIsHeldOutIsAskedForAsItIsTrained) {
+  // Each of the two relations is the other's reverse, so training knows one of them alone.
+  const Split split = split_of_files(
+      read_triples({{"a\tq\tb\nb\tq\tc\nb\tq_reverse\ta\nc\tq_reverse\tb\n", "some/train.txt"},
+                    {"a\tq_reverse\tc\n", "some/test.txt"}}));
+  const std::int32_t trained = find_relations(split.train, "q").at(0);
+  ASSERT_EQ(split.train.relations.size(), 2u);
+  ASSERT_TRUE(is_primary(split.train, trained));
+  ASSERT_EQ(split.test.size(), 1u);
+  const std::int32_t a = find_node(split.train, "a"), c = find_node(split.train, "c");
+  EXPECT_EQ(split.test[0], (Triple{c, trained, a}));
 }
 
 TEST(SplitTableTest, GivesFactsByRelation) {

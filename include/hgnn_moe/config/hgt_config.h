@@ -10,7 +10,7 @@
 namespace hgnn_moe {
 
 enum class HgtCommand { train, embed, evaluate, validate, predict, compare };
-// Values for several options at once; see apply_preset.
+// Values for several options at once; see resolved_hgt_config.
 enum class HgtPreset { none, quick, full, high_quality, memory_constrained };
 enum class HgtSplit { automatic, pairs, nodes, files };
 enum class HgtFeatures { learned, random, ones, given };
@@ -28,6 +28,8 @@ enum class HgtComparison { batch, device, messages, features };
 
 // All neighbours of a node in num_neighbors, all nodes of a type in num_negatives.
 inline constexpr std::int64_t kAll = -1;
+// In place of a seed: that of the run which is opened.
+inline constexpr std::int64_t kRunsSeed = -1;
 
 struct HgtConfig {
   HgtCommand command = HgtCommand::validate;
@@ -91,6 +93,7 @@ struct HgtConfig {
   // A finished run
   std::string run;
   std::string checkpoint = "best";  // or latest, or the name of one
+  std::int64_t negatives_seed = kRunsSeed;
   // What is written of it
   std::string out;
   std::string node_type;

@@ -24,4 +24,8 @@ struct FinishedRun {
 // intact.
 FinishedRun open_finished_run(const HgtConfig& command);
 
+// Of the negatives that a command draws: its own where one is given, else the run's, with which
+// they are those of the run's test.
+std::uint64_t negatives_seed(const HgtConfig& command, const FinishedRun& run);
+
 }  // namespace hgnn_moe::hgt

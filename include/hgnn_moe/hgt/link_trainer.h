@@ -34,7 +34,7 @@ struct LinkTrainerParts {
   LinkOptimizer& optimizer;
   MetricsWriter& metrics;
   spdlog::logger& log;
-  // Checkpoints between evaluations are written from a copy while training goes on.
+  // Checkpoints of all evaluations but the last are written from a copy while training goes on.
   bool copies_checkpoints = true;
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "hgnn_moe/kg/graph.h"
@@ -13,21 +14,53 @@ struct ContrastOptions {
   // Neighbours are counted once, in whichever direction and however many of these join them.
   std::vector<std::int32_t> relations;
   double similarity_threshold = 0.1;
-  std::int64_t max_partners = 64;  // of each node
 };
 
-// Partners of node `type.first + i` are those in [offsets[i], offsets[i + 1]).
-struct ContrastPairs {
-  std::vector<std::int64_t> offsets;   // one more than nodes of the type
-  std::vector<std::int32_t> partners;  // node numbers, the most similar first, then ascending
-  std::vector<float> similarities;     // of each partner
+struct ContrastPartner {
+  std::int32_t node = 0;
+  double similarity = 0.0;
 };
+
+inline bool operator==(const ContrastPartner& a, const ContrastPartner& b) {
+  return a.node == b.node && a.similarity == b.similarity;
+}
 
 // The partners of a node are the others of its type whose Jaccard index with it, the size of the
 // intersection of their neighbours by that of the union, is above the threshold (which is at least
-// 0); the `max_partners` most similar where there are more, so a partner need not list the node in
-// return. Exact: nodes that share a neighbour are found through it. The graph should be that of
-// training.
-ContrastPairs contrast_pairs(const Graph& graph, const ContrastOptions& options);
+// 0). Exact and symmetric: nodes that share a neighbour are found through it. They are computed
+// when asked for, since a gene of many diseases alone makes more pairs than fit into memory; held
+// are two numbers an edge. The graph should be that of training.
+class ContrastPairs {
+ public:
+  ContrastPairs(const Graph& graph, const ContrastOptions& options);
+
+  // The most similar first, then ascending. Safe from several threads.
+  std::vector<ContrastPartner> partners_of(std::int32_t node) const;
+
+  // Those that have partners, ascending.
+  const std::vector<std::int32_t>& nodes() const { return nodes_; }
+
+ private:
+  // Lists of numbers, all in one array: list i is [offsets[i], offsets[i + 1]) of `values`. Each
+  // ascends and holds a value once.
+  struct Lists {
+    std::vector<std::int64_t> offsets;
+    std::vector<std::int32_t> values;
+
+    std::int64_t size_of(std::int32_t i) const { return offsets[i + 1] - offsets[i]; }
+    const std::int32_t* begin_of(std::int32_t i) const { return values.data() + offsets[i]; }
+    const std::int32_t* end_of(std::int32_t i) const { return values.data() + offsets[i + 1]; }
+  };
+  using Entries = std::vector<std::pair<std::int32_t, std::int32_t>>;  // (list, value)
+
+  static Lists lists_of(Entries entries, std::int32_t count);
+  double jaccard(std::int32_t a, std::int32_t b, std::int64_t shared) const;
+
+  double similarity_threshold_;
+  NodeType type_;
+  Lists neighbors_;  // of each member of the type, by its place in it: nodes
+  Lists members_;    // of each node: members that it is a neighbour of
+  std::vector<std::int32_t> nodes_;
+};
 
 }  // namespace hgnn_moe::kg

@@ -14,7 +14,7 @@ struct ContrastSet {
   std::vector<std::int32_t> candidates;  // node numbers, ascending
   std::vector<std::int32_t> anchors;     // positions in `candidates`
   std::vector<std::int32_t> partners;    // of each anchor: positions in `candidates`
-  // [anchors, candidates], 1 where a candidate is the anchor itself or one of its partners, the
+  // [anchors, candidates], 1 where a candidate is the anchor itself or one of all its partners, the
   // drawn one too: none of them is a negative.
   std::vector<std::uint8_t> related;
 };
@@ -22,22 +22,19 @@ struct ContrastSet {
 // Draws depend on (seed, step) alone. Drawing is safe from several threads.
 class ContrastSampler {
  public:
-  // `pairs` of the nodes of `type`; at most `count` anchors a step.
-  ContrastSampler(ContrastPairs pairs, const NodeType& type, std::int64_t count,
+  // At most `count` anchors a step, each with one of its `nearest` most similar partners.
+  ContrastSampler(ContrastPairs pairs, std::int64_t nearest, std::int64_t count,
                   std::uint64_t seed);
 
   // Anchors are drawn uniformly without replacement from the nodes that have partners, and each of
-  // its partners is as likely. Empty where no node has one.
+  // an anchor's nearest partners is as likely. Empty where no node has one.
   ContrastSet draw(std::int64_t step) const;
 
  private:
-  std::vector<std::int32_t> partners_of(std::int32_t node) const;  // ascending
-
   ContrastPairs pairs_;
-  NodeType type_;
+  std::int64_t nearest_;
   std::int64_t count_;
   std::uint64_t seed_;
-  std::vector<std::int32_t> nodes_;  // those with partners, ascending
 };
 
 }  // namespace hgnn_moe::kg

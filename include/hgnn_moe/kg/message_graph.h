@@ -19,6 +19,10 @@ class MessageGraph {
   const NodeType& tails(std::int32_t relation) const { return tails_[relation]; }
   const IncomingEdges& incoming(std::int32_t relation) const { return incoming_[relation]; }
 
+  // Of all messages, the share that is left out where a node takes at most `most` of each relation;
+  // 0 of none.
+  double share_beyond(std::int64_t most) const;
+
  private:
   std::int32_t node_count_ = 0;
   std::vector<NodeType> tails_;          // of each relation

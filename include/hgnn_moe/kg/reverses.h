@@ -1,6 +1,7 @@
 // Reverse relations, so that messages pass both ways along every edge.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -8,6 +9,9 @@
 #include "hgnn_moe/kg/graph.h"
 
 namespace hgnn_moe::kg {
+
+// Of a graph with its reverses: samplers number relations in 16 bits.
+inline constexpr std::size_t kMaxRelations = 1 << 16;
 
 enum class ReverseKind {
   added,      // a new relation NAME_reverse

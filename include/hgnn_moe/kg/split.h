@@ -60,7 +60,8 @@ Split split_nodes(const Graph& graph, std::int32_t node_type,
 
 // The split that files of triples are: parts as read_triples returns them, train first, and valid
 // or test by the names of the files. Reverses are added to the first (reverses.h); the others'
-// triples stay as they are, so that figures compare with published ones.
+// triples stay those of the files, so that figures compare with published ones, in the direction in
+// which training knows their relation.
 Split split_of_files(const std::vector<LoadedGraph>& parts);
 
 // The facts of all parts but train: valid, test and beside.

@@ -16,7 +16,7 @@ class EmbedRequest:
     relation: str
     negatives: int | None = None
     negative_kind: str | None = None
-    seed: int | None = None
+    negatives_seed: int | None = None
     graph: Path | None = None
 
 
@@ -39,7 +39,7 @@ def write_embeddings_and_pairs(
         f"--out={embeddings}",
         f"--pairs={pairs}",
     ]
-    for name in ("negatives", "negative_kind", "seed", "graph"):
+    for name in ("negatives", "negative_kind", "negatives_seed", "graph"):
         value = getattr(request, name)
         if value is not None:
             command.append(f"--{name}={value}")
