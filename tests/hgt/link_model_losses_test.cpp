@@ -1,8 +1,6 @@
 // The losses of a step as docs/hgt.md defines them: fact by fact, end by end, candidate by
 // candidate, with nothing of what LinkModel computes them by but embeddings and Decoder::score.
 #include <cmath>
-#include <optional>
-#include <set>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -81,17 +79,11 @@ class LinkModelLossesTest : public ::testing::Test {
     return config;
   }
 
-  kg::ContrastPairs pairs() const {
-    const std::int32_t genes =
-        kg::find_relation(graph_, kDisease, "associates", kg::testing::kGene);
-    return kg::contrast_pairs(graph_, {kDisease, {genes}, 0.05, 64});
-  }
-
   std::vector<kg::PositionRange> parts() const { return kg::micro_batches(batch_, 3); }
 
   kg::LinkBatch micro_batch(std::int64_t part, bool with_messages = true) const {
-    const kg::LinkBatchMaker maker({graph_, known_, negatives_,
-                                    with_messages ? &neighbors_ : nullptr, nullptr, &contrast_, 2});
+    const kg::LinkBatchMaker maker(
+        {graph_, known_, negatives_, with_messages ? &neighbors_ : nullptr, nullptr, nullptr, 2});
     return maker.make(epoch_, batch_, parts().at(static_cast<std::size_t>(part)), part, kStep);
   }
 
@@ -144,7 +136,6 @@ class LinkModelLossesTest : public ::testing::Test {
   const kg::NegativeSampler negatives_{graph_.node_types, 16, kSeed};
   const kg::NeighborSampler neighbors_{
       kg::MessageGraph(graph_), {kg::kAllNeighbors, kg::kAllNeighbors}, kSeed};
-  const kg::ContrastSampler contrast_{pairs(), graph_.node_types[kDisease], 9, kSeed};
   const kg::EpochTargets epoch_{kg::Facts(graph_), kSeed, 0};
   const kg::PositionRange batch_{10, 70};
   int own_ends_ = 0, also_true_ = 0;
@@ -192,45 +183,47 @@ TEST_F(LinkModelLossesTest, WithoutMessagesNothingIsReadOfTheGraph) {
               kRelative * expected);
 }
 
+// Three of the step's nine anchors; a fourth disease is like all of them.
 TEST_F(LinkModelLossesTest, ContrastIsTheMeanOverTheStepsAnchors) {
   const c10::NoGradGuard no_grad;
   const HgtConfig config = small_config();
   const LinkModel model(config, graph_, at::kCPU);
   testing::disturb(model.all_parameters());
   const at::Tensor embeddings_NF = model.embed(messages()).to(at::kDouble);
-  const auto cosine = [&](std::int32_t a, std::int32_t b) {
-    const at::Tensor x = embeddings_NF[a], y = embeddings_NF[b];
+  kg::LinkBatch batch = micro_batch(1);
+  kg::ContrastSet set;
+  for (std::size_t row = 0; row < batch.nodes.size(); ++row) {
+    if (graph_.node_types[kDisease].contains(batch.nodes[row])) {
+      set.candidates.push_back(static_cast<std::int32_t>(row));
+    }
+  }
+  const std::size_t candidates = set.candidates.size();
+  ASSERT_GT(candidates, 8u);
+  set.anchors = {0, 2, 5};
+  set.partners = {1, 0, 6};
+  const std::size_t like_all = 3;
+  set.related.assign(set.anchors.size() * candidates, 0);
+  const auto cosine = [&](std::size_t a, std::size_t b) {
+    const at::Tensor x = embeddings_NF[batch.nodes[set.candidates[a]]];
+    const at::Tensor y = embeddings_NF[batch.nodes[set.candidates[b]]];
     return (x * y).sum().item<double>() / x.norm().item<double>() / y.norm().item<double>() /
            config.contrast_temperature;
   };
-  const kg::ContrastPairs similar = pairs();
-  const std::int32_t first = graph_.node_types[kDisease].first;
-  const kg::ContrastSet set = contrast_.draw(kStep);
-  ASSERT_EQ(set.anchors.size(), 9u);
   double expected = 0;
-  int negatives = 0;
-  for (std::size_t a = 0; a < set.anchors.size(); ++a) {
-    const std::int32_t anchor = set.candidates[set.anchors[a]];
-    const std::set<std::int32_t> related(
-        similar.partners.begin() + similar.offsets[anchor - first],
-        similar.partners.begin() + similar.offsets[anchor - first + 1]);
-    const std::int32_t partner = set.candidates[set.partners[a]];
-    ASSERT_EQ(related.count(partner), 1u);
+  for (std::size_t i = 0; i < set.anchors.size(); ++i) {
+    const auto anchor = static_cast<std::size_t>(set.anchors[i]);
+    const auto partner = static_cast<std::size_t>(set.partners[i]);
     double sum = std::exp(cosine(anchor, partner));
-    for (const std::int32_t candidate : set.candidates) {
-      if (candidate == anchor || related.count(candidate) > 0) continue;
-      sum += std::exp(cosine(anchor, candidate));
-      ++negatives;
+    for (std::size_t c = 0; c < candidates; ++c) {
+      const bool related = c == anchor || c == partner || c == like_all;
+      set.related[i * candidates + c] = related ? 1 : 0;
+      if (!related) sum += std::exp(cosine(anchor, c));
     }
-    expected += std::log(sum) - cosine(anchor, partner);
+    expected += (std::log(sum) - cosine(anchor, partner)) / 9;
   }
-  expected /= static_cast<double>(set.anchors.size());
-  EXPECT_GT(negatives, 9);
-  double found = 0;
-  for (std::int64_t part = 0; part < 3; ++part) {
-    found += model.forward(micro_batch(part)).losses.contrast.item<double>();
-  }
-  EXPECT_NEAR(found, expected, kRelative * expected);
+  batch.contrast = set;
+  batch.step_anchors = 9;
+  EXPECT_NEAR(model.forward(batch).losses.contrast.item<double>(), expected, kRelative * expected);
 }
 
 }  // namespace
