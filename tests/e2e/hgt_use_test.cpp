@@ -56,7 +56,9 @@ TEST_F(HgtUseTest, PredictRanksAndMarksWhatIsKnown) {
       "predict", "runs/run",
       kSmall.with({{"tail", "e10"}, {"relation", "step1"}, {"top", "48"}, {"json", "heads.json"}}));
   ASSERT_EQ(held.exit_code, 0) << held.err;
-  for (const Json& node : read_json(path("heads.json")).at("nodes")) {
+  const Json heads = read_json(path("heads.json")).at("nodes");  // outlives the loop
+  ASSERT_EQ(heads.size(), 48u);
+  for (const Json& node : heads) {
     EXPECT_EQ(node.at("triple"), node.at("id") == "e9" ? "held out" : "new");
   }
 }

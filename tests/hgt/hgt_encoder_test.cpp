@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <set>
+#include <string>
+#include <vector>
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
@@ -11,6 +13,7 @@
 
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/hgt/tiled_inference.h"
+#include "hgnn_moe/kg/neighbor_sampler.h"
 
 namespace hgnn_moe::hgt {
 namespace {
@@ -145,6 +148,56 @@ TEST(HgtEncoder, JumpingKnowledgeReadsTheInputAndEveryLayer) {
   const at::Tensor doubled = model.embed_in_one_block();
   table.zero_();
   EXPECT_TRUE(at::allclose(doubled, 2 * of_input - model.embed_in_one_block(), 1e-5, 1e-5));
+}
+
+// On sampled blocks, whose destinations stand anywhere among the sources.
+TEST(HgtEncoder, JumpingKnowledgeIsTheInputAndEveryLayerOfTheSeedsSideBySide) {
+  HgtEncoderOptions options = small_options(NodeFeatures::learned, 2);
+  options.jumping_knowledge = true;
+  const Model model(options);
+  const kg::NeighborSampler sampler(kg::MessageGraph(small_graph()), {2, 3}, 7);
+  const std::vector<std::int32_t> seeds{5, 9, 20, 27, 33, 35, 38};
+  const std::vector<kg::Block> hops = sampler.sample(seeds, 0);
+  const Schema& schema = model.encoder.schema();
+  std::vector<BlockTensors> blocks;
+  for (const kg::Block& hop : hops) blocks.push_back(make_block_tensors(hop, schema, at::kCPU));
+
+  // Nodes of a type among the sources of a layer, and the rows of the type's seeds among them.
+  const auto rows_of_seeds = [&](const std::vector<std::int32_t>& nodes, std::size_t t) {
+    std::vector<std::int64_t> rows;
+    std::int64_t row = 0;
+    for (const std::int32_t node : nodes) {
+      if (!schema.node_types[t].contains(node)) continue;
+      if (std::find(seeds.begin(), seeds.end(), node) != seeds.end()) rows.push_back(row);
+      ++row;
+    }
+    return at::tensor(rows, at::kLong);
+  };
+  const auto input = model.encoder.input()(hops[0].sources).by_type;
+  const auto first = model.encoder.conv(0)(blocks[0], input);
+  const auto second = model.encoder.conv(1)(blocks[1], first);
+  const auto parameter = [&](const std::string& name) {
+    for (const NamedParameter& one : model.parameters.list()) {
+      if (one.name == name) return one.tensor;
+    }
+    ADD_FAILURE() << name;
+    return at::Tensor();
+  };
+  std::vector<at::Tensor> expected;
+  int moved = 0;
+  for (std::size_t t = 0; t < schema.node_types.size(); ++t) {
+    const at::Tensor of_input = rows_of_seeds(hops[0].sources, t);
+    const at::Tensor of_first = rows_of_seeds(hops[1].sources, t);
+    ASSERT_EQ(of_first.size(0), second[t].size(0));
+    moved += !of_input.equal(at::arange(of_input.size(0))) &&
+             !of_first.equal(at::arange(of_first.size(0)));
+    const at::Tensor read = at::cat(
+        {input[t].index_select(0, of_input), first[t].index_select(0, of_first), second[t]}, 1);
+    const std::string name = "out_dict." + schema.node_types[t].name;
+    expected.push_back(at::mm(read, parameter(name + ".weight").t()) + parameter(name + ".bias"));
+  }
+  EXPECT_GE(moved, 2) << "seeds that come first show nothing";
+  EXPECT_TRUE(close(model.encoder(blocks, input), at::cat(expected), 40));
 }
 
 // The table gets no gradient; the rows that were looked up do.
