@@ -141,6 +141,7 @@ void log_start(const Session& session) {
   spdlog::logger& log = *session.log;
   log.info("hgnn_moe_train {} ({}), run {} on {}", project_version(), project_commit(),
            session.location.run_name, session.device.device.str());
+  for (const std::string& warning : session.parsed.warnings) log.warn("{}", warning);
   for (const auto* notes : {&session.parsed.notes, &session.dataset.notes, &session.device.notes}) {
     for (const std::string& note : *notes) log.info("{}", note);
   }
