@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "hgnn_moe/base/files.h"
+#include "hgnn_moe/base/json_cause.h"
 
 namespace hgnn_moe {
 namespace {
@@ -52,17 +53,16 @@ std::string describe_position(std::string_view text, std::size_t offset) {
   return fmt::format("line {}, column {}", line, column);
 }
 
-// What the parser found, without its "[json.exception...] parse error at line L, column C: ".
-std::string_view cause_of(const Json::exception& error) {
-  std::string_view message = error.what();
+}  // namespace
+
+std::string cause_of(const Json::exception& error) {
+  std::string_view message = error.what();  // "[json.exception.NAME.NUMBER] cause"
   message.remove_prefix(std::min(message.size(), message.find("] ") + 2));
-  if (message.rfind("parse error", 0) == 0) {
+  if (message.rfind("parse error", 0) == 0) {  // "parse error at line L, column C: cause"
     message.remove_prefix(std::min(message.size(), message.find(": ") + 2));
   }
-  return message;
+  return std::string(message);
 }
-
-}  // namespace
 
 Json parse_json(std::string_view text, const std::string& source, ExitCode on_error) {
   const char* reached = text.data();

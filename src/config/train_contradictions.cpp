@@ -199,7 +199,8 @@ void check_contradictions(const TrainConfig& config, const Settings& settings, E
   check_ablate(config, settings, errors);
 }
 
-std::vector<std::string> configuration_notes(const TrainConfig& config, const Settings& settings) {
+std::vector<std::string> configuration_warnings(const TrainConfig& config,
+                                                const Settings& settings) {
   std::vector<std::string> unused;
   const auto expect = [&](bool in_use, std::initializer_list<const char*> names) {
     for (const char* name : names) {
@@ -212,27 +213,28 @@ std::vector<std::string> configuration_notes(const TrainConfig& config, const Se
   expect(is_hgnn, {"hgnn_conv_type", "static_hyperedge_strategy", "hyperedges_file",
                    "hgnn_learnable_edge_weights", "hyperedge_weighting", "hyperedge_weight_param",
                    "hyperedge_weight_source", "hgnn_activation", "hgnn_residual", "compat"});
-  std::vector<std::string> notes;
+  std::vector<std::string> warnings;
   if (!unused.empty()) {
-    notes.push_back(fmt::format("coupler_type is {}, so these have no effect: {}",
-                                to_string(config.coupler_type), join(unused, ", ")));
+    warnings.push_back(fmt::format("coupler_type is {}, so these have no effect: {}",
+                                   to_string(config.coupler_type), join(unused, ", ")));
   }
   const bool is_collapsed =
       config.coupler_path == CouplerPath::automatic && obstacles_to_collapse(config).empty();
   const bool is_batched = config.coupler_path == CouplerPath::batched ||
                           (config.coupler_path == CouplerPath::automatic && !is_collapsed);
   if (config.coupler_chunk > 0 && has_layers && !is_batched) {
-    notes.push_back(fmt::format("coupler_chunk has no effect: couplers are computed on the {} path",
-                                is_collapsed ? "collapsed" : to_string(config.coupler_path)));
+    warnings.push_back(
+        fmt::format("coupler_chunk has no effect: couplers are computed on the {} path",
+                    is_collapsed ? "collapsed" : to_string(config.coupler_path)));
   }
   if (config.verify_coupler && has_layers && config.coupler_path == CouplerPath::sequential) {
-    notes.push_back("coupler_path sequential is what verify_coupler compares with: no effect");
+    warnings.push_back("coupler_path sequential is what verify_coupler compares with: no effect");
   }
   if (config.profile > 0 && (config.eval_only || config.dry_run)) {
-    notes.push_back(fmt::format("{} trains nothing, so this has no effect: profile",
-                                config.dry_run ? "dry_run" : "eval_only"));
+    warnings.push_back(fmt::format("{} trains nothing, so this has no effect: profile",
+                                   config.dry_run ? "dry_run" : "eval_only"));
   }
-  return notes;
+  return warnings;
 }
 
 }  // namespace hgnn_moe

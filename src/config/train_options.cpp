@@ -266,7 +266,7 @@ ParsedConfig resolve_settings(const Settings& settings, ErrorList errors) {
   for (const auto& option : train_option_table().options()) {
     parsed.provenance.emplace_back(option.spec.name, source_of(option.spec.name, given, settings));
   }
-  parsed.notes = configuration_notes(given, settings);
+  parsed.warnings = configuration_warnings(given, settings);
   return parsed;
 }
 

@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "hgnn_moe/base/error.h"
+#include "hgnn_moe/base/files.h"
 #include "hgnn_moe/base/json.h"
 
 namespace hgnn_moe {
@@ -47,10 +48,19 @@ std::vector<std::int64_t> read_hyperedge(const Json& members, std::size_t index,
   return {distinct.begin(), distinct.end()};
 }
 
+// A file that is not there is no wrong option: the same command may do on another machine.
+std::string read_hyperedges_text(const std::string& path) {
+  try {
+    return read_text_file(path, ExitCode::data);
+  } catch (const Error& error) {
+    fail(error.code(), "hyperedges_file: {}", error.what());
+  }
+}
+
 }  // namespace
 
 ops::Hypergraph read_hyperedges_file(const std::string& path, std::int64_t num_experts) {
-  const Json file = read_json_file(path, ExitCode::usage);
+  const Json file = parse_json(read_hyperedges_text(path), path, ExitCode::usage);
   if (!file.is_array()) {
     fail(ExitCode::usage, "hyperedges_file {}: holds {}; write a list of lists of expert indices",
          path, file.type_name());

@@ -41,19 +41,21 @@ std::string text_of(const SweepConstraint& constraint) {
   return fmt::format("if {} then {}", describe(constraint.when), then);
 }
 
+// A file of points alone means those; the base by itself is a run where nothing varies.
+bool has_product(const SweepGroup& group) { return !group.axes.empty() || group.points.empty(); }
+
+}  // namespace
+
 Json values_of(const Settings& settings) {
   Json values = Json::object();
   for (const auto& [option, setting] : settings) values[option] = setting.value;
   return values;
 }
 
-}  // namespace
-
 std::vector<Combination> combinations_of(const SweepGroup& group, const Settings& flags,
-                                         std::vector<LeftOutCombination>& left_out) {
+                                         ConstraintEffects& effects) {
   std::vector<Combination> all;
-  // A file of points alone means those; the base by itself is a run where nothing varies.
-  if (!group.axes.empty() || group.points.empty()) {
+  if (has_product(group)) {
     for (const Settings& varied : product_of(group.axes)) all.push_back({std::nullopt, varied, {}});
   }
   for (const SweepPoint& point : group.points) all.push_back({point.name, point.settings, {}});
@@ -64,13 +66,24 @@ std::vector<Combination> combinations_of(const SweepGroup& group, const Settings
     lay_over(combination.varied, combination.settings);
     lay_over(flags, combination.settings);
     const Json config = to_json(given_config(combination.settings));
+    for (const SweepConstraint& constraint : group.constraints) {
+      if (meets(constraint.when, config)) effects.applied.insert(constraint.place);
+    }
     if (const SweepConstraint* constraint = violated(group.constraints, config)) {
-      left_out.push_back({values_of(combination.varied), text_of(*constraint)});
+      effects.left_out.push_back({group.name, combination.name, values_of(combination.varied),
+                                  config, text_of(*constraint)});
     } else {
       kept.push_back(std::move(combination));
     }
   }
   return kept;
+}
+
+double number_of_rows(const SweepGroup& group) {
+  double product = has_product(group) ? 1.0 : 0.0;
+  for (const SweepAxis& axis : group.axes) product *= static_cast<double>(axis.size());
+  const double seeds = std::max<double>(1.0, static_cast<double>(group.seeds.size()));
+  return (product + static_cast<double>(group.points.size())) * seeds;
 }
 
 }  // namespace hgnn_moe

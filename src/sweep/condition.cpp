@@ -44,6 +44,10 @@ void read_bounds(const OptionSpec& spec, const Json& bounds, const std::string& 
   };
   read("min", condition.min);
   read("max", condition.max);
+  if (condition.min > condition.max) {
+    errors.add(fmt::format("{}: min {} is above max {}, so that nothing meets it; correct them",
+                           where, condition.min, condition.max));
+  }
 }
 
 bool meets(const Condition& condition, const Json& value) {

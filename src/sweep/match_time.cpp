@@ -1,24 +1,15 @@
 #include "hgnn_moe/sweep/match_time.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include <fmt/format.h>
+
+#include "median.h"
 
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/text.h"
 
 namespace hgnn_moe {
-
-namespace {
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const std::size_t half = values.size() / 2;
-  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
-}
-
-}  // namespace
 
 std::vector<std::string> calibration_arguments(const std::filesystem::path& run_folder) {
   return {"--checkpoint_dir",

@@ -109,6 +109,8 @@ std::string hash_of(const SweepRow& row, const std::vector<std::string>& varied,
   }
   const fs::path weights = weights_file(row.config.init_from);
   if (!weights.empty()) identity["init_from"] = xxh3_hex_of_file(weights, ExitCode::checkpoint);
+  // Without its sizes a row could be taken for one of another reference.
+  if (!row.unmatched.is_null()) identity["match_parameters"] = row.unmatched;
   if (!time_reference_hash.empty()) identity["match_time"] = time_reference_hash;
   const std::string text = json_text(identity);
   return xxh3_hex(text.data(), text.size());

@@ -1,5 +1,7 @@
 #include "row_options.h"
 
+#include "combinations.h"
+
 #include "hgnn_moe/base/files.h"
 #include "hgnn_moe/base/json.h"
 
@@ -10,10 +12,8 @@ namespace fs = std::filesystem;
 fs::path row_options_file(const fs::path& run_folder) { return run_folder / "options.json"; }
 
 void write_row_options(const SweepRow& row, const fs::path& run_folder) {
-  Json options = Json::object();
-  for (const auto& [name, setting] : row.settings) options[name] = setting.value;
   hgnn_moe::create_directories(run_folder);
-  write_file_atomically(row_options_file(run_folder), json_text(options, 2) + "\n");
+  write_file_atomically(row_options_file(run_folder), json_text(values_of(row.settings), 2) + "\n");
 }
 
 std::vector<std::string> row_arguments(const fs::path& run_folder) {

@@ -41,13 +41,16 @@ std::string commit_of(const fs::path& run_folder) {
   return commit.is_string() ? commit.get<std::string>() : "";
 }
 
-// Results and measurements that a run's files hold; none of a run that never came to its summary.
+// Empty of a run that never came to its summary.
+Json summary_of(const fs::path& run_folder) {
+  if (!fs::exists(run_folder / kSummaryFile)) return Json::object();
+  return read_json_file(run_folder / kSummaryFile, ExitCode::data);
+}
+
+// Results and measurements that a run's files hold.
 void read_results(const fs::path& run_folder, RowOutcome& outcome) {
-  Json summary = Json::object();
-  if (fs::exists(run_folder / kSummaryFile)) {
-    summary = read_json_file(run_folder / kSummaryFile, ExitCode::data);
-  }
-  for (const char* key : {"steps", "tokens", "best_eval_loss", "final_eval_loss"}) {
+  const Json summary = summary_of(run_folder);
+  for (const char* key : {"data_mode", "steps", "tokens", "best_eval_loss", "final_eval_loss"}) {
     outcome.results[key] = value_or_null(summary, key);
   }
   outcome.measured["seconds"] = value_or_null(summary, "seconds");
@@ -104,6 +107,10 @@ std::optional<RowOutcome> outcome_of_finished_run(const fs::path& run_folder) {
   const Json summary = read_json_file(run_folder / kSummaryFile, ExitCode::data);
   if (value_or_null(summary, "status") != "done") return std::nullopt;
   return outcome_of(ChildEnd{}, "", run_folder);
+}
+
+Json data_mode_of(const fs::path& run_folder) {
+  return value_or_null(summary_of(run_folder), "data_mode");
 }
 
 std::string describe(const RowOutcome& outcome) {

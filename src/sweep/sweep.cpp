@@ -7,9 +7,12 @@
 
 #include <fmt/format.h>
 
+#include "missing_data.h"
+
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/files.h"
 #include "hgnn_moe/base/log.h"
+#include "hgnn_moe/base/text.h"
 #include "hgnn_moe/sweep/sweep_export.h"
 #include "hgnn_moe/sweep/sweep_file.h"
 #include "hgnn_moe/sweep/sweep_plan.h"
@@ -44,9 +47,20 @@ SweepRecords open_records(const fs::path& folder, const SweepFile& file, SweepPl
   return records;
 }
 
-int print_plan(const SweepRecords& records, std::int64_t jobs) {
-  TimeEstimator times(seen_rates(records), machine_share(jobs).threads());
-  write_standard_output(plan_table(records, times, jobs));
+void warn_of(const std::vector<std::string>& sentences, spdlog::logger& log) {
+  for (const std::string& sentence : sentences) log.warn("{}", sentence);
+}
+
+// Ends as --dry_run of a run does: without data it needs vocab_size.
+int print_plan(const SweepRecords& records, const TrainConfig& config, const MissingData& missing) {
+  const auto log = make_logger(config.quiet, std::nullopt);
+  warn_of(records.plan().warnings, *log);
+  TimeEstimator times(seen_rates(records), machine_share(config.sweep_jobs).threads());
+  write_standard_output(plan_table(records, times, config.sweep_jobs));
+  if (missing.of_all && missing.hides_sizes) {
+    fail(ExitCode::data, "{}", join(missing.sentences, "\n"));
+  }
+  warn_of(missing.sentences, *log);
   return 0;
 }
 
@@ -98,11 +112,14 @@ int run_sweep(const ParsedConfig& parsed) {
   const SweepFile file = read_sweep_file(config.sweep);
   Forecaster forecaster;
   SweepPlan plan = make_sweep_plan(file, parsed, forecaster);
+  const MissingData missing = missing_data(plan, file.path);
   const fs::path folder = fs::path(config.checkpoint_dir) / plan.name;
-  if (config.sweep_dry_run) {
-    return print_plan(
-        open_records(folder, file, std::move(plan), forecaster, config.sweep_retry_failed),
-        config.sweep_jobs);
+  if (config.sweep_dry_run || missing.of_all) {
+    // Finished rows that cannot be found again are the more important reason.
+    const SweepRecords records =
+        open_records(folder, file, std::move(plan), forecaster, config.sweep_retry_failed);
+    if (config.sweep_dry_run) return print_plan(records, config, missing);
+    fail(ExitCode::data, "{}", join(missing.sentences, "\n"));
   }
   hgnn_moe::create_directories(folder);
   const FolderLock lock = FolderLock::acquire(folder);
@@ -111,6 +128,8 @@ int run_sweep(const ParsedConfig& parsed) {
       open_records(folder, file, std::move(plan), forecaster, config.sweep_retry_failed);
   records.write_all();
   const auto log = make_logger(config.quiet, folder / "sweep.log");
+  warn_of(records.plan().warnings, *log);
+  warn_of(missing.sentences, *log);
   if (config.sweep_export != SweepExport::none) {
     return write_export(records, config, *log);
   }

@@ -34,7 +34,7 @@ std::vector<Column> columns_of(const Json& sweep) {
   for (const Json& option : sweep.at("varied")) {
     add("/settings", {option.get_ref<const std::string&>().c_str()});
   }
-  add("", {"seed", "status", "reason", "graph"});
+  add("", {"seed", "status", "reason", "data_mode", "graph"});
   columns.push_back({"parameters", Json::json_pointer("/parameters/total")});
   add("", {"steps", "tokens", "needed_flops", "best_eval_loss", "final_eval_loss"});
   add("/measured", {"seconds", "train_seconds", "tokens_per_s", "peak_memory_bytes"});

@@ -171,7 +171,7 @@ class SweepReader {
         errors_.add(fmt::format("{}: it has no \"{}\"; give both sides", here, key));
         return Conditions{};
       };
-      constraints.push_back({read("if"), read("then")});
+      constraints.push_back({read("if"), read("then"), here});
     }
     return constraints;
   }

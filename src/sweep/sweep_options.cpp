@@ -42,6 +42,14 @@ void read_base_file(const std::string& path, Settings& settings, ErrorList& erro
   lay_over(layer, settings);
 }
 
+// Whether runs of a sweep can be given the option at all, beside seeds.
+bool can_vary(const std::string& option) {
+  const std::vector<std::string>& outside = options_outside_sweeps();
+  const auto is_it = [&](const OptionSpec& spec) { return spec.name == option; };
+  return option != "seed" && std::find(outside.begin(), outside.end(), option) == outside.end() &&
+         std::any_of(run_options().begin(), run_options().end(), is_it);
+}
+
 constexpr const char* kListOfValues = "a list of values";
 
 // An object of options and lists of values that names at least one option.
@@ -59,6 +67,8 @@ SweepAxis read_axis(const std::string& option, const Json& values, const std::st
   SweepAxis axis;
   for (const Json& value : values) {
     axis.push_back(read_varied_options(object_of(option, value), where, errors));
+    // That is one mistake, however many values it has; others are of a value.
+    if (!can_vary(option)) return SweepAxis(values.size());
   }
   return axis;
 }
@@ -117,7 +127,15 @@ void read_base(const Json& base, const std::string& folder, const std::string& w
     for (const Json& part : base) read_base(part, folder, where, settings, errors);
   } else if (base.is_string()) {
     const auto path = std::filesystem::path(folder) / base.get<std::string>();
-    read_base_file(path.string(), settings, errors);
+    std::error_code missing;
+    if (!std::filesystem::exists(path, missing) || std::filesystem::is_directory(path, missing)) {
+      errors.add(
+          fmt::format("{}: there is no file {}; give the path of a configuration, relative to the "
+                      "sweep file",
+                      where, path.string()));
+    } else {
+      read_base_file(path.string(), settings, errors);
+    }
   } else if (base.is_object()) {
     lay_over(read_options(base, where, errors), settings);
   } else {

@@ -8,6 +8,7 @@
 
 #include "combinations.h"
 #include "row_identity.h"
+#include "unmatched_parts.h"
 
 #include "hgnn_moe/train/match_parameters.h"
 
@@ -44,10 +45,27 @@ void reject_varied_flags(const SweepFile& file, const Settings& flags) {
   errors.throw_if_any();
 }
 
+void reject_too_many_rows(const SweepFile& file) {
+  double rows = 0.0;
+  for (const SweepGroup& group : file.groups) rows += number_of_rows(group);
+  if (rows <= static_cast<double>(kMostRows)) return;
+  fail(ExitCode::usage,
+       "{}: it describes {:.0f} runs before its constraints, and a sweep has {} at most; give "
+       "fewer values, or a file for each part",
+       file.path, rows, kMostRows);
+}
+
 // A run of `settings` with `over` over them: what a match compares with.
 Settings reference_settings(Settings settings, const Settings& over) {
   lay_over(over, settings);
   return settings;
+}
+
+// "match_parameters {"num_experts":4}: no embed_dim and ..."
+std::string problem_of_match(const Json& over, std::string sentence) {
+  const std::string name = "match_parameters";
+  if (sentence.rfind(name + ": ", 0) == 0) sentence = sentence.substr(name.size() + 2);
+  return fmt::format("{} {}: {}", name, json_text(over), sentence);
 }
 
 // Gives the row the sizes that match its reference, or the problem that there are none.
@@ -60,22 +78,31 @@ void match_sizes(const Settings& over, SweepRow& row) {
     row.settings["num_layers"] = {match.num_layers, "match_parameters"};
     row.notes.push_back(describe(match, run));
   } catch (const Error& error) {
-    row.problem = error.what();
+    row.unmatched = values_of(over);
+    row.problem = problem_of_match(row.unmatched, error.what());
     row.problem_code = error.code();
   }
 }
 
-// Resolves the settings and looks ahead. A problem with the data is left to the run, which says it
-// with its own exit code.
+// Resolves the settings and looks ahead.
 void prepare(SweepRow& row, Forecaster& forecaster) {
   row.config = given_config(row.settings);
   row.seed = row.config.seed;
-  if (!row.problem.empty()) return;
+  if (!row.problem.empty() && row.problem_code != ExitCode::data) return;
   try {
-    row.config = resolve_settings(row.settings).config;
-    row.forecast = forecaster.forecast(row.config);
+    const TrainConfig config = resolve_settings(row.settings).config;
+    if (row.problem.empty()) row.config = config;
+    const std::string data_problem = forecaster.data_problem(config);
+    if (!data_problem.empty()) {
+      row.problem = data_problem;
+      row.problem_code = ExitCode::data;
+    }
+    if (row.unmatched.is_null()) row.forecast = forecaster.forecast(config);
   } catch (const Error& error) {
-    if (error.code() == ExitCode::usage) row.problem = error.what();
+    // Sizes that are not known for want of data are no second problem.
+    if (!row.problem.empty()) return;
+    row.problem = error.what();
+    row.problem_code = error.code();
   }
 }
 
@@ -83,13 +110,14 @@ void prepare(SweepRow& row, Forecaster& forecaster) {
 struct DraftRow {
   SweepRow row;
   std::optional<Settings> time_reference;
+  std::vector<std::string> time_options;  // what match_time sets for it
 };
 
 std::vector<DraftRow> draft_rows(const SweepFile& file, const Settings& flags,
-                                 std::vector<LeftOutCombination>& left_out) {
+                                 ConstraintEffects& effects) {
   std::vector<DraftRow> drafts;
   for (const SweepGroup& group : file.groups) {
-    for (const Combination& combination : combinations_of(group, flags, left_out)) {
+    for (const Combination& combination : combinations_of(group, flags, effects)) {
       const std::int64_t own_seed = given_config(combination.settings).seed;
       const std::vector<std::int64_t> seeds =
           group.seeds.empty() ? std::vector{own_seed} : group.seeds;
@@ -101,6 +129,9 @@ std::vector<DraftRow> draft_rows(const SweepFile& file, const Settings& flags,
         draft.row.settings["seed"] = {seed, file.path + ": seeds"};
         if (group.match_time) {
           draft.time_reference = reference_settings(draft.row.settings, *group.match_time);
+          for (const auto& [option, unused] : *group.match_time) {
+            draft.time_options.push_back(option);
+          }
         }
         if (group.match_parameters) match_sizes(*group.match_parameters, draft.row);
         drafts.push_back(std::move(draft));
@@ -127,41 +158,47 @@ std::vector<std::optional<SweepRow>> time_references(const std::vector<DraftRow>
   return references;
 }
 
+// What tells a reference apart: its varied options and those that match_time sets.
+std::string settings_of_reference(const SweepRow& reference, std::vector<std::string> names,
+                                  const std::vector<std::string>& time_options) {
+  names.insert(names.end(), time_options.begin(), time_options.end());
+  return json_text(varied_values(reference, names));
+}
+
 // Hashes, and references by them. Rows that wait for a time have none before their reference has.
 void identify(const SweepFile& file, const std::vector<DraftRow>& drafts, SweepPlan& plan,
-              Forecaster& forecaster) {
+              Forecaster& forecaster, ErrorList& errors) {
   for (SweepRow& row : plan.rows) row.hash = hash_of(row, plan.varied, "");
   const auto references = time_references(drafts, plan, forecaster);
   std::map<std::string, std::size_t> with_own_length;  // the first row of each hash
   for (std::size_t i = 0; i < plan.rows.size(); ++i) {
     if (!references[i]) with_own_length.emplace(plan.rows[i].hash, i);
   }
-  ErrorList errors;
   for (std::size_t i = 0; i < plan.rows.size(); ++i) {
     if (!references[i]) continue;
     const auto found = with_own_length.find(references[i]->hash);
     if (found == with_own_length.end()) {
       errors.add(fmt::format(
           "{}: match_time: no row of the sweep has the settings {} with seed {}; add it", file.path,
-          json_text(varied_values(*references[i], plan.varied)), references[i]->seed));
+          settings_of_reference(*references[i], plan.varied, drafts[i].time_options),
+          references[i]->seed));
       continue;
     }
     SweepRow& row = plan.rows[i];
     row.time_reference = found->second;
     row.hash = hash_of(row, plan.varied, references[i]->hash);
   }
-  errors.throw_if_any();
 }
 
 // Two equal runs would train in one folder; the first stands for both.
 void drop_repeated(SweepPlan& plan) {
   std::vector<SweepRow> kept;
+  std::map<std::string, std::size_t> by_hash;
   std::vector<std::size_t> place(plan.rows.size());  // of each row among those kept
   for (std::size_t i = 0; i < plan.rows.size(); ++i) {
-    const auto same = [&](const SweepRow& row) { return row.hash == plan.rows[i].hash; };
-    const auto found = std::find_if(kept.begin(), kept.end(), same);
-    place[i] = static_cast<std::size_t>(found - kept.begin());
-    if (found == kept.end()) kept.push_back(std::move(plan.rows[i]));
+    const auto [found, is_first] = by_hash.emplace(plan.rows[i].hash, kept.size());
+    place[i] = found->second;
+    if (is_first) kept.push_back(std::move(plan.rows[i]));
   }
   for (SweepRow& row : kept) {
     if (row.time_reference) row.time_reference = place[*row.time_reference];
@@ -176,9 +213,12 @@ SweepPlan make_sweep_plan(const SweepFile& file, const ParsedConfig& flags,
                           Forecaster& forecaster) {
   const Settings over_all = row_flags(flags);
   reject_varied_flags(file, over_all);
+  reject_too_many_rows(file);
   SweepPlan plan;
   plan.name = flags.config.run_name;
-  std::vector<DraftRow> drafts = draft_rows(file, over_all, plan.left_out);
+  ConstraintEffects effects;
+  std::vector<DraftRow> drafts = draft_rows(file, over_all, effects);
+  plan.left_out = std::move(effects.left_out);
   if (drafts.empty()) {
     fail(ExitCode::usage, "{}: its constraints leave out all {} combinations; loosen them",
          file.path, plan.left_out.size());
@@ -188,8 +228,11 @@ SweepPlan make_sweep_plan(const SweepFile& file, const ParsedConfig& flags,
     plan.rows.push_back(draft.row);
   }
   plan.varied = varied_options(plan.rows);
-  identify(file, drafts, plan, forecaster);
+  ErrorList errors;
+  identify(file, drafts, plan, forecaster, errors);
   drop_repeated(plan);
+  plan.warnings = unmatched_parts(file, plan, over_all, effects.applied, errors);
+  errors.throw_if_any();
   for (SweepRow& row : plan.rows) {
     row.varied = varied_values(row, plan.varied);
     row.id = id_of(row);

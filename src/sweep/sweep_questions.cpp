@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -34,6 +35,20 @@ void check_conditions(const Json& conditions, const std::string& where, ErrorLis
   read_conditions(on_options, where, errors);
 }
 
+// The names that a question's factor gives, those that are text.
+std::vector<std::string> factors_of(const Json& question) {
+  const Json factor = question.value("factor", Json::array());
+  std::vector<std::string> names;
+  for (const Json& name : factor.is_array() ? factor : Json::array({factor})) {
+    if (name.is_string()) names.push_back(name.get<std::string>());
+  }
+  return names;
+}
+
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 void check_factor(const Json& question, const std::string& where, ErrorList& errors) {
   if (!question.contains("factor")) {
     errors.add(where + ": it has no factor; give the option, or the options, that it compares");
@@ -45,7 +60,30 @@ void check_factor(const Json& question, const std::string& where, ErrorList& err
   for (const Json& option : options) {
     if (!expect_text(option, where + ".factor", errors)) continue;
     const auto name = option.get<std::string>();
-    if (!is_row_field(name)) find_option(name, where + ".factor", errors);
+    if (name == "seed") {
+      errors.add(where +
+                 ".factor: seed is no factor, because every figure is over seeds; name options");
+    } else if (!is_row_field(name)) {
+      find_option(name, where + ".factor", errors);
+    }
+  }
+}
+
+// A baseline is one value of the factor, or of several.
+void check_baseline(const Json& question, const std::string& where, ErrorList& errors) {
+  const Json& baseline = question.at("baseline");
+  check_conditions(baseline, where + ".baseline", errors);
+  const std::vector<std::string> factors = factors_of(question);
+  if (!baseline.is_object() || factors.empty()) return;
+  if (baseline.empty()) {
+    errors.add(where + ".baseline: it is empty; give values of the factor, or null for none");
+  }
+  for (const auto& [option, value] : baseline.items()) {
+    if (contains(factors, option)) continue;
+    errors.add(
+        fmt::format("{}.baseline: {} is not of the factor ({}); add it there, or move it "
+                    "to where",
+                    where, option, join(factors, ", ")));
   }
 }
 
@@ -60,7 +98,7 @@ void check_question(const Json& question, const std::string& where, ErrorList& e
   check_factor(question, where, errors);
   if (question.contains("where")) check_conditions(question.at("where"), where + ".where", errors);
   if (question.contains("baseline") && !question.at("baseline").is_null()) {
-    check_conditions(question.at("baseline"), where + ".baseline", errors);
+    check_baseline(question, where, errors);
   }
 }
 
@@ -79,8 +117,10 @@ void check_target(const Json& target, const std::string& where, ErrorList& error
     errors.add(fmt::format("{}.eval_loss is {}; give a number or [low, high]", where,
                            target.at("eval_loss").dump()));
   }
-  if (target.contains("minutes") && !target.at("minutes").is_number()) {
-    errors.add(fmt::format("{}.minutes is {}; give a number", where, target.at("minutes").dump()));
+  if (target.contains("minutes") &&
+      !(target.at("minutes").is_number() && target.at("minutes") > 0)) {
+    errors.add(
+        fmt::format("{}.minutes is {}; give a number above 0", where, target.at("minutes").dump()));
   }
   if (!target.contains("source")) {
     errors.add(where + ": it has no source; say who expects it");
@@ -102,10 +142,30 @@ Json read_list(const Json& file, const char* key, const std::string& path, Check
   return list;
 }
 
+// Two sections of a report under one title could not be told apart.
+void reject_repeated_titles(const Json& questions, const std::string& path, ErrorList& errors) {
+  std::vector<std::string> titles;
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    const Json& question = questions[i];
+    if (!question.is_object() || !question.contains("title")) continue;
+    if (!question.at("title").is_string()) continue;
+    const auto title = question.at("title").get<std::string>();
+    if (contains(titles, title)) {
+      errors.add(
+          fmt::format("{}: questions[{}]: an earlier question has the title \"{}\", too; "
+                      "rename one",
+                      path, i, title));
+    }
+    titles.push_back(title);
+  }
+}
+
 }  // namespace
 
 Json read_questions(const Json& file, const std::string& path, ErrorList& errors) {
-  return read_list(file, "questions", path, check_question, errors);
+  const Json questions = read_list(file, "questions", path, check_question, errors);
+  reject_repeated_titles(questions, path, errors);
+  return questions;
 }
 
 Json read_expected(const Json& file, const std::string& path, ErrorList& errors) {

@@ -9,6 +9,7 @@
 
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/files.h"
+#include "hgnn_moe/base/json_cause.h"
 #include "hgnn_moe/base/version.h"
 
 namespace hgnn_moe {
@@ -45,6 +46,16 @@ Json parameters_json(const ParameterCounts& counts) {
           {"head", counts.head}};
 }
 
+// Throws Error(data) that says the cure: what a row.json keeps is found again in the run's folder.
+Json read_row_json(const fs::path& path) {
+  try {
+    return read_json_file(path, ExitCode::data);
+  } catch (const Error& error) {
+    fail(error.code(), "{}, or remove the file to have the row collected or run again",
+         error.what());
+  }
+}
+
 // Names of the sweep's folders by the hash that their row.json notes; more than one of a hash where
 // somebody has copied a folder.
 std::map<std::string, std::set<std::string>> folders_by_hash(const fs::path& folder) {
@@ -52,7 +63,7 @@ std::map<std::string, std::set<std::string>> folders_by_hash(const fs::path& fol
   std::error_code missing;
   for (const auto& entry : fs::directory_iterator(folder, missing)) {
     if (!fs::exists(entry.path() / kRowFile)) continue;
-    const Json row = read_json_file(entry.path() / kRowFile, ExitCode::data);
+    const Json row = read_row_json(entry.path() / kRowFile);
     if (row.contains("hash") && row.at("hash").is_string()) {
       names[row.at("hash").get<std::string>()].insert(entry.path().filename().string());
     }
@@ -67,7 +78,7 @@ struct KeptRow {
 };
 
 KeptRow read_row_file(const fs::path& path) {
-  const Json record = read_json_file(path, ExitCode::data);
+  const Json record = read_row_json(path);
   try {
     KeptRow kept{outcome_from_json(record), std::nullopt};
     const Json& match = record.at("match_time");
@@ -78,8 +89,8 @@ KeptRow read_row_file(const fs::path& path) {
     return kept;
   } catch (const Json::exception& error) {
     fail(ExitCode::data,
-         "'{}' is damaged ({}); restore it, or remove it to have the row collected or run again",
-         path.string(), error.what());
+         "'{}' is damaged ({}); remove it to have the row collected or run again, or restore it",
+         path.string(), cause_of(error));
   }
 }
 
@@ -160,20 +171,32 @@ void SweepRecords::keep_old_table(const std::string& sweep_file) const {
     keep_finished_rows(table, folder_, planned, rows());
     keep_another_sweeps_rows(table, folder_, planned, sweep_file);
   } catch (const Json::exception& error) {
-    fail(ExitCode::data, "'{}' is damaged ({}); restore or remove it", path.string(), error.what());
+    fail(ExitCode::data,
+         "'{}' is damaged ({}); remove it to have it written again from the rows' folders, or "
+         "restore it",
+         path.string(), cause_of(error));
   }
 }
 
 void SweepRecords::read_row(std::size_t row, Forecaster& forecaster) {
-  if (!rows()[row].problem.empty()) {
+  const bool cannot_start = !rows()[row].problem.empty();
+  if (cannot_start) {
     outcomes_[row] = outcome_of_problem(rows()[row].problem_code, rows()[row].problem);
-    return;
   }
   if (!fs::exists(run_folder(row) / kRowFile)) return;
   KeptRow kept = read_row_file(run_folder(row) / kRowFile);
+  // One that is done has no need of its data any more.
+  const bool is_done = kept.outcome.status == RowStatus::done;
+  if (cannot_start && !(is_done && rows()[row].problem_code == ExitCode::data)) return;
   outcomes_[row] = std::move(kept.outcome);
   time_matches_[row] = std::move(kept.match);
-  if (time_matches_[row]) set_steps(plan_.rows[row], time_matches_[row]->steps, forecaster);
+  if (time_matches_[row] && plan_.rows[row].forecast && plan_.rows[row].forecast->length) {
+    set_steps(plan_.rows[row], time_matches_[row]->steps, forecaster);
+  }
+  Json& results = outcomes_[row].results;
+  if (!results.empty() && !results.contains("data_mode")) {  // an earlier version's
+    results["data_mode"] = data_mode_of(run_folder(row));
+  }
   if (outcomes_[row].status == RowStatus::running) outcomes_[row].status = RowStatus::pending;
 }
 
@@ -256,6 +279,7 @@ Json SweepRecords::row_json(std::size_t index) const {
   const auto copy_result = [&](const char* key) {
     record[key] = results.contains(key) ? results.at(key) : Json(nullptr);
   };
+  copy_result("data_mode");
   copy_result("steps");
   copy_result("tokens");
   record["needed_flops"] = has_length ? Json(row.forecast->length->flops) : Json(nullptr);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <vector>
 
 #include <fmt/format.h>
@@ -38,7 +39,11 @@ std::string notes_of(const SweepRecords& records, std::size_t index) {
   const SweepRow& row = records.rows()[index];
   std::vector<std::string> notes;
   const RowOutcome& outcome = records.outcome(index);
-  if (!row.problem.empty()) {
+  if (!row.problem.empty() && row.problem_code == ExitCode::data) {
+    // Said once for all rows that have it.
+    notes.push_back(outcome.status == RowStatus::done ? describe(outcome)
+                                                      : "data: missing or unreadable");
+  } else if (!row.problem.empty()) {
     notes.push_back(outcome.reason + ": " + outcome.message);
   } else if (outcome.status != RowStatus::pending) {
     notes.push_back(describe(outcome));
@@ -67,7 +72,8 @@ std::optional<double> seconds_of(const SweepRecords& records, TimeEstimator& tim
   return times.seconds(records.rows()[timed]);
 }
 
-Line line_of(const SweepRecords& records, std::size_t index, const std::optional<double>& seconds) {
+Line line_of(const SweepRecords& records, std::size_t index, const TimeEstimator& times,
+             const std::optional<double>& seconds) {
   const SweepRow& row = records.rows()[index];
   Line line = {row.id, "?", "?", "?", "?", notes_of(records, index)};
   if (row.forecast) {
@@ -77,7 +83,7 @@ Line line_of(const SweepRecords& records, std::size_t index, const std::optional
       line[3] = fmt::format("{}", row.forecast->length->steps);
     }
   }
-  if (seconds) line[4] = format_duration(*seconds);
+  if (seconds) line[4] = times.text_of(*seconds);
   return line;
 }
 
@@ -99,7 +105,7 @@ std::string plan_table(const SweepRecords& records, TimeEstimator& times, std::i
   for (std::size_t row = 0; row < records.rows().size(); ++row) {
     const bool has_problem = !records.rows()[row].problem.empty();
     const auto seconds = has_problem ? std::nullopt : seconds_of(records, times, row);
-    lines.push_back(line_of(records, row, seconds));
+    lines.push_back(line_of(records, row, times, seconds));
     const RowStatus status = records.outcome(row).status;
     if (status == RowStatus::done || status == RowStatus::failed) continue;
     ++to_run;
@@ -113,7 +119,7 @@ std::string plan_table(const SweepRecords& records, TimeEstimator& times, std::i
   }
   text += fmt::format("\n{} runs: {} to run, {} done, {} failed; {} of training", lines.size() - 1,
                       to_run, records.count(RowStatus::done), records.count(RowStatus::failed),
-                      format_duration(total_seconds));
+                      times.text_of(total_seconds));
   if (jobs > 1) text += fmt::format(", shared by {} side by side", jobs);
   if (unknown > 0) text += fmt::format(", without the {} whose time is not known", unknown);
   return text + "\n" + times.source() + "\n";
@@ -121,9 +127,16 @@ std::string plan_table(const SweepRecords& records, TimeEstimator& times, std::i
 
 std::string table_of_failures(const SweepRecords& records) {
   std::string text;
+  std::map<std::string, std::string> said;  // the first row of each message
   for (std::size_t row = 0; row < records.rows().size(); ++row) {
-    if (records.outcome(row).status == RowStatus::done) continue;
-    text += fmt::format("\n  {}  {}", records.rows()[row].id, describe(records.outcome(row)));
+    const RowOutcome& outcome = records.outcome(row);
+    if (outcome.status == RowStatus::done) continue;
+    const std::string& id = records.rows()[row].id;
+    const auto [first, is_first] = said.emplace(describe(outcome), id);
+    const bool is_short = outcome.message.empty();
+    text += is_first || is_short ? fmt::format("\n  {}  {}", id, first->first)
+                                 : fmt::format("\n  {}  {}: {}: as {}", id, name_of(outcome.status),
+                                               outcome.reason, first->second);
   }
   return text;
 }

@@ -1,5 +1,7 @@
 #include "hgnn_moe/train/checkpoint.h"
 
+#include <algorithm>
+#include <iterator>
 #include <system_error>
 
 #include <ATen/ATen.h>
@@ -8,6 +10,7 @@
 #include "hgnn_moe/base/safetensors.h"
 #include "hgnn_moe/base/text.h"
 #include "hgnn_moe/train/checkpoint_folder.h"
+#include "hgnn_moe/train/fingerprint.h"
 #include "hgnn_moe/train/tensor_file.h"
 
 namespace hgnn_moe {
@@ -82,13 +85,46 @@ std::string advice_instead_of(const fs::path& checkpoint) {
          "another --run_name";
 }
 
-void throw_mismatches(const fs::path& path, const std::vector<std::string>& mismatches) {
-  if (!mismatches.empty()) {
-    fail(ExitCode::checkpoint,
-         "'{}' does not fit this model; give the options it was trained with, or choose another "
-         "file. Differences:\n{}",
-         path.string(), join(mismatches, "\n"));
+constexpr std::size_t kMostMismatches = 10;
+
+void throw_mismatches(const fs::path& path, std::vector<std::string> mismatches) {
+  if (mismatches.empty()) return;
+  if (mismatches.size() > kMostMismatches) {
+    const std::size_t more = mismatches.size() - kMostMismatches;
+    mismatches.resize(kMostMismatches);
+    mismatches.push_back(fmt::format("and {} more", more));
   }
+  fail(ExitCode::checkpoint,
+       "'{}' does not fit this model; give the options it was trained with, or choose another "
+       "file. Differences:\n{}",
+       path.string(), join(mismatches, "\n"));
+}
+
+// Throws where the checkpoint that the file lies in was trained with other model options: they say
+// in a few lines what every tensor would. `noted` are the differences of its notes.
+void throw_other_options(const fs::path& model_path, const std::vector<std::string>& noted,
+                         const Json& options) {
+  const fs::path checkpoint = model_path.parent_path();
+  if (!fs::exists(checkpoint / kStateFile)) return;
+  const Json saved = read_saved_state(checkpoint / kStateFile).state.fingerprint;
+  std::vector<std::string> differences = compare_model_options(saved, options);
+  if (differences.empty()) return;
+  // Hyperedges are no option of the fingerprint, and another number of experts has others.
+  const auto is_of = [](const std::string& sentence, const std::string& name) {
+    return sentence.rfind(name + ": ", 0) == 0;
+  };
+  const auto is_of_experts = [&](const std::string& line) { return is_of(line, "num_experts"); };
+  if (std::none_of(differences.begin(), differences.end(), is_of_experts)) {
+    std::copy_if(noted.begin(), noted.end(), std::back_inserter(differences),
+                 [&](const std::string& line) { return is_of(line, "hyperedges_hash"); });
+  }
+  const fs::path config = fs::absolute(checkpoint).parent_path().parent_path() / "config.json";
+  std::string message = fmt::format(
+      "'{}' was trained with other options of the model; give these as they were, or choose "
+      "another file",
+      model_path.string());
+  if (fs::exists(config)) message += fmt::format(" ('{}' has all of them)", config.string());
+  throw Error(ExitCode::checkpoint, message + "\n  " + join(differences, "\n  "));
 }
 
 }  // namespace
@@ -159,8 +195,8 @@ CheckpointSearch find_newest_valid(const fs::path& run_folder) {
   return search;
 }
 
-void load_weights(const fs::path& source, const ParameterList& parameters,
-                  const WeightNotes& notes) {
+void load_weights(const fs::path& source, const ParameterList& parameters, const WeightNotes& notes,
+                  const Json& options) {
   const fs::path path = follow_pointer(source);
   const bool folder = fs::is_directory(path);
   if (folder && !fs::exists(path / kStateFile)) {
@@ -176,9 +212,9 @@ void load_weights(const fs::path& source, const ParameterList& parameters,
   }
   const SafetensorsFile file(model_path, ExitCode::checkpoint);
   std::vector<std::string> mismatches = note_differences(file.metadata(), notes);
-  for (const std::string& line : tensor_mismatches(file, parameters, TypeRule::any_float)) {
-    mismatches.push_back(line);
-  }
+  const auto of_tensors = tensor_mismatches(file, parameters, TypeRule::any_float);
+  if (!of_tensors.empty()) throw_other_options(model_path, mismatches, options);
+  mismatches.insert(mismatches.end(), of_tensors.begin(), of_tensors.end());
   throw_mismatches(model_path, mismatches);
   copy_tensors(file, parameters);
   for (const NamedParameter& parameter : parameters) {

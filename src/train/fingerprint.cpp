@@ -1,5 +1,7 @@
 #include "hgnn_moe/train/fingerprint.h"
 
+#include <array>
+
 #include <fmt/format.h>
 
 namespace hgnn_moe {
@@ -32,7 +34,37 @@ void compare_objects(const Json& saved, const Json& current, const std::string& 
   }
 }
 
+// Of a fingerprint; its hyperedges are a hash, and a note of the weights themselves.
+constexpr std::array<const char*, 14> kModelOptions = {"embed_dim",
+                                                       "num_layers",
+                                                       "num_heads",
+                                                       "num_experts",
+                                                       "coupler_type",
+                                                       "gnn_layers",
+                                                       "max_seq_length",
+                                                       "vocab_size",
+                                                       "hgnn_learnable_edge_weights",
+                                                       "hyperedge_weighting",
+                                                       "hyperedge_weight_param",
+                                                       "hyperedge_weight_source",
+                                                       "hgnn_activation",
+                                                       "hgnn_residual"};
+
+// The model options that both have, of the first.
+Json shared_model_options(const Json& of, const Json& with) {
+  Json options = Json::object();
+  for (const char* key : kModelOptions) {
+    if (of.contains(key) && with.contains(key)) options[key] = of.at(key);
+  }
+  return options;
+}
+
 }  // namespace
+
+std::vector<std::string> compare_model_options(const Json& saved, const Json& current) {
+  return compare_fingerprint(shared_model_options(saved, current),
+                             shared_model_options(current, saved));
+}
 
 std::vector<std::string> compare_fingerprint(const Json& saved, const Json& current) {
   std::vector<std::string> differences;

@@ -76,20 +76,43 @@ bool saves_before_the_end(const TrainConfig& config, const std::optional<Trainin
   return is_before_the_end(config.eval_every) || is_before_the_end(config.save_every);
 }
 
+// The options that choose what is read. A folder's name may hold bytes that are no text.
+std::string key_of_data(const TrainConfig& config) {
+  return json_text(
+      Json({config.synthetic_data ? "" : data_folder(config), to_string(config.sample_mode),
+            config.synthetic_data, config.max_seq_length, config.vocab_size, config.end_of_text_id,
+            config.eval_only}));
+}
+
 }  // namespace
 
 const data::Dataset* Forecaster::dataset_of(const TrainConfig& config) {
   if (!config.synthetic_data && !data::dataset_exists(config)) return nullptr;
-  const std::string key =
-      Json({config.synthetic_data ? "" : data_folder(config), to_string(config.sample_mode),
-            config.synthetic_data, config.max_seq_length, config.vocab_size, config.end_of_text_id,
-            config.eval_only})
-          .dump();
+  const std::string key = key_of_data(config);
+  const auto known = problems_.find(key);
+  if (known != problems_.end() && !known->second.empty()) {
+    throw Error(ExitCode::data, known->second);
+  }
   auto found = datasets_.find(key);
   if (found == datasets_.end()) {
     found = datasets_.emplace(key, data::open_dataset(config)).first;
   }
   return &found->second;
+}
+
+std::string Forecaster::data_problem(const TrainConfig& config) {
+  const std::string key = key_of_data(config);
+  const auto found = problems_.find(key);
+  if (found != problems_.end()) return found->second;
+  std::string problem;
+  try {
+    // What is not there is opened for its sentence.
+    if (dataset_of(config) == nullptr) data::open_dataset(config);
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::data) throw;
+    problem = error.what();
+  }
+  return problems_[key] = problem;
 }
 
 RunForecast Forecaster::forecast(const TrainConfig& config) {

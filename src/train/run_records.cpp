@@ -107,6 +107,12 @@ Json resume_fingerprint(const TrainConfig& config, const ModelConfig& model,
   return fingerprint;
 }
 
+Json model_options(const TrainConfig& config, const ModelConfig& model) {
+  Json options = to_json(config);
+  options["vocab_size"] = model.vocab_size;
+  return options;
+}
+
 std::string check_resume(const Json& saved, const Json& current) {
   Json saved_rest = saved, current_rest = current;
   saved_rest.erase("horizon");

@@ -118,7 +118,8 @@ Session open_session(const ParsedConfig& parsed) {
                        config.activation_checkpointing});
   const std::string first_weights = find_first_weights(config, location);
   if (!first_weights.empty()) {
-    load_weights(first_weights, model.parameters(), weight_notes(model_config));
+    load_weights(first_weights, model.parameters(), weight_notes(model_config),
+                 model_options(config, model_config));
   }
   check_token_losses_path(config, location);
   const std::string verification = config.resume_checkpoint.empty()
@@ -141,6 +142,7 @@ void log_start(const Session& session) {
   spdlog::logger& log = *session.log;
   log.info("hgnn_moe_train {} ({}), run {} on {}", project_version(), project_commit(),
            session.location.run_name, session.device.device.str());
+  for (const std::string& warning : session.parsed.warnings) log.warn("{}", warning);
   for (const auto* notes : {&session.parsed.notes, &session.dataset.notes, &session.device.notes}) {
     for (const std::string& note : *notes) log.info("{}", note);
   }
@@ -220,7 +222,8 @@ int evaluate_only(Session& session) {
   if (const auto resume =
           find_resume_checkpoint(config.resume_checkpoint, session.location, *session.log)) {
     state = verify_checkpoint(*resume);  // its steps, tokens and seconds stay in the summary
-    load_weights(*resume, session.model.parameters(), weight_notes(session.model_config));
+    load_weights(*resume, session.model.parameters(), weight_notes(session.model_config),
+                 model_options(config, session.model_config));
     source = {"checkpoints/" + resume->filename().string(), state.step};
     session.log->info("weights of {}", resume->string());
   } else if (!config.resume_checkpoint.empty()) {

@@ -362,38 +362,38 @@ TEST(TrainOptions, CompatIsTheSourceOfWhatItSets) {
 }
 
 TEST(TrainOptions, OptionsOfAnotherCouplerAreNotedOnce) {
-  EXPECT_TRUE(parse({"--gnn_layers", "3"}).notes.empty());
-  EXPECT_TRUE(parse({"--coupler_type", "HGNN", "--hyperedge_weighting", "paper"}).notes.empty());
-  EXPECT_EQ(parse({"--hyperedge_weighting", "paper", "--hgnn_learnable_edge_weights"}).notes,
+  EXPECT_TRUE(parse({"--gnn_layers", "3"}).warnings.empty());
+  EXPECT_TRUE(parse({"--coupler_type", "HGNN", "--hyperedge_weighting", "paper"}).warnings.empty());
+  EXPECT_EQ(parse({"--hyperedge_weighting", "paper", "--hgnn_learnable_edge_weights"}).warnings,
             std::vector<std::string>{"coupler_type is GNN, so these have no effect: "
                                      "hgnn_learnable_edge_weights, hyperedge_weighting"});
-  EXPECT_EQ(parse({"--coupler_type", "MEAN", "--gnn_layers", "3"}).notes,
+  EXPECT_EQ(parse({"--coupler_type", "MEAN", "--gnn_layers", "3"}).warnings,
             std::vector<std::string>{"coupler_type is MEAN, so these have no effect: gnn_layers"});
 }
 
 TEST(TrainOptions, ChunksAreOfTheBatchedPathAndNotTiny) {
-  EXPECT_TRUE(parse({"--coupler_chunk", "64"}).notes.empty());
-  EXPECT_TRUE(
-      parse({"--coupler_type", "HGNN", "--coupler_chunk", "64", "--hgnn_residual"}).notes.empty());
-  EXPECT_EQ(parse({"--coupler_type", "HGNN", "--coupler_chunk", "64"}).notes,
+  EXPECT_TRUE(parse({"--coupler_chunk", "64"}).warnings.empty());
+  EXPECT_TRUE(parse({"--coupler_type", "HGNN", "--coupler_chunk", "64", "--hgnn_residual"})
+                  .warnings.empty());
+  EXPECT_EQ(parse({"--coupler_type", "HGNN", "--coupler_chunk", "64"}).warnings,
             std::vector<std::string>{
                 "coupler_chunk has no effect: couplers are computed on the collapsed path"});
-  EXPECT_EQ(parse({"--coupler_path", "sequential", "--coupler_chunk", "64"}).notes,
+  EXPECT_EQ(parse({"--coupler_path", "sequential", "--coupler_chunk", "64"}).warnings,
             std::vector<std::string>{
                 "coupler_chunk has no effect: couplers are computed on the sequential path"});
   EXPECT_EQ(
-      parse({"--coupler_type", "MEAN", "--coupler_chunk", "64"}).notes,
+      parse({"--coupler_type", "MEAN", "--coupler_chunk", "64"}).warnings,
       std::vector<std::string>{"coupler_type is MEAN, so these have no effect: coupler_chunk"});
   EXPECT_EQ(errors_of({"--coupler_chunk", "31"}),
             "coupler_chunk (flag) is 31; it can be 0, for all tokens at once, or at least 32");
 }
 
 TEST(TrainOptions, AProfileOfNoTrainingIsNotedOnce) {
-  EXPECT_TRUE(parse({"--profile", "3"}).notes.empty());
-  EXPECT_TRUE(parse({"--profile", "0", "--eval_only"}).notes.empty());
-  EXPECT_EQ(parse({"--profile", "3", "--eval_only"}).notes,
+  EXPECT_TRUE(parse({"--profile", "3"}).warnings.empty());
+  EXPECT_TRUE(parse({"--profile", "0", "--eval_only"}).warnings.empty());
+  EXPECT_EQ(parse({"--profile", "3", "--eval_only"}).warnings,
             std::vector<std::string>{"eval_only trains nothing, so this has no effect: profile"});
-  EXPECT_EQ(parse({"--profile", "3", "--dry_run", "--eval_only"}).notes,
+  EXPECT_EQ(parse({"--profile", "3", "--dry_run", "--eval_only"}).warnings,
             std::vector<std::string>{"dry_run trains nothing, so this has no effect: profile"});
 }
 

@@ -163,7 +163,8 @@ TEST_F(CliConfigTest, CudaInABuildWithoutItIsAnError) {
 TEST_F(CliConfigTest, AHyperedgesFileIsCheckedMemberByMember) {
   const Flags flags = tiny_synthetic().with(
       {{"coupler_type", "HGNN"}, {"num_experts", "3"}, {"hyperedges_file", "edges.json"}});
-  expect_usage_error(flags, {"'edges.json'", "No such file"});
+  expect_failure(run(flags), ExitCode::data,
+                 {"hyperedges_file: cannot read 'edges.json'", "No such file"});
   const auto expect_edges_error = [&](const std::string& json,
                                       const std::vector<std::string>& fragments) {
     write_bytes(path("edges.json"), json);

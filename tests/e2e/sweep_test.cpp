@@ -23,6 +23,8 @@ TEST_F(SweepTest, EveryRowIsARunOfItsOwnAndALineOfTheTable) {
     const Json summary = read_json(run_folder(row) / "run_summary.json");
     EXPECT_EQ(line.at("best_eval_loss"), summary.at("best_eval_loss"));
     EXPECT_EQ(line.at("tokens"), summary.at("tokens"));
+    EXPECT_EQ(summary.at("data_mode"), "synthetic");
+    EXPECT_EQ(line.at("data_mode"), "synthetic");
     EXPECT_EQ(line.at("steps"), 6);
     EXPECT_EQ(line.at("commit"), table().at("commit"));
     EXPECT_EQ(line.at("parameters").at("total"), summary.at("parameters"));
@@ -119,23 +121,72 @@ TEST_F(SweepTest, WhatGoesWrongIsARowWithItsReason) {
   EXPECT_EQ(count_of(data::testing::read_bytes(path("runs/sweep/commands.txt")), "\n"), 2u);
 }
 
-TEST_F(SweepTest, MissingDataAreARowToo) {
-  data::testing::write_bytes(
-      path("sweep.json"),
-      R"({"base": {"vocab_size": 64, "embed_dim": 16, "num_heads": 2, "data_dir": "nowhere"}})");
-  expect_failure(run(sweep_flags()), ExitCode::rows_failed, {"failed: data: no training data"});
-  EXPECT_EQ(column("reason").dump(), R"(["data"])");
+// The commonest first mistake.
+TEST_F(SweepTest, WithoutDataNothingIsStartedOrWritten) {
+  const std::string parts = R"("embed_dim": 16, "num_heads": 2, "data_dir": "nowhere"},
+      "groups": [{"name": "plain", "grid": {"num_experts": [2, 3]}},
+      {"name": "as 2", "base": {"coupler_type": "NONE"}, "match_parameters": {"num_experts": 2}},
+      {"name": "as 4", "base": {"coupler_type": "NONE"}, "match_parameters": {"num_experts": 4}}]})";
+  const std::vector<std::string> sentence = {"sweep.json: 4 of 4 rows cannot train: no training ",
+                                             "scripts/prepare_data.py", "--synthetic_data"};
+  data::testing::write_bytes(path("sweep.json"), R"({"base": {)" + parts);
+  for (const Flags& flags : {sweep_flags(), sweep_flags().with({{"sweep_export", "commands"}})}) {
+    const ProcessResult result = run(flags);
+    expect_failure(result, ExitCode::data, sentence);
+    EXPECT_EQ(count_of(result.err, "no training data"), 1u) << result.err;
+    EXPECT_FALSE(fs::exists(path("runs")));
+  }
+  // The dry run says it too; like that of a single run it ends well where the sizes are known.
+  const Flags dry = sweep_flags().with({{"sweep_dry_run", ""}});
+  const ProcessResult plan = run(dry);
+  EXPECT_EQ(plan.exit_code, static_cast<int>(ExitCode::data)) << plan.err;
+  EXPECT_EQ(count_of(plan.out, "_seed-42_"), 4u) << plan.out;
+  EXPECT_TRUE(contains(plan.out, "4 runs: 0 to run, 0 done, 4 failed")) << plan.out;
+  EXPECT_EQ(count_of(plan.err, "4 of 4 rows cannot train: no training data"), 1u) << plan.err;
+  data::testing::write_bytes(path("sweep.json"), R"({"base": {"vocab_size": 64, )" + parts);
+  const ProcessResult sized = run(dry);
+  EXPECT_EQ(sized.exit_code, 0) << sized.err;
+  EXPECT_EQ(count_of(sized.err, "4 of 4 rows cannot train: no training data"), 1u) << sized.err;
+  EXPECT_TRUE(contains(sized.out, "match_parameters: embed_dim ")) << sized.out;
+  expect_failure(run(sweep_flags()), ExitCode::data, sentence);
+  EXPECT_FALSE(fs::exists(path("runs")));
 }
 
-// Without vocab_size the sizes are not known either, which a match needs.
-TEST_F(SweepTest, MissingDataAreTheReasonWhereSizesAreNotKnown) {
+TEST_F(SweepTest, MissingDataOfSomeRowsAreTheirReason) {
   data::testing::write_bytes(path("sweep.json"), R"({"base": {"embed_dim": 16, "num_heads": 2,
-      "data_dir": "nowhere"}, "groups": [{"name": "plain"},
-      {"name": "matched", "base": {"coupler_type": "NONE"},
-       "match_parameters": {"coupler_type": "GNN"}}]})");
-  expect_failure(run(sweep_flags()), ExitCode::rows_failed, {"2 of 2 rows are not done"});
-  EXPECT_EQ(column("reason").dump(), R"(["data","data"])");
-  EXPECT_EQ(column("exit_code").dump(), "[3,3]");
+      "num_layers": 1, "max_seq_length": 16, "batch_size": 4, "max_steps": 2, "threads": 1},
+      "groups": [{"name": "here", "base": {"synthetic_data": true}},
+      {"name": "gone", "base": {"data_dir": "nowhere"}, "grid": {"num_experts": [2, 3]}}]})");
+  const ProcessResult result = run(sweep_flags());
+  expect_failure(result, ExitCode::rows_failed, {"2 of 3 rows are not done"});
+  EXPECT_TRUE(contains(result.err, "2 of 3 rows cannot train: no training data")) << result.err;
+  EXPECT_EQ(count_of(result.err, "no training data"), 2u) << "at the start and at the end";
+  EXPECT_EQ(column("status").dump(), R"(["done","failed","failed"])");
+  EXPECT_EQ(column("reason").dump(), R"([null,"data","data"])");
+  EXPECT_EQ(column("exit_code").dump(), "[0,3,3]");
+  EXPECT_EQ(column("data_mode").dump(), R"(["synthetic",null,null])");
+  // Once they are there the same command trains them.
+  write_dataset(path("nowhere/wikitext/wikitext-2-v1"), make_documents(21, 1),
+                make_documents(5, 2));
+  expect_success(run(sweep_flags()));
+  EXPECT_EQ(column("data_mode").dump(), R"(["synthetic","real","real"])");
+}
+
+TEST_F(SweepTest, PartsThatMatchNothingAreToldBeforeAnythingStarts) {
+  write_sweep(R"("grid": {"num_experts": [2, 3]}, "questions": [
+      {"title": "?", "factor": "num_experts", "where": {"group": "zzz"}}],
+      "expected": [{"where": {"num_experts": 9}, "eval_loss": 1, "source": "x"}])");
+  expect_failure(run(sweep_flags()), ExitCode::usage,
+                 {"no group has the name \"zzz\"", "expected[0].where: no row has"});
+  EXPECT_FALSE(fs::exists(path("runs")));
+  write_sweep(R"("grid": {"num_experts": [2]},
+      "constraints": [{"if": {"coupler_type": "HGNN"}, "then": {"num_experts": 3}}])");
+  for (const Flags& flags : {sweep_flags().with({{"sweep_dry_run", ""}}),
+                             sweep_flags().with({{"quiet", ""}}), sweep_flags()}) {
+    const ProcessResult result = run(flags);
+    expect_success(result);
+    EXPECT_EQ(count_of(result.err, "constraints[0]: nothing meets its \"if\""), 1u) << result.err;
+  }
 }
 
 TEST_F(SweepTest, FinishedRowsStayWhenTheirDataAreGone) {
@@ -159,24 +210,26 @@ TEST_F(SweepTest, FinishedRowsStayWhenTheirDataAreGone) {
 
 TEST_F(SweepTest, AMessageThatIsNoTextDoesNotEndTheSweep) {
   data::testing::write_bytes(path("sweep.json"),
-                             R"({"base": {"vocab_size": 64, "embed_dim": 16, "num_heads": 2}})");
+                             R"({"base": {"vocab_size": 64, "embed_dim": 16, "num_heads": 2,
+      "max_steps": 1}, "points": [{"synthetic_data": true, "data_dir": "here"}, {}]})");
   ProcessOptions odd;
   odd.environment["HGNN_MOE_DATA"] = "/tmp/e\xFF";
   for (int start = 0; start < 2; ++start) {
-    expect_failure(run(sweep_flags(), odd), ExitCode::rows_failed, {"1 of 1 rows are not done"});
-    EXPECT_EQ(column("reason").dump(), R"(["data"])");
-    EXPECT_TRUE(contains(column("message")[0], "/tmp/e\xEF\xBF\xBD")) << column("message");
+    expect_failure(run(sweep_flags(), odd), ExitCode::rows_failed, {"1 of 2 rows are not done"});
+    EXPECT_EQ(column("reason").dump(), R"([null,"data"])");
+    EXPECT_TRUE(contains(column("message")[1], "/tmp/e\xEF\xBF\xBD")) << column("message");
   }
 }
 
 TEST_F(SweepTest, WhatAnEarlierStopSummedUpIsNotTheRows) {
   data::testing::write_bytes(path("sweep.json"),
-                             R"({"base": {"vocab_size": 64, "embed_dim": 16, "num_heads": 2}})");
+                             R"({"base": {"synthetic_data": true, "vocab_size": 64, "embed_dim": 16,
+      "num_heads": 2, "device": "cuda:99"}})");
   expect_success(run(sweep_flags().with({{"sweep_export", "commands"}})));
   data::testing::write_bytes(
       run_folder(0) / "run_summary.json",
       R"({"status": "stopped", "steps": 91, "best_eval_loss": 2.5, "seconds": 3})");
-  expect_failure(run(sweep_flags()), ExitCode::rows_failed, {"failed: data"});
+  expect_failure(run(sweep_flags()), ExitCode::rows_failed, {"failed: bad_options: device"});
   EXPECT_EQ(column("steps").dump(), "[null]");
   EXPECT_EQ(column("best_eval_loss").dump(), "[null]");
   EXPECT_TRUE(column("measured")[0].at("seconds").is_null());
@@ -221,7 +274,9 @@ TEST_F(SweepTest, ASecondSweepInTheFolderIsTurnedAway) {
   while (first->is_running() && !fs::exists(path("runs/sweep/sweep.json"))) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
-  expect_failure(run(sweep_flags()), ExitCode::usage, {"is in use by another process"});
+  // Without the lock it would train for ever.
+  expect_failure(start(sweep_flags())->wait(std::chrono::seconds(60)), ExitCode::usage,
+                 {"is in use by another process"});
   EXPECT_TRUE(first->is_running());
 }
 

@@ -265,6 +265,11 @@ TEST_F(TrainingRecordsTest, QuietSaysNothingOnTheTerminalAndAllInTheLog) {
   expect_success(quiet);
   EXPECT_EQ(quiet.err, "");
   EXPECT_TRUE(contains(data::testing::read_bytes(run_ / "train.log"), "evaluation loss"));
+
+  const ProcessResult warned = run(flags_.with(
+      {{"quiet", ""}, {"run_name", "warned"}, {"coupler_type", "MEAN"}, {"gnn_layers", "3"}}));
+  expect_success(warned);
+  EXPECT_TRUE(contains(warned.err, "so these have no effect: gnn_layers")) << warned.err;
 }
 
 TEST_F(TrainingRecordsTest, ASampleIsOneLineOfJson) {

@@ -117,6 +117,14 @@ TEST(ModelConfig, HyperedgesFilesAreRead) {
       EXPECT_NE(std::string(error.what()).find(item.expected), std::string::npos) << error.what();
     }
   }
+  try {
+    read_hyperedges_file((folder.path() / "none.json").string(), 4);
+    FAIL() << "a file that is not there was read";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::data);
+    EXPECT_EQ(std::string(error.what()).rfind("hyperedges_file: cannot read '", 0), 0u)
+        << error.what();
+  }
 }
 
 }  // namespace

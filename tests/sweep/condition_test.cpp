@@ -84,6 +84,8 @@ TEST(Condition, MistakesAreNamed) {
             "FILE.num_experts: there is no key \"least\"; there are min, max");
   EXPECT_EQ(errors_of_conditions(R"({"num_experts": {"min": "2"}})"),
             "FILE.num_experts.min is \"2\"; give a number");
+  EXPECT_EQ(errors_of_conditions(R"({"num_experts": {"min": 5, "max": 2}})"),
+            "FILE.num_experts: min 5 is above max 2, so that nothing meets it; correct them");
   EXPECT_EQ(errors_of_conditions(R"({"coupler_type": {"min": 2}})"),
             "FILE.coupler_type: coupler_type is no number; give a value or a list of values");
 }

@@ -17,7 +17,8 @@ class RowOutcomeTest : public testing::Test {
 
   void write_summary(const std::string& status) {
     put_file(folder_ / "run_summary.json",
-             R"({"status": ")" + status + R"(", "steps": 7, "tokens": 70, "best_eval_loss": 2.5,
+             R"({"status": ")" + status +
+                 R"(", "data_mode": "real", "steps": 7, "tokens": 70, "best_eval_loss": 2.5,
                  "final_eval_loss": 2.75, "seconds": 3.5, "tokens_per_s": 20.0,
                  "peak_memory_bytes": 1000, "needed_flops_per_s": 1e9})");
   }
@@ -92,7 +93,8 @@ TEST_F(RowOutcomeTest, ResultsComeFromTheRunsFiles) {
            R"({"event":"step","da)");
   const RowOutcome outcome = after({0});
   EXPECT_EQ(outcome.results.dump(),
-            R"({"steps":7,"tokens":70,"best_eval_loss":2.5,"final_eval_loss":2.75})");
+            R"({"data_mode":"real","steps":7,"tokens":70,"best_eval_loss":2.5,)"
+            R"("final_eval_loss":2.75})");
   EXPECT_EQ(outcome.measured.at("seconds"), 3.5);
   EXPECT_DOUBLE_EQ(outcome.measured.at("train_seconds").get<double>(), 0.1);
   EXPECT_EQ(outcome.measured.at("tokens_per_s"), 20.0);

@@ -105,9 +105,18 @@ TEST_F(SweepFileTest, EachMistakeHasItsSentence) {
        "FILE: grid.embed_dim: it holds an empty list; write a list of values"},
       {R"({"grid": {"embed_dim": [64, 32, 64]}})",
        "FILE: grid.embed_dim: 64 stands there twice; drop one"},
-      {R"({"grid": {"seed": [1, 2]}})",
-       "FILE: grid: seed is varied by seeds; move it there\n"
-       "FILE: grid: seed is varied by seeds; move it there"},
+      {R"({"grid": {"seed": [1, 2]}})", "FILE: grid: seed is varied by seeds; move it there"},
+      {R"({"grid": {"run_name": ["a", "b"]}})",
+       "FILE: grid: run_name is not for the runs of a sweep; drop it"},
+      {R"({"zip": {"num_expert": [2, 3], "num_layers": [1, 2]}})",
+       "FILE: zip: there is no key \"num_expert\"; did you mean num_experts?"},
+      {R"({"base": "nope.json"})",
+       "FILE: base: there is no file FOLDER/nope.json; give the path of a configuration, relative "
+       "to the sweep file"},
+      {R"({"groups": [{"name": "a", "base": ["."]}]})",
+       "FILE: groups[0].base: there is no file FOLDER/.; give the path of a configuration, "
+       "relative "
+       "to the sweep file"},
       {R"({"grid": {"overwrite": [true]}})",
        "FILE: grid: overwrite is not for the runs of a sweep; drop it"},
       {R"({"zip": {"embed_dim": [64, 32], "num_layers": [1]}})",
@@ -148,9 +157,24 @@ TEST_F(SweepFileTest, EachMistakeHasItsSentence) {
        "FILE: questions[0].factor: there is no option \"nr\"; --help lists all of them"},
       {R"({"questions": [{"title": "?", "factor": []}]})",
        "FILE: questions[0].factor: it names no option; give at least one"},
-      {R"({"questions": [{"title": "?", "factor": "seed", "baseline": 3}]})",
+      {R"({"questions": [{"title": "?", "factor": ["seed", "num_experts"], "baseline": 3}]})",
+       "FILE: questions[0].factor: seed is no factor, because every figure is over seeds; name "
+       "options\n"
        "FILE: questions[0].baseline: it holds a JSON number; write an object of options and "
        "conditions"},
+      {R"({"questions": [{"title": "?", "factor": "num_experts", "baseline": {"gnn_layers": 2}}]})",
+       "FILE: questions[0].baseline: gnn_layers is not of the factor (num_experts); add it there, "
+       "or "
+       "move it to where"},
+      {R"({"questions": [{"title": "?", "factor": "num_experts", "baseline": {}}]})",
+       "FILE: questions[0].baseline: it is empty; give values of the factor, or null for none"},
+      {R"({"questions": [{"title": "?", "factor": "num_experts"},
+                         {"title": "?", "factor": "num_layers"}]})",
+       "FILE: questions[1]: an earlier question has the title \"?\", too; rename one"},
+      {R"({"questions": [{"title": "?", "factor": "num_experts",
+                          "where": {"num_experts": {"min": 5, "max": 2}}}]})",
+       "FILE: questions[0].where.num_experts: min 5 is above max 2, so that nothing meets it; "
+       "correct them"},
       {R"({"questions": [{"title": "?", "factor": "grp", "where": {"group": 3, "name": []}}]})",
        "FILE: questions[0].factor: there is no option \"grp\"; --help lists all of them\n"
        "FILE: questions[0].where.group: it holds a JSON number; write text\n"
@@ -160,7 +184,9 @@ TEST_F(SweepFileTest, EachMistakeHasItsSentence) {
       {R"({"expected": [{"source": "x", "eval_loss": [2, 1]}]})",
        "FILE: expected[0].eval_loss is [2,1]; give a number or [low, high]"},
       {R"({"expected": [{"source": "x", "eval_loss": 1, "minutes": "2"}]})",
-       "FILE: expected[0].minutes is \"2\"; give a number"},
+       "FILE: expected[0].minutes is \"2\"; give a number above 0"},
+      {R"({"expected": [{"source": "x", "eval_loss": 1, "minutes": -1}]})",
+       "FILE: expected[0].minutes is -1; give a number above 0"},
       {R"({"expected": [{"eval_loss": 1}]})",
        "FILE: expected[0]: it has no source; say who expects it"},
   };
@@ -196,9 +222,12 @@ TEST_F(SweepFileTest, TheFilesOfTheRepositoryAreRight) {
         parse({"--sweep", entry.path().string(), "--vocab_size", "4096", "--data_dir", "nowhere"});
     if (entry.path().stem() == "smoke") flags = parse({"--sweep", entry.path().string()});
     Forecaster forecaster;
-    for (const SweepRow& row : make_sweep_plan(file, flags, forecaster).rows) {
+    const SweepPlan plan = make_sweep_plan(file, flags, forecaster);
+    for (const SweepRow& row : plan.rows) {
+      if (row.problem_code == ExitCode::data) continue;
       EXPECT_EQ(row.problem, "") << entry.path() << ": " << row.id;
     }
+    EXPECT_EQ(join(plan.warnings, "\n"), "") << entry.path();
     ++files;
   }
   EXPECT_GE(files, 10u);

@@ -186,6 +186,10 @@ TEST_F(SweepPlanTest, HyperedgesCountByTheirContent) {
   EXPECT_NE(plan(parts).rows.at(0).hash, hash);
   put_file(edges, "[[7]]");
   EXPECT_TRUE(contains(plan(parts).rows.at(0).problem, "hyperedge 0 holds 7"));
+  EXPECT_EQ(plan(parts).rows.at(0).problem_code, ExitCode::usage);
+  std::filesystem::remove(edges);
+  EXPECT_TRUE(contains(plan(parts).rows.at(0).problem, "hyperedges_file: cannot read"));
+  EXPECT_EQ(plan(parts).rows.at(0).problem_code, ExitCode::data);
 }
 
 TEST_F(SweepPlanTest, FirstWeightsCountByTheirContent) {
@@ -290,8 +294,46 @@ TEST_F(SweepPlanTest, AMatchThatIsNotThereIsARow) {
   const SweepPlan found = plan(R"("grid": {"num_heads": [1000], "embed_dim": [1000]},
                                   "match_parameters": {"num_heads": 2, "embed_dim": 16})");
   ASSERT_EQ(found.rows.size(), 1u);
-  EXPECT_TRUE(contains(found.rows[0].problem, "match_parameters: no embed_dim and num_layers"))
+  EXPECT_EQ(found.rows[0].problem.rfind("match_parameters {\"embed_dim\":16,\"num_heads\":2}: no "
+                                        "embed_dim and num_layers give",
+                                        0),
+            0u)
       << found.rows[0].problem;
+}
+
+// The sizes tell them apart where they are known.
+TEST_F(SweepPlanTest, RowsOfDifferentReferencesAreNotOneWhereSizesAreNotKnown) {
+  const std::string path = write(R"({"seeds": [1, 2], "groups": [
+      {"name": "as 2", "base": {"coupler_type": "NONE"}, "match_parameters": {"num_experts": 2}},
+      {"name": "as 4", "base": {"coupler_type": "NONE"}, "match_parameters": {"num_experts": 4}},
+      {"name": "as 4 again", "base": {"coupler_type": "NONE"},
+       "match_parameters": {"num_experts": 4}}]})");
+  Forecaster forecaster;
+  const SweepPlan found = make_sweep_plan(
+      read_sweep_file(path), parse({"--sweep", path, "--data_dir", "nowhere"}), forecaster);
+  EXPECT_EQ(found.rows.size(), 4u);
+  EXPECT_EQ(found.repeated, 2);
+  for (const SweepRow& row : found.rows) {
+    EXPECT_EQ(row.problem_code, ExitCode::data);
+    EXPECT_EQ(row.problem, found.rows[0].problem);
+    EXPECT_TRUE(contains(row.problem, "no training data in")) << row.problem;
+  }
+}
+
+TEST_F(SweepPlanTest, ASweepHasNoMoreRowsThanItMay) {
+  const std::string message = message_of_error(ExitCode::usage, [&] {
+    plan(R"("grid": {"threads": [1, 2], "learning_rate": [1, 2, 3]}, "points": [{"threads": 3}],
+         "seeds": [)" +
+         [] {
+           std::string seeds = "0";
+           for (int seed = 1; seed < 1429; ++seed) seeds += "," + std::to_string(seed);
+           return seeds;
+         }() +
+         "]");
+  });
+  EXPECT_EQ(with_places(message),
+            "FILE: it describes 10003 runs before its constraints, and a sweep has 10000 at most; "
+            "give fewer values, or a file for each part");
 }
 
 TEST_F(SweepPlanTest, ARowOfEqualTimeKnowsItsReferenceOfTheSameSeed) {
@@ -327,8 +369,9 @@ TEST_F(SweepPlanTest, ATimeReferenceOutsideTheSweepIsAnError) {
   const std::string message = message_of_error(ExitCode::usage, [&] {
     plan(R"("grid": {"num_experts": [2]}, "match_time": {"num_experts": 3})");
   });
-  EXPECT_TRUE(contains(message, "match_time: no row of the sweep has the settings")) << message;
-  EXPECT_TRUE(contains(message, "with seed 42; add it")) << message;
+  EXPECT_EQ(with_places(message),
+            "FILE: match_time: no row of the sweep has the settings {\"num_experts\":3} with seed "
+            "42; add it");
 }
 
 TEST_F(SweepPlanTest, ChosenStepsNeedEpochsEnough) {
@@ -344,13 +387,15 @@ TEST_F(SweepPlanTest, ChosenStepsNeedEpochsEnough) {
   EXPECT_EQ(row.settings.at("max_steps").value, 25);
 }
 
-TEST_F(SweepPlanTest, MissingDataAreLeftToTheRun) {
+TEST_F(SweepPlanTest, MissingDataAreAProblemAndSizesAreKnownAllTheSame) {
   const std::string path = write(R"({"grid": {"num_experts": [2]}})");
   Forecaster forecaster;
   const ParsedConfig flags =
       parse({"--sweep", path, "--data_dir", "nowhere", "--vocab_size", "64"});
   const SweepPlan found = make_sweep_plan(read_sweep_file(path), flags, forecaster);
-  EXPECT_EQ(found.rows.at(0).problem, "");
+  EXPECT_TRUE(contains(found.rows.at(0).problem, "no training data in")) << found.rows[0].problem;
+  EXPECT_EQ(found.rows.at(0).problem_code, ExitCode::data);
+  EXPECT_GT(found.rows.at(0).forecast->parameters.total(), 0);
   EXPECT_FALSE(found.rows.at(0).forecast->length.has_value());
 }
 

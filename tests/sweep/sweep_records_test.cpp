@@ -22,8 +22,11 @@ class SweepRecordsTest : public SweepFileTest {
     RowOutcome outcome;
     outcome.status = RowStatus::done;
     outcome.end = ChildEnd{};
-    outcome.results = {
-        {"steps", 3}, {"tokens", 30}, {"best_eval_loss", 2.5}, {"final_eval_loss", 2.5}};
+    outcome.results = {{"data_mode", "synthetic"},
+                       {"steps", 3},
+                       {"tokens", 30},
+                       {"best_eval_loss", 2.5},
+                       {"final_eval_loss", 2.5}};
     outcome.measured = {{"seconds", 1.5}};
     return outcome;
   }
@@ -47,14 +50,30 @@ TEST_F(SweepRecordsTest, TheTableHasTheAgreedKeys) {
   keys.clear();
   const Json& row = found.at("rows").at(1);
   for (const auto& item : row.items()) keys.push_back(item.key());
-  EXPECT_EQ(keys, (std::vector<std::string>{"id",           "group",          "name",
-                                            "hash",         "settings",       "seed",
-                                            "status",       "reason",         "message",
-                                            "exit_code",    "signal",         "commit",
-                                            "graph",        "graph_note",     "notes",
-                                            "parameters",   "steps",          "tokens",
-                                            "needed_flops", "best_eval_loss", "final_eval_loss",
+  EXPECT_EQ(keys, (std::vector<std::string>{"id",
+                                            "group",
+                                            "name",
+                                            "hash",
+                                            "settings",
+                                            "seed",
+                                            "status",
+                                            "reason",
+                                            "message",
+                                            "exit_code",
+                                            "signal",
+                                            "commit",
+                                            "graph",
+                                            "graph_note",
+                                            "notes",
+                                            "parameters",
+                                            "data_mode",
+                                            "steps",
+                                            "tokens",
+                                            "needed_flops",
+                                            "best_eval_loss",
+                                            "final_eval_loss",
                                             "measured"}));
+  EXPECT_TRUE(row.at("data_mode").is_null());
   EXPECT_EQ(row.at("settings").dump(), R"({"num_experts":3})");
   EXPECT_EQ(row.at("status"), "pending");
   EXPECT_EQ(row.at("graph"), "active");
@@ -208,7 +227,48 @@ TEST_F(SweepRecordsTest, ADamagedRowIsNamed) {
     const std::string message = message_of_error(ExitCode::data, [&] { open(kTwo); });
     EXPECT_TRUE(contains(message, "'" + file.string() + "' is damaged (")) << message;
     EXPECT_TRUE(contains(message, key)) << message;
+    EXPECT_FALSE(contains(message, "json.exception")) << message;
   }
+  put_file(file, "{}");
+  EXPECT_EQ(message_of_error(ExitCode::data, [&] { open(kTwo); }),
+            "'" + file.string() +
+                "' is damaged (key 'status' not found); remove it to have the row collected or run "
+                "again, or restore it");
+  put_file(file, "{");
+  EXPECT_TRUE(contains(message_of_error(ExitCode::data, [&] { open(kTwo); }),
+                       "or remove the file to have the row collected or run again"));
+  std::filesystem::remove(file);
+  EXPECT_EQ(open(kTwo).outcome(1).status, RowStatus::pending) << "that is the cure";
+}
+
+// Of rows that an earlier version of the program finished.
+TEST_F(SweepRecordsTest, TheDataModeIsFoundInTheSummaryWhereTheRowDoesNotHaveIt) {
+  RowOutcome outcome = done();
+  outcome.results.erase("data_mode");
+  open(kTwo).set_outcome(1, outcome);
+  EXPECT_TRUE(open(kTwo).to_json().at("rows").at(1).at("data_mode").is_null()) << "no summary";
+  put_file(open(kTwo).run_folder(1) / "run_summary.json", R"({"data_mode": "real"})");
+  EXPECT_EQ(open(kTwo).to_json().at("rows").at(1).at("data_mode"), "real");
+}
+
+// As a scheduler elsewhere may have left it.
+TEST_F(SweepRecordsTest, ARowThatIsDoneNeedsNoDataAnyMore) {
+  const std::string path =
+      write(R"({"base": {"vocab_size": 64}, "grid": {"num_experts": [2, 3]}})");
+  const auto open_without_data = [&] {
+    SweepPlan rows = make_sweep_plan(
+        read_sweep_file(path), parse({"--sweep", path, "--data_dir", "nowhere"}), forecaster_);
+    return SweepRecords(folder() / "runs", read_sweep_file(path), std::move(rows), forecaster_);
+  };
+  {
+    SweepRecords records = open_without_data();
+    EXPECT_EQ(records.outcome(1).reason, "data");
+    records.set_outcome(0, records.outcome(0));
+    records.set_outcome(1, done());
+  }
+  const SweepRecords again = open_without_data();
+  EXPECT_EQ(again.outcome(0).status, RowStatus::failed);
+  EXPECT_EQ(again.outcome(1).status, RowStatus::done);
 }
 
 TEST_F(SweepRecordsTest, AnotherFilesRowsAreNotDropped) {
@@ -245,10 +305,10 @@ TEST_F(SweepRecordsTest, TheCsvHasAColumnAVariedOption) {
   const std::string csv = read_text_file(folder() / "runs/sweep.csv", ExitCode::internal);
   const std::string header = csv.substr(0, csv.find('\n'));
   EXPECT_EQ(header,
-            "id,group,name,num_experts,seed,status,reason,graph,parameters,steps,tokens,"
+            "id,group,name,num_experts,seed,status,reason,data_mode,graph,parameters,steps,tokens,"
             "needed_flops,best_eval_loss,final_eval_loss,seconds,train_seconds,tokens_per_s,"
             "peak_memory_bytes");
-  EXPECT_TRUE(contains(csv, ",,,3,42,done,,active,")) << csv;
+  EXPECT_TRUE(contains(csv, ",,,3,42,done,,synthetic,active,")) << csv;
   EXPECT_TRUE(contains(csv, ",3,30,")) << csv;
   EXPECT_TRUE(contains(csv, ",2.5,2.5,1.5,,,\n")) << csv;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -33,10 +34,19 @@ class SweepFileTest : public testing::Test {
   std::string errors_of_file(const std::string& content) {
     const std::string path = write(content);
     std::string errors = message_of_error(ExitCode::usage, [&] { read_sweep_file(path); });
-    for (std::size_t at = 0; (at = errors.find(path)) != std::string::npos;) {
-      errors.replace(at, path.size(), "FILE");
+    return with_places(errors);
+  }
+
+  // `text` with FILE and FOLDER for the path of sweep.json and its folder.
+  std::string with_places(std::string text) const {
+    const std::string folder = folder_.path().string();
+    for (const auto& [place, name] :
+         {std::pair{folder + "/sweep.json", "FILE"}, std::pair{folder, "FOLDER"}}) {
+      for (std::size_t at = 0; (at = text.find(place)) != std::string::npos;) {
+        text.replace(at, place.size(), name);
+      }
     }
-    return errors;
+    return text;
   }
 
   // `parts` are those of a file beside its base.

@@ -1,5 +1,7 @@
 #include "hgnn_moe/sweep/sweep_table.h"
 
+#include <limits>
+
 #include "tests/sweep/sweep_support.h"
 
 #include "hgnn_moe/base/text.h"
@@ -99,12 +101,27 @@ TEST_F(SweepTableTest, TheTotalIsOfWhatIsToRun) {
 }
 
 TEST_F(SweepTableTest, SaysWhoseTimeIsNotKnown) {
-  const std::string path = write(R"({"base": {"vocab_size": 64}})");
+  const SweepRecords records = open(R"("grid": {"embed_dim": [16, 32]})");
+  SweepPlan rows = records.plan();
+  rows.rows[1].forecast->length.reset();
+  const SweepRecords without(folder() / "runs", read_sweep_file((folder() / "sweep.json").string()),
+                             std::move(rows), forecaster_);
+  EXPECT_TRUE(contains(table(without), "of training, without the 1 whose time is not known\n"));
+}
+
+TEST_F(SweepTableTest, RowsWithoutDataHaveTheirSizesAndAShortNote) {
+  const std::string path =
+      write(R"({"base": {"vocab_size": 64}, "grid": {"num_experts": [2, 3]}})");
   SweepPlan rows = make_sweep_plan(read_sweep_file(path),
                                    parse({"--sweep", path, "--data_dir", "nowhere"}), forecaster_);
   const SweepRecords records(folder() / "runs", read_sweep_file(path), std::move(rows),
                              forecaster_);
-  EXPECT_TRUE(contains(table(records), "of training, without the 1 whose time is not known\n"));
+  const std::string text = table(records);
+  EXPECT_TRUE(
+      contains(text, std::to_string(records.rows()[0].forecast->parameters.total()) + "  "));
+  EXPECT_TRUE(contains(text, "  data: missing or unreadable\n")) << text;
+  EXPECT_FALSE(contains(text, "no training data")) << "said once, elsewhere";
+  EXPECT_TRUE(contains(text, "2 runs: 0 to run, 0 done, 2 failed; ")) << text;
 }
 
 TEST_F(SweepTableTest, FailuresAreListedWithTheirReasons) {
@@ -121,6 +138,48 @@ TEST_F(SweepTableTest, FailuresAreListedWithTheirReasons) {
                                             records.rows()[2].id + "  pending");
 }
 
+TEST_F(SweepTableTest, AMessageStandsOnceHoweverManyRowsHaveIt) {
+  SweepRecords records = open(R"("grid": {"num_experts": [2, 3, 4, 5]})");
+  RowOutcome missing, diverged;
+  missing.status = diverged.status = RowStatus::failed;
+  missing.reason = "data";
+  missing.message = "a long sentence";
+  diverged.reason = "diverged";
+  for (const std::size_t row : {0u, 1u}) records.set_outcome(row, missing);
+  records.set_outcome(2, diverged);
+  const std::string first = records.rows()[0].id;
+  EXPECT_EQ(table_of_failures(records),
+            "\n  " + first + "  failed: data: a long sentence\n  " + records.rows()[1].id +
+                "  failed: data: as " + first + "\n  " + records.rows()[2].id +
+                "  failed: diverged\n  " + records.rows()[3].id + "  pending");
+}
+
+TEST(RoughDuration, HasOneDigitAndItsLargestUnit) {
+  EXPECT_EQ(rough_duration(0.4), "below 1 s");
+  EXPECT_EQ(rough_duration(4.4), "~4 s");
+  EXPECT_EQ(rough_duration(47), "~50 s");
+  EXPECT_EQ(rough_duration(185), "~3 min");
+  EXPECT_EQ(rough_duration(47 * 60), "~50 min");
+  EXPECT_EQ(rough_duration(14.4 * 3600), "~10 h");
+  EXPECT_EQ(rough_duration(123 * 86400.0), "~100 d");
+  EXPECT_EQ(rough_duration(std::numeric_limits<double>::infinity()), "?");
+}
+
+// Other work on the machine comes and goes.
+TEST(BestRate, IsThatOfTheFastestSample) {
+  int calls = 0;
+  double now = 0.0;
+  const auto slow_but_for_a_while = [&] {
+    ++calls;
+    const double seconds = now < 0.5 || now > 0.8 ? 0.1 : 0.01;
+    now += seconds;
+    return seconds;
+  };
+  EXPECT_NEAR(best_rate(slow_but_for_a_while, 1.0), 100.0, 1e-6);
+  EXPECT_GT(calls, 10);
+  EXPECT_NEAR(best_rate([] { return 5.0; }, 1.0), 0.2, 1e-12) << "one that takes longer than all";
+}
+
 TEST_F(SweepTableTest, TimesAreFlopsAtTheMedianRate) {
   const SweepPlan rows = plan("");
   TimeEstimator times({5e5, 9e9, 1e6}, 1);
@@ -135,6 +194,9 @@ TEST_F(SweepTableTest, WithoutDoneRowsTheRateIsMeasured) {
   EXPECT_GT(*seconds, 0.0);
   EXPECT_EQ(times.seconds(rows.rows[0]), seconds) << "measured once a width";
   EXPECT_TRUE(contains(times.source(), "0.6 of the rate"));
+  EXPECT_TRUE(contains(times.source(), "has reached just now, with what the machine had free"));
+  EXPECT_EQ(times.text_of(185), "~3 min") << "no more exact than that";
+  EXPECT_EQ(TimeEstimator({1e6}, 1).text_of(185), "3 min 05 s");
   rows.rows[0].forecast->length.reset();
   EXPECT_FALSE(times.seconds(rows.rows[0]).has_value());
 }

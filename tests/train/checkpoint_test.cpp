@@ -15,6 +15,7 @@ namespace fs = std::filesystem;
 
 const WeightNotes kPositive = {{"hyperedge_weight_param", "positive"}};
 const WeightNotes kRaw = {{"hyperedge_weight_param", "raw"}};
+const Json kNoOptions = Json::object();  // of the model in use: nothing to compare with
 
 // A small model with its optimizer, trained with made-up gradients.
 struct Model {
@@ -299,7 +300,7 @@ TEST(LoadWeights, ReadsACheckpointOrItsFileAndNotTheMoments) {
   const fs::path saved = save_at(run.path(), model, 20);
   for (const fs::path& path : {saved, saved / kModelFile, saved.parent_path() / "latest"}) {
     const ParameterList parameters = make_parameters(5);
-    load_weights(path, parameters, kPositive);
+    load_weights(path, parameters, kPositive, kNoOptions);
     expect_same_values(parameters, model.parameters);
   }
 }
@@ -309,8 +310,8 @@ TEST(LoadWeights, RefusesAnotherParameterisation) {
   Model model;
   const fs::path saved = save_at(run.path(), model, 20);
   const ParameterList parameters = make_parameters(5);
-  const std::string message =
-      message_of_error(ExitCode::checkpoint, [&] { load_weights(saved, parameters, kRaw); });
+  const std::string message = message_of_error(
+      ExitCode::checkpoint, [&] { load_weights(saved, parameters, kRaw, kNoOptions); });
   EXPECT_TRUE(contains(message, "--hyperedge_weight_param positive")) << message;
   expect_same_values(parameters, make_parameters(5));
 }
@@ -325,19 +326,60 @@ TEST(LoadWeights, AFileWithoutNoteCountsAsRaw) {
   }
   write_safetensors(folder / "a.safetensors", tensors, {});
   const ParameterList parameters = make_parameters(5);
-  const std::string message = message_of_error(
-      ExitCode::checkpoint, [&] { load_weights(folder / "a.safetensors", parameters, kPositive); });
+  const std::string message = message_of_error(ExitCode::checkpoint, [&] {
+    load_weights(folder / "a.safetensors", parameters, kPositive, kNoOptions);
+  });
   EXPECT_TRUE(contains(message, "--hyperedge_weight_param raw")) << message;
-  load_weights(folder / "a.safetensors", parameters, kRaw);
+  load_weights(folder / "a.safetensors", parameters, kRaw, kNoOptions);
   expect_same_values(parameters, source);
+}
+
+// Each tensor would say the same.
+TEST(LoadWeights, OfAnotherModelNamesTheOptionsAndNotTheTensors) {
+  const TemporaryFolder run;
+  Model model;
+  const fs::path saved = save_at(run.path(), model, 20);
+  const ParameterList other = {{"token_emb.weight", make_leaf({11, 8}, 0)}};
+  const auto message = [&](const fs::path& source, const Json& options) {
+    return message_of_error(ExitCode::checkpoint,
+                            [&] { load_weights(source, other, kPositive, options); });
+  };
+  const Json options = {{"embed_dim", 8}, {"num_layers", 1}};
+  for (const fs::path& source : {saved, saved / kModelFile}) {
+    const std::string text = message(source, options);
+    EXPECT_TRUE(contains(text, "was trained with other options of the model")) << text;
+    EXPECT_TRUE(contains(text, "\n  embed_dim: 4 in the checkpoint, 8 now")) << text;
+    EXPECT_FALSE(contains(text, "token_emb.weight")) << text;
+    EXPECT_FALSE(contains(text, "config.json")) << text;
+  }
+  put_file(run / "config.json", "{}");
+  EXPECT_TRUE(contains(message(saved, options), (run / "config.json").string()));
+  // A file that is alone, or the same options: the tensors are all there is to say.
+  fs::copy(saved / kModelFile, run / "alone.safetensors");
+  EXPECT_TRUE(contains(message(run / "alone.safetensors", options), "token_emb.weight: shape"));
+  EXPECT_TRUE(contains(message(saved, {{"embed_dim", 4}}), "token_emb.weight: shape"));
+}
+
+TEST(LoadWeights, ListsNoMoreThanTenTensors) {
+  const TemporaryFolder run;
+  Model model;
+  const fs::path saved = save_at(run.path(), model, 20);
+  ParameterList many;
+  for (int i = 0; i < 30; ++i) many.push_back({"extra." + std::to_string(i), make_leaf({2}, 0)});
+  const std::string text = message_of_error(
+      ExitCode::checkpoint, [&] { load_weights(saved, many, kPositive, kNoOptions); });
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 11) << text;
+  const std::size_t more = 30 + model.parameters.size() - 10;
+  EXPECT_TRUE(contains(text, "\nand " + std::to_string(more) + " more")) << text;
 }
 
 TEST(LoadWeights, ABrokenOrMissingFileIsACheckpointError) {
   const TemporaryFolder folder;
   put_file(folder / "a", "not a tensor file");
   for (const char* name : {"a", "missing"}) {
-    const std::string message = message_of_error(
-        ExitCode::checkpoint, [&] { load_weights(folder / name, make_parameters(), kPositive); });
+    const std::string message = message_of_error(ExitCode::checkpoint, [&] {
+      load_weights(folder / name, make_parameters(), kPositive, kNoOptions);
+    });
     EXPECT_TRUE(contains(message, (folder / name).string())) << message;
   }
 }
@@ -349,7 +391,8 @@ TEST(LoadWeights, ADamagedCheckpointIsRefused) {
   const auto size = fs::file_size(saved / kModelFile);
   flip_byte(saved / kModelFile, size - 1);  // a value: only the checksum can tell
   const ParameterList parameters = make_parameters(5);
-  message_of_error(ExitCode::checkpoint, [&] { load_weights(saved, parameters, kPositive); });
+  message_of_error(ExitCode::checkpoint,
+                   [&] { load_weights(saved, parameters, kPositive, kNoOptions); });
   expect_same_values(parameters, make_parameters(5));
 }
 

@@ -33,6 +33,21 @@ TEST(Fingerprint, NestedKeysAreJoinedByDots) {
             Sentences{"data.hash: aa in the checkpoint, bb now"});
 }
 
+TEST(Fingerprint, OfTheModelOnlyWhatBothHaveAndWeightsDependOn) {
+  const Json saved = {{"embed_dim", 384},    {"num_experts", 2},
+                      {"vocab_size", 64},    {"hgnn_learnable_edge_weights", false},
+                      {"dropout_rate", 0.1}, {"seed", 42}};
+  const Json current = {{"num_experts", 4}, {"embed_dim", 256},
+                        {"vocab_size", 64}, {"hgnn_learnable_edge_weights", true},
+                        {"gnn_layers", 2},  {"dropout_rate", 0.0},
+                        {"seed", 7}};
+  EXPECT_EQ(compare_model_options(saved, current),
+            (Sentences{"embed_dim: 384 in the checkpoint, 256 now",
+                       "num_experts: 2 in the checkpoint, 4 now",
+                       "hgnn_learnable_edge_weights: false in the checkpoint, true now"}));
+  EXPECT_EQ(compare_model_options(saved, Json::object()), Sentences{});
+}
+
 TEST(Fingerprint, NeighbouringDoublesDiffer) {
   EXPECT_EQ(compare_fingerprint({{"learning_rate", 0.3}}, {{"learning_rate", 0.1 + 0.2}}),
             Sentences{"learning_rate: 0.3 in the checkpoint, 0.30000000000000004 now"});

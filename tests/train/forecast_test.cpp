@@ -99,6 +99,21 @@ TEST(Forecast, WithoutDataTheLengthIsNotKnown) {
   EXPECT_EQ(forecast.data_hash, "");
 }
 
+TEST(Forecast, ADataProblemIsWhatOpeningTheDataSays) {
+  TrainConfig config;
+  config.data_dir = "nowhere";
+  const std::string said = message_of_error(ExitCode::data, [&] { data::open_dataset(config); });
+  Forecaster forecaster;
+  EXPECT_EQ(forecaster.data_problem(config), said);
+  EXPECT_TRUE(contains(said, "no training data in")) << said;
+  EXPECT_EQ(forecaster.data_problem(small(SampleMode::lines)), "");
+  TrainConfig damaged = small(SampleMode::lines);
+  damaged.end_of_text_id = 64;
+  EXPECT_TRUE(contains(forecaster.data_problem(damaged), "outside the vocabulary"));
+  EXPECT_TRUE(contains(message_of_error(ExitCode::data, [&] { forecaster.forecast(damaged); }),
+                       "outside the vocabulary"));
+}
+
 TEST(KnownVocabSize, IsTheOptionsElseTheDatas) {
   const TemporaryFolder folder;
   TrainConfig config;

@@ -19,8 +19,9 @@ struct ParsedConfig {
   // Every key in table order with its source: "default", "file PATH", "flag",
   // "environment HGNN_MOE_DATA" or "compat original".
   std::vector<std::pair<std::string, std::string>> provenance;
-  std::vector<std::string> notes;  // sentences for the log
-  bool help = false;               // either of the two: config is the default one
+  std::vector<std::string> warnings;  // options that were given and have no effect, sentences
+  std::vector<std::string> notes;     // other sentences for the log
+  bool help = false;                  // either of the two: config is the default one
   bool version = false;
 };
 
@@ -28,8 +29,8 @@ struct ParsedConfig {
 // sentence a line.
 ParsedConfig parse_command_line(int argc, const char* const* argv);
 
-// The configuration that `settings` give over the defaults, with its provenance and notes. Throws
-// Error(usage) with what `errors` holds and all contradictions, one sentence a line.
+// The configuration that `settings` give over the defaults, with its provenance and warnings.
+// Throws Error(usage) with what `errors` holds and all contradictions, one sentence a line.
 ParsedConfig resolve_settings(const Settings& settings, ErrorList errors = {});
 
 // The values of `settings` over the defaults, nothing resolved or checked.
@@ -58,6 +59,7 @@ const std::vector<std::string>& options_outside_sweeps();
 void check_contradictions(const TrainConfig& config, const Settings& settings, ErrorList& errors);
 
 // Sentences about options that were given and have no effect.
-std::vector<std::string> configuration_notes(const TrainConfig& config, const Settings& settings);
+std::vector<std::string> configuration_warnings(const TrainConfig& config,
+                                                const Settings& settings);
 
 }  // namespace hgnn_moe

@@ -51,10 +51,11 @@ struct ModelConfig {
   }
 };
 
-// Reads hyperedges_file where one is given. Throws Error(usage).
+// Reads hyperedges_file where one is given. Throws as read_hyperedges_file does.
 ModelConfig make_model_config(const TrainConfig& config, std::int64_t vocab_size);
 
-// The hyperedges of a JSON list of lists of distinct expert indices. Throws Error(usage).
+// The hyperedges of a JSON list of lists of distinct expert indices. Throws Error(data) where the
+// file cannot be read, Error(usage) where it holds anything else.
 ops::Hypergraph read_hyperedges_file(const std::string& path, std::int64_t num_experts);
 
 // What is odd about a hypergraph read from a file, a sentence each: experts in no hyperedge,

@@ -23,7 +23,8 @@ struct RowOutcome {
   std::string message;  // its error
   std::string commit;   // of the program that ran it; "" where no run has begun
   std::optional<ChildEnd> end;
-  Json results = Json::object();   // steps, tokens, best_eval_loss, final_eval_loss: they repeat
+  // data_mode, steps, tokens, best_eval_loss, final_eval_loss: they repeat.
+  Json results = Json::object();
   Json measured = Json::object();  // seconds, train_seconds, tokens_per_s, ...: they do not
 };
 
@@ -38,6 +39,9 @@ RowOutcome outcome_of_problem(ExitCode code, const std::string& problem);
 // What the files of a run that has ended say: an outcome that is done where run_summary.json says
 // so, else nothing.
 std::optional<RowOutcome> outcome_of_finished_run(const std::filesystem::path& run_folder);
+
+// "real" or "synthetic" as run_summary.json says it; null before there is one.
+Json data_mode_of(const std::filesystem::path& run_folder);
 
 // "done, best evaluation loss 4.1234, 12 s of training" or "failed: diverged: step 2: ...".
 std::string describe(const RowOutcome& outcome);

@@ -25,6 +25,7 @@ struct SweepPoint {
 struct SweepConstraint {
   Conditions when;
   Conditions then;
+  std::string place;  // "FILE: constraints[0]"
 };
 
 struct SweepGroup {

@@ -26,6 +26,7 @@ struct SweepRow {
   Json varied = Json::object();               // its values of the plan's varied options
   std::string problem;                        // why it cannot start, sentences; "" where it can
   ExitCode problem_code = ExitCode::usage;    // what a run would end with that had it
+  Json unmatched;                             // match_parameters where it has found no size; null
   std::vector<std::string> notes;             // what match_parameters and match_time chose
   std::optional<RunForecast> forecast;        // none where a size is not known
   std::optional<std::size_t> time_reference;  // the row whose training time it gets
@@ -33,7 +34,10 @@ struct SweepRow {
 
 // A combination that a constraint leaves out.
 struct LeftOutCombination {
-  Json settings;  // what varies of it
+  std::string group;
+  std::optional<std::string> name;  // of a point
+  Json settings;                    // what varies of it
+  Json config;                      // all of it, resolved
   std::string constraint;
 };
 
@@ -42,11 +46,16 @@ struct SweepPlan {
   std::vector<std::string> varied;  // options that differ between rows, in table order; no seed
   std::vector<SweepRow> rows;
   std::vector<LeftOutCombination> left_out;
-  std::int64_t repeated = 0;  // rows that an earlier one makes superfluous
+  std::int64_t repeated = 0;          // rows that an earlier one makes superfluous
+  std::vector<std::string> warnings;  // parts of the file without effect, which may be meant
 };
 
+// Rows that a sweep can have, before its constraints: more are more likely a slip than a plan.
+inline constexpr std::int64_t kMostRows = 10'000;
+
 // `flags` is the command line: its settings go over every row's. Throws Error(usage) where a flag
-// sets what the file varies, a match_time has no reference in the sweep, or nothing is left to run.
+// sets what the file varies, there are more than kMostRows, nothing is left to run, a match_time
+// has no reference in the sweep, or questions and expected figures are of rows that there are not.
 SweepPlan make_sweep_plan(const SweepFile& file, const ParsedConfig& flags, Forecaster& forecaster);
 
 // The row with a training time of its own: `steps` from its settings on, its epochs as many as they

@@ -13,7 +13,7 @@ namespace hgnn_moe {
 // to be run, `jobs` side by side.
 std::string plan_table(const SweepRecords& records, TimeEstimator& times, std::int64_t jobs);
 
-// The rows that are not done, each with its reason.
+// The rows that are not done, each with its reason; a message stands at the first that has it.
 std::string table_of_failures(const SweepRecords& records);
 
 }  // namespace hgnn_moe

@@ -43,7 +43,7 @@ TrainingState verify_checkpoint(const std::filesystem::path& checkpoint);
 
 // Copies a checkpoint's tensors into `tensors`, on any device, and returns its state. Throws
 // Error(checkpoint) as verify_checkpoint does, and where names, shapes or types differ, with a line
-// for each; nothing is copied then.
+// for each of the first; nothing is copied then.
 TrainingState load_checkpoint(const std::filesystem::path& checkpoint,
                               const CheckpointTensors& tensors);
 
@@ -58,9 +58,11 @@ CheckpointSearch find_newest_valid(const std::filesystem::path& run_folder);
 // Copies the weights of a model.safetensors file, of a checkpoint folder or of the checkpoint that
 // a file `latest` or `best` names into `parameters`, converted to their type; the moments of a
 // checkpoint are not read. Names and shapes must match exactly, and the file's notes must not
-// contradict `notes`, see note_differences. Throws Error(checkpoint) with a line a difference.
+// contradict `notes`, see note_differences. Throws Error(checkpoint) with a line for each model
+// option in which the checkpoint differs from `options` (see model_options), or where there is
+// none, for notes and tensors.
 void load_weights(const std::filesystem::path& source, const ParameterList& parameters,
-                  const WeightNotes& notes);
+                  const WeightNotes& notes, const Json& options);
 
 // The step of the checkpoint that load_weights reads from `source`; none for a file outside of one.
 std::optional<std::int64_t> step_of_weights(const std::filesystem::path& source);

@@ -12,4 +12,9 @@ namespace hgnn_moe {
 // `saved`: "embed_dim: 384 in the checkpoint, 256 now". Nested keys are joined by dots.
 std::vector<std::string> compare_fingerprint(const Json& saved, const Json& current);
 
+// The same for the options alone that decide which tensors a model has and what they mean: those in
+// both, in the order of `saved`. `current` has all options, also those that its coupler does not
+// use.
+std::vector<std::string> compare_model_options(const Json& saved, const Json& current);
+
 }  // namespace hgnn_moe

@@ -37,11 +37,17 @@ class Forecaster {
   // data nor vocab_size, or the data cannot be used.
   RunForecast forecast(const TrainConfig& config);
 
+  // Why a run could not train: its data are missing or cannot be used; "" where they are there.
+  // Throws Error(usage) as open_dataset does.
+  std::string data_problem(const TrainConfig& config);
+
  private:
   // Null where there are none.
   const data::Dataset* dataset_of(const TrainConfig& config);
 
-  std::map<std::string, data::Dataset> datasets_;  // by the options that choose what is read
+  // By the options that choose what is read.
+  std::map<std::string, data::Dataset> datasets_;
+  std::map<std::string, std::string> problems_;
 };
 
 // vocab_size, else that of the data set's dataset.json, whose tokens stay unread. Throws

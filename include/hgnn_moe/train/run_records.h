@@ -27,6 +27,10 @@ Json config_record(const ParsedConfig& parsed, const data::Dataset& dataset, c10
 Json resume_fingerprint(const TrainConfig& config, const ModelConfig& model,
                         const data::Dataset& dataset);
 
+// Every option with vocab_size as it is in use: what the options in a checkpoint's fingerprint are
+// compared with where its weights do not fit the model.
+Json model_options(const TrainConfig& config, const ModelConfig& model);
+
 // Compares fingerprints; what they hold under "horizon" may be raised. Throws Error(usage) naming
 // every difference, a lowered horizon too. Returns a sentence where the horizon was raised, else
 // "".
