@@ -116,8 +116,7 @@ void check_batches(const HgtConfig& config, const Settings& settings, ErrorList&
   if (config.batch_size >= parts) return;
   errors.add(
       fmt::format("batch_size is {}, which cannot be cut into accumulation_steps {}; give a larger "
-                  "batch_size or "
-                  "at most {} accumulation_steps",
+                  "batch_size or at most {} accumulation_steps",
                   config.batch_size, parts, config.batch_size));
 }
 

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "contains.h"
+
 #include "hgnn_moe/base/hash.h"
 #include "hgnn_moe/train/checkpoint.h"
 #include "hgnn_moe/train/checkpoint_folder.h"
@@ -31,10 +33,6 @@ constexpr int kHashFormat = 1;
 
 constexpr std::size_t kLongestName = 200;  // file systems end at 255 bytes
 constexpr std::size_t kShortHash = 8;
-
-bool contains(const std::vector<std::string>& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
 
 // What differs from the defaults, so that the options of a later version leave old rows their hash.
 Json options_with_effect(const TrainConfig& config, const std::vector<std::string>& varied) {

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "contains.h"
 #include "sweep_json.h"
 
 #include "hgnn_moe/config/train_options.h"
@@ -44,9 +45,8 @@ void read_base_file(const std::string& path, Settings& settings, ErrorList& erro
 
 // Whether runs of a sweep can be given the option at all, beside seeds.
 bool can_vary(const std::string& option) {
-  const std::vector<std::string>& outside = options_outside_sweeps();
   const auto is_it = [&](const OptionSpec& spec) { return spec.name == option; };
-  return option != "seed" && std::find(outside.begin(), outside.end(), option) == outside.end() &&
+  return option != "seed" && !contains(options_outside_sweeps(), option) &&
          std::any_of(run_options().begin(), run_options().end(), is_it);
 }
 

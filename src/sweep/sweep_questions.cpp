@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "contains.h"
 #include "sweep_json.h"
 
 #include "hgnn_moe/sweep/condition.h"
@@ -43,10 +44,6 @@ std::vector<std::string> factors_of(const Json& question) {
     if (name.is_string()) names.push_back(name.get<std::string>());
   }
   return names;
-}
-
-bool contains(const std::vector<std::string>& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
 void check_factor(const Json& question, const std::string& where, ErrorList& errors) {

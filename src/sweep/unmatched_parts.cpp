@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "contains.h"
 #include "sweep_json.h"
 
 #include "hgnn_moe/base/text.h"
@@ -17,10 +18,6 @@ namespace hgnn_moe {
 namespace {
 
 using Texts = std::vector<std::string>;
-
-bool contains(const Texts& texts, const std::string& text) {
-  return std::find(texts.begin(), texts.end(), text) != texts.end();
-}
 
 // A row, or a combination that would have been one.
 struct Candidate {
