@@ -25,7 +25,8 @@ class ScriptTestCase(unittest.TestCase):
     """Gives each test an empty folder and runs scripts as a user does."""
 
     def setUp(self) -> None:
-        holder = tempfile.TemporaryDirectory()
+        # Markup, as random names are sometimes: a test that forgets it shall always fail.
+        holder = tempfile.TemporaryDirectory(prefix="_", suffix="_")
         self.addCleanup(holder.cleanup)
         self.folder = Path(holder.name)
 

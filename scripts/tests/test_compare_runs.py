@@ -18,6 +18,7 @@ from support import REPOSITORY, ScriptTestCase
 import compare_runs
 from hgnn_tools import plot_style
 from hgnn_tools.errors import EXIT_DATA, EXIT_USAGE
+from hgnn_tools.markdown_text import as_cell, as_text
 from hgnn_tools.reporting import group_comparison, run_groups
 from hgnn_tools.reporting.plot_curves import draw_panel
 from hgnn_tools.reporting.run_groups import read_groups
@@ -58,7 +59,7 @@ class CompareRunsTest(ScriptTestCase):
 
     def table_lines(self, output: str, text: str) -> list[str]:
         lines = output.splitlines()
-        return [line for line in lines if line.startswith("|") and text in line]
+        return [line for line in lines if line.startswith("|") and as_cell(text) in line]
 
     def test_globs_of_seeds_are_paired(self) -> None:
         output = self.compare("gnn-seed-*", "hgnn-seed-*")
@@ -216,7 +217,8 @@ class CompareRunsTest(ScriptTestCase):
             FakeSweep(tuple(rows)).write(self.folder / name)
         output = self.compare("first", "second")
         self.assertIn("Of 1 configuration of the other sweeps 1 has no partner of", output)
-        self.assertIn(f"group in {self.folder / 'first'} and is compared", output)
+        first = as_text(str(self.folder / "first"))
+        self.assertIn(f"group in {first} and is compared", output)
         self.assertNotIn("no partner", self.compare("first", "first"))
         self.assertNotIn("no partner", self.compare("first", "gnn-seed-*"))
 
