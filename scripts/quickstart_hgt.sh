@@ -80,7 +80,7 @@ if $short; then
   training+=(--num_epochs 1)
 else
   out=${out:-runs/quickstart-hgt}
-  [[ -n $graph ]] || targets=(--hits_at_10_of_first 0.5)
+  [[ -n $graph ]] || targets=(--hits_at_10_of_first 0.9 --hits_at_10_of_others 0.3)
 fi
 
 step() { printf '\n=== %s\n' "$*"; }

@@ -279,9 +279,12 @@ std::vector<std::string> hgt_configuration_notes(const HgtConfig& config,
   note(!by_edges && !no_messages, "edge_sample_size", "with sampling neighbors");
   note(config.node_features != HgtFeatures::learned, "embedding_init",
        "but with node_features learned");
+  note(config.node_features == HgtFeatures::ones && !no_messages, "inductive_types",
+       "with node_features ones");
   note(config.decoder != HgtDecoder::rotate, "margin", "but with decoder rotate");
-  for (const char* name : {"num_layers", "num_heads", "layer_norm", "jumping_knowledge",
-                           "dropout_rate", "sampling", "num_neighbors", "edge_sample_size"}) {
+  for (const char* name :
+       {"num_layers", "num_heads", "layer_norm", "jumping_knowledge", "dropout_rate", "sampling",
+        "num_neighbors", "edge_sample_size", "inductive_types"}) {
     note(no_messages, name, "with messages none");
   }
   for (const char* name : {"similarity_threshold", "contrast_node_type", "contrast_relations",

@@ -65,7 +65,8 @@ void add_graph_options(Table& t) {
            "files where there are such files, else pairs");
   t.text("split_relations", &C::split_relations,
          {"NAMES", "names of relations separated by commas", are_names},
-         "relations that are held out", "all; with split nodes they have to be given");
+         "relations that are held out",
+         "those of train_relations, else all; with split nodes they have to be given");
   t.text("split_node_type", &C::split_node_type, {"NAME", "a type of nodes", any_text},
          "the type whose nodes are held out with split nodes", "none");
   t.real("valid_fraction", &C::valid_fraction, {0.0, 1.0, false, true},
@@ -87,6 +88,12 @@ void add_model_options(Table& t) {
          "numbers for every node, as files of embeddings hold them; of a run: where they are now",
          "of a run its own, else none");
   t.commands({"train", "compare"});
+  t.text(
+      "inductive_types", &C::inductive_types,
+      {"NAMES", "types of nodes separated by commas", are_names},
+      "types whose nodes have no features of their own: what messages bring alone tells of them, "
+      "so that one that was not trained on is embedded like any other",
+      "none");
   t.choice("messages", &C::messages,
            "edges that messages pass along: those of the graph, shuffled ones that keep every "
            "node's degrees, or none");
@@ -134,6 +141,9 @@ void add_training_options(Table& t) {
   t.choice("preset", &C::preset,
            "values for options that are not given, as the original's: quick, full, high_quality, "
            "memory_constrained");
+  t.text("train_relations", &C::train_relations,
+         {"NAMES", "names of relations separated by commas", are_names},
+         "relations whose triples are learned; the others carry messages and no more", "all");
   t.integer("num_epochs", &C::num_epochs, {1, kMillion}, "passes over the triples");
   t.integer("max_steps", &C::max_steps, {1, IntegerRange{}.max, true},
             "steps after which training ends, within an epoch too; -1 is all of num_epochs");

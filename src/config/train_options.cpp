@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "hgnn_moe/base/json.h"
 #include "hgnn_moe/config/text_rules.h"
 
 namespace hgnn_moe {
@@ -221,6 +222,18 @@ std::string source_of(const std::string& key, const TrainConfig& given, const Se
   return "default";
 }
 
+// Options are checked where they are read.
+void check_environment(const TrainConfig& given, ErrorList& errors) {
+  if (!given.data_dir.empty()) return;
+  const std::string folder = resolve(given).data_dir;
+  if (valid_utf8(folder) == folder) return;
+  errors.add(
+      fmt::format("the environment variable HGNN_MOE_DATA is '{}', which is not UTF-8; give a "
+                  "folder whose name "
+                  "is, there or as --data_dir",
+                  valid_utf8(folder)));
+}
+
 // A sweep is found again under the name of its file, whenever it is started.
 std::string made_up_run_name(const TrainConfig& config) {
   return config.sweep.empty() ? default_run_name(config, std::time(nullptr))
@@ -254,6 +267,7 @@ TrainConfig given_config(const Settings& settings) {
 ParsedConfig resolve_settings(const Settings& settings, ErrorList errors) {
   const TrainConfig given = given_config(settings);
   check_contradictions(given, settings, errors);
+  check_environment(given, errors);
   errors.throw_if_any();
 
   ParsedConfig parsed;

@@ -54,8 +54,7 @@ struct GraphNotes {
 };
 
 bool is_held_out(const HgtConfig& config, const kg::Graph& graph, std::int32_t relation) {
-  const std::vector<std::int32_t> held =
-      kg::find_relations(graph, name_list(config.split_relations));
+  const std::vector<std::int32_t> held = kg::find_relations(graph, held_out_names(config));
   return held.empty() || std::find_if(held.begin(), held.end(), [&](std::int32_t r) {
                            return r == relation || graph.relations[r].reverse == relation;
                          }) != held.end();
@@ -79,9 +78,10 @@ std::string title_of_relation(const HgtConfig& config, const kg::LoadedFiles& fi
   }
   if (all_held_out) return titles.front();
   fail(ExitCode::usage,
-       "relation '{}' is not among split_relations {}, so nothing of it is held out that could "
-       "decide; add it there, or give one of them",
-       config.relation, config.split_relations);
+       "relation '{}' is not among {} {}, so nothing of it is held out that could decide; add it "
+       "there, or give one of them",
+       config.relation, config.split_relations.empty() ? "train_relations" : "split_relations",
+       join(held_out_names(config), ","));
 }
 
 GraphNotes read_graph(const HgtConfig& config) {

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/text.h"
+#include "hgnn_moe/kg/facts.h"
 #include "hgnn_moe/kg/find_node_type.h"
 #include "hgnn_moe/kg/find_relations.h"
 #include "hgnn_moe/kg/limit_nodes.h"
@@ -78,8 +80,7 @@ kg::Split make_split(const HgtConfig& config, const std::vector<kg::LoadedGraph>
   const kg::Graph graph = whole_graph(config, parts, notes);
   const kg::SplitFractions fractions{config.valid_fraction, config.test_fraction};
   const auto seed = static_cast<std::uint64_t>(config.seed);
-  const std::vector<std::int32_t> relations =
-      kg::find_relations(graph, name_list(config.split_relations));
+  const std::vector<std::int32_t> relations = kg::find_relations(graph, held_out_names(config));
   if (config.split != HgtSplit::nodes) return kg::split_pairs(graph, fractions, seed, relations);
   return kg::split_nodes(graph, kg::find_node_type(graph, config.split_node_type), relations,
                          fractions, seed);
@@ -97,6 +98,51 @@ void add_empty_parts(const HgtConfig& config, GraphData& data) {
         "nothing is held out for the test, so nothing tells what was learned; give a larger graph "
         "or test_fraction");
   }
+}
+
+std::vector<std::int32_t> trained_relations(const HgtConfig& config, const kg::Graph& graph) {
+  const std::vector<std::string> names = name_list(config.train_relations);
+  return kg::primary_relations(
+      graph, names.empty() ? kg::all_relations(graph) : kg::find_relations(graph, names));
+}
+
+// Their decoders would rank by numbers that nothing has trained.
+void refuse_untrained_questions(const HgtConfig& config, const GraphData& data) {
+  std::set<std::int32_t> untrained;
+  for (const auto* part : {&data.split.valid, &data.split.test}) {
+    for (const kg::Triple& triple : *part) {
+      if (!is_trained(data, triple.relation)) untrained.insert(triple.relation);
+    }
+  }
+  if (untrained.empty()) return;
+  std::vector<std::string> titles;
+  for (const std::int32_t r : untrained) {
+    titles.push_back(kg::relation_title(data.split.train, data.split.train.relations[r]));
+  }
+  fail(ExitCode::usage,
+       "train_relations is {}, but triples of {} are held out, which nothing would then learn to "
+       "rank; add them there, or hold out others with split pairs or nodes and split_relations",
+       config.train_relations, first_few(titles));
+}
+
+// Without messages nothing else changes the embedding of a node than the loss that reads it.
+void add_untouched_types(const HgtConfig& config, GraphData& data) {
+  if (config.messages != HgtMessages::none || config.train_relations.empty()) return;
+  const kg::Graph& graph = data.split.train;
+  std::vector<std::string> untouched;
+  for (std::size_t t = 0; t < graph.node_types.size(); ++t) {
+    const auto type = static_cast<std::int32_t>(t);
+    const bool is_end = std::any_of(
+        data.trained_relations.begin(), data.trained_relations.end(), [&](std::int32_t r) {
+          return graph.relations[r].head_type == type || graph.relations[r].tail_type == type;
+        });
+    if (!is_end && graph.node_types[t].count > 0) untouched.push_back(graph.node_types[t].name);
+  }
+  if (untouched.empty()) return;
+  data.warnings.push_back(fmt::format(
+      "messages are none and no relation of train_relations {} has an end of type {}: what is "
+      "written of these nodes is what was drawn for them",
+      config.train_relations, join(untouched, ", ")));
 }
 
 kg::Graph message_graph(const HgtConfig& config, const kg::Graph& train,
@@ -128,6 +174,7 @@ GraphData graph_data_of(const HgtConfig& config, const kg::LoadedFiles& loaded) 
     add_lines(kg::to_table(part.report), data.tables);
   }
   data.split = make_split(config, loaded.parts, data.notes);
+  data.trained_relations = trained_relations(config, data.split.train);
   add_lines(kg::to_table(data.split), data.tables);
   data.notes.push_back(fmt::format(
       "held out: {} triples for validation, {} for the test; {} edges to train on, reverses too",
@@ -139,15 +186,49 @@ GraphData graph_data_of(const HgtConfig& config, const kg::LoadedFiles& loaded) 
                     "or the other way round",
                     data.split.joined_in_training));
   }
-  if (data.split.train.edge_count() == 0) {
-    fail(ExitCode::data, "graph '{}' has no edge to train on", config.graph);
+  const std::int64_t facts = kg::Facts(data.split.train, data.trained_relations).size();
+  if (facts == 0) {
+    fail(ExitCode::data, "graph '{}' has no edge to train on{}", config.graph,
+         config.train_relations.empty() ? "" : " of train_relations " + config.train_relations);
   }
+  if (!config.train_relations.empty()) {
+    data.notes.push_back(fmt::format("{} triples of {} are learned, the others carry messages",
+                                     facts, config.train_relations));
+  }
+  refuse_untrained_questions(config, data);
+  inductive_types(config, data.split.train);  // or says which one there is not
+  add_untouched_types(config, data);
   data.messages = message_graph(config, data.split.train, data.notes);
   if (config.node_features == HgtFeatures::given) {
     data.features = read_given_features(config.features, data.split.train);
     data.notes.insert(data.notes.end(), data.features.notes.begin(), data.features.notes.end());
   }
   return data;
+}
+
+std::vector<std::string> held_out_names(const HgtConfig& config) {
+  return name_list(config.split_relations.empty() ? config.train_relations
+                                                  : config.split_relations);
+}
+
+std::vector<bool> inductive_types(const HgtConfig& config, const kg::Graph& graph) {
+  std::vector<bool> types(graph.node_types.size(), false);
+  for (const std::string& name : name_list(config.inductive_types)) {
+    types[static_cast<std::size_t>(kg::find_node_type(graph, name))] = true;
+  }
+  if (std::count(types.begin(), types.end(), true) == static_cast<std::ptrdiff_t>(types.size())) {
+    fail(ExitCode::usage,
+         "inductive_types {} are all types of the graph, so that no node would have features to "
+         "tell others of; leave one out",
+         config.inductive_types);
+  }
+  const bool has_others =
+      config.messages != HgtMessages::none && config.node_features != HgtFeatures::ones;
+  return has_others ? types : std::vector<bool>(types.size(), false);
+}
+
+bool is_trained(const GraphData& data, std::int32_t relation) {
+  return std::binary_search(data.trained_relations.begin(), data.trained_relations.end(), relation);
 }
 
 bool is_split_by_files(const HgtConfig& config, const std::vector<kg::LoadedGraph>& parts) {

@@ -13,8 +13,7 @@ HgtEncoder::HgtEncoder(Parameters& parameters, const std::string& prefix, const 
                        const HgtEncoderOptions& options)
     : schema_(schema),
       options_(options),
-      input_(parameters, prefix, schema, options.node_features, options.hidden_dim,
-             options.given_dims, options.embedding_init) {
+      input_(parameters, prefix, schema, options.hidden_dim, options.input) {
   const std::vector<std::int64_t> widths(schema.node_types.size(), options.hidden_dim);
   for (std::int64_t l = 0; l < options.num_layers; ++l) {
     convs_.emplace_back(

@@ -13,18 +13,20 @@
 namespace hgnn_moe::hgt {
 
 InputLayer::InputLayer(Parameters& parameters, const std::string& prefix, const Schema& schema,
-                       NodeFeatures kind, std::int64_t features,
-                       const std::vector<std::int64_t>& given_dims, double deviation)
+                       std::int64_t features, const InputOptions& options)
     : schema_(schema),
-      kind_(kind),
-      dims_(kind == NodeFeatures::given ? given_dims
-                                        : std::vector<std::int64_t>(schema.node_types.size(), 1)),
+      kind_(options.kind),
+      features_(features),
+      is_inductive_(options.inductive),
+      dims_(kind_ == NodeFeatures::given ? options.given_dims
+                                         : std::vector<std::int64_t>(schema.node_types.size(), 1)),
       type_(parameters.type()),
       device_(parameters.device()) {
-  if (kind == NodeFeatures::learned) {
+  is_inductive_.resize(schema.node_types.size(), false);
+  if (kind_ == NodeFeatures::learned) {
     const std::string name = prefix + "node_emb.weight";
-    node_embeddings_ = {name,
-                        parameters.draw_normal(name, {schema.num_nodes(), features}, deviation)};
+    node_embeddings_ = {
+        name, parameters.draw_normal(name, {schema.num_nodes(), features}, options.deviation)};
     return;
   }
   HGNN_MOE_ASSERT(static_cast<std::int64_t>(dims_.size()) == schema.num_types(),
@@ -60,6 +62,10 @@ at::Tensor InputLayer::of_type(std::size_t type, const at::Tensor& rows) const {
   return at::relu(layers_[type](features));
 }
 
+at::Tensor InputLayer::no_features(std::int64_t nodes) const {
+  return at::zeros({nodes, features_}, at::TensorOptions(device_).dtype(type_));
+}
+
 InputFeatures InputLayer::operator()(const std::vector<std::int32_t>& nodes) const {
   const at::Tensor numbers = index_tensor(nodes, device_);
   InputFeatures result;
@@ -75,13 +81,18 @@ InputFeatures InputLayer::operator()(const std::vector<std::int32_t>& nodes) con
     counts.push_back(end - begin);
     if (kind_ == NodeFeatures::learned) continue;
     const std::int64_t first = begin - nodes.begin();
-    result.by_type.push_back(of_type(t, numbers.narrow(0, first, counts.back()) - type.first));
+    result.by_type.push_back(
+        is_inductive_[t] ? no_features(counts.back())
+                         : of_type(t, numbers.narrow(0, first, counts.back()) - type.first));
   }
   if (kind_ != NodeFeatures::learned) return result;
   result.learned_rows.set_requires_grad(true);
   // One operation, whose backward pass joins the types' gradients; of a view for each type it
   // would add up as many tensors of all rows.
   result.by_type = result.learned_rows.split_with_sizes(counts);
+  for (std::size_t t = 0; t < counts.size(); ++t) {
+    if (is_inductive_[t]) result.by_type[t] = no_features(counts[t]);
+  }
   return result;
 }
 
@@ -89,10 +100,14 @@ std::vector<at::Tensor> InputLayer::all_nodes() const {
   std::vector<at::Tensor> by_type;
   for (std::size_t t = 0; t < schema_.node_types.size(); ++t) {
     const kg::NodeType& type = schema_.node_types[t];
-    by_type.push_back(
-        kind_ == NodeFeatures::learned
-            ? node_embeddings_.tensor.narrow(0, type.first, type.count)
-            : of_type(t, at::arange(type.count, at::TensorOptions(device_).dtype(at::kLong))));
+    if (is_inductive_[t]) {
+      by_type.push_back(no_features(type.count));
+    } else if (kind_ == NodeFeatures::learned) {
+      by_type.push_back(node_embeddings_.tensor.narrow(0, type.first, type.count));
+    } else {
+      by_type.push_back(
+          of_type(t, at::arange(type.count, at::TensorOptions(device_).dtype(at::kLong))));
+    }
   }
   return by_type;
 }

@@ -189,7 +189,7 @@ bool saves_between(const HgtConfig& config, const GraphData& data) {
   if (config.eval_every == 0 || config.num_epochs <= config.eval_every) return false;
   if (config.max_steps == kAll) return true;
   std::int64_t facts = 0;
-  for (const kg::PartCounts& counts : data.split.counts) facts += counts.train;
+  for (const std::int32_t r : data.trained_relations) facts += data.split.counts[r].train;
   return config.max_steps > config.eval_every * kg::batch_count(facts, config.batch_size);
 }
 
@@ -234,7 +234,7 @@ std::int64_t inference_bytes(const HgtConfig& config, const GraphData& data,
   const std::int64_t embeddings = kFloat * nodes * config.embedding_dim;
   // The first layer reads an embedding of each node where it is, and leaves it so; later ones write
   // over what they read, but where the output reads all. Keys and values are there of all nodes.
-  const std::int64_t inputs = reads_table(config) ? 0 : 1;
+  const std::int64_t inputs = reads_table(config) && config.inductive_types.empty() ? 0 : 1;
   const bool keeps_all = config.jumping_knowledge;
   const std::int64_t layer = layers == 0 ? 0
                                          : (inputs + 2 + (keeps_all ? layers : 1)) * features +

@@ -6,6 +6,7 @@
 
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/hgt/block_tensors.h"
+#include "hgnn_moe/hgt/graph_data.h"
 #include "hgnn_moe/hgt/link_losses.h"
 #include "hgnn_moe/hgt/tiled_inference.h"
 
@@ -35,10 +36,11 @@ HgtEncoderOptions encoder_options(const HgtConfig& config, const kg::Graph& grap
   options.num_heads = config.num_heads;
   options.layer_norm = config.layer_norm;
   options.jumping_knowledge = config.jumping_knowledge;
-  options.node_features = kind_of(config.node_features);
-  if (config.node_features == HgtFeatures::learned) options.embedding_init = config.embedding_init;
+  options.input.kind = kind_of(config.node_features);
+  if (config.node_features == HgtFeatures::learned) options.input.deviation = config.embedding_init;
   if (features_NF.defined())
-    options.given_dims.assign(graph.node_types.size(), features_NF.size(1));
+    options.input.given_dims.assign(graph.node_types.size(), features_NF.size(1));
+  options.input.inductive = inductive_types(config, graph);
   return options;
 }
 

@@ -74,7 +74,7 @@ std::int64_t negative_count(const HgtConfig& config) {
 }  // namespace
 
 LinkSampling::LinkSampling(const HgtConfig& config, const GraphData& data)
-    : facts_(data.split.train),
+    : facts_(data.split.train, data.trained_relations),
       known_(data.split.train),
       negatives_(data.split.train.node_types, negative_count(config),
                  static_cast<std::uint64_t>(config.seed)) {

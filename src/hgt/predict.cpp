@@ -132,6 +132,17 @@ void check_verdict(const FinishedRun& run, const at::Tensor& embeddings_NF) {
        run.folder.string());
 }
 
+void check_trained(const FinishedRun& run, std::int32_t relation) {
+  if (is_trained(run.data, relation)) return;
+  const kg::Graph& graph = run.data.split.train;
+  fail(
+      ExitCode::usage,
+      "run '{}' has learned nothing that ranks relation {}: its train_relations is {}; ask for one "
+      "of these",
+      run.folder.string(), kg::relation_title(graph, graph.relations[relation]),
+      run.config.train_relations);
+}
+
 }  // namespace
 
 int run_predict(const HgtConfig& config) {
@@ -139,6 +150,7 @@ int run_predict(const HgtConfig& config) {
   const FinishedRun run = open_finished_run(config);
   const kg::Graph& graph = run.data.split.train;
   const Question question = read_question(config, graph);
+  check_trained(run, question.relation);
   const at::Tensor embeddings_NF = run.model.embed(run.data.messages);
   if (!config.ignore_verdict) check_verdict(run, embeddings_NF);
 

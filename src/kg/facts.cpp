@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "hgnn_moe/base/error.h"
+#include "hgnn_moe/base/sort_unique.h"
 
 namespace hgnn_moe::kg {
 
@@ -18,23 +19,38 @@ bool is_primary(const Graph& graph, std::int32_t relation, Edge edge) {
   return is_primary(graph, relation) && (!is_symmetric || edge.head <= edge.tail);
 }
 
-Facts::Facts(const Graph& graph) {
-  for (std::size_t r = 0; r < graph.relations.size(); ++r) {
-    const auto relation = static_cast<std::int32_t>(r);
-    SharedArray<Edge> edges = graph.relations[r].edges;
-    is_symmetric_.push_back(graph.relations[r].reverse == relation);
-    if (!is_primary(graph, relation) || edges.empty()) continue;
-    if (is_symmetric_.back()) {
-      std::vector<Edge> primary;
-      primary.reserve(edges.size() / 2 + 1);
-      std::copy_if(edges.begin(), edges.end(), std::back_inserter(primary),
-                   [](Edge edge) { return edge.head <= edge.tail; });
-      primary.shrink_to_fit();  // self-loops have no second edge
-      edges = SharedArray<Edge>(std::move(primary));
-    }
-    offsets_.push_back(offsets_.back() + static_cast<std::int64_t>(edges.size()));
-    groups_.push_back({relation, std::move(edges)});
+std::vector<std::int32_t> primary_relations(const Graph& graph,
+                                            const std::vector<std::int32_t>& relations) {
+  std::vector<std::int32_t> primary;
+  for (const std::int32_t relation : relations) {
+    primary.push_back(is_primary(graph, relation) ? relation : graph.relations[relation].reverse);
   }
+  sort_unique(primary);
+  return primary;
+}
+
+Facts::Facts(const Graph& graph) : Facts(graph, all_relations(graph)) {}
+
+Facts::Facts(const Graph& graph, const std::vector<std::int32_t>& relations) {
+  for (std::size_t r = 0; r < graph.relations.size(); ++r) {
+    is_symmetric_.push_back(graph.relations[r].reverse == static_cast<std::int32_t>(r));
+  }
+  for (const std::int32_t relation : primary_relations(graph, relations)) add(graph, relation);
+}
+
+void Facts::add(const Graph& graph, std::int32_t relation) {
+  SharedArray<Edge> edges = graph.relations[relation].edges;
+  if (edges.empty()) return;
+  if (is_symmetric_[relation]) {
+    std::vector<Edge> primary;
+    primary.reserve(edges.size() / 2 + 1);
+    std::copy_if(edges.begin(), edges.end(), std::back_inserter(primary),
+                 [](Edge edge) { return edge.head <= edge.tail; });
+    primary.shrink_to_fit();  // self-loops have no second edge
+    edges = SharedArray<Edge>(std::move(primary));
+  }
+  offsets_.push_back(offsets_.back() + static_cast<std::int64_t>(edges.size()));
+  groups_.push_back({relation, std::move(edges)});
 }
 
 Triple Facts::operator[](std::int64_t index) const {

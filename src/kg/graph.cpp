@@ -1,6 +1,7 @@
 #include "hgnn_moe/kg/graph.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include <fmt/format.h>
 
@@ -87,6 +88,12 @@ std::int32_t type_of_node(const Graph& graph, std::int32_t node) {
       graph.node_types.begin(), graph.node_types.end(), node,
       [](std::int32_t number, const NodeType& type) { return number < type.first; });
   return static_cast<std::int32_t>(above - graph.node_types.begin()) - 1;
+}
+
+std::vector<std::int32_t> all_relations(const Graph& graph) {
+  std::vector<std::int32_t> relations(graph.relations.size());
+  std::iota(relations.begin(), relations.end(), 0);
+  return relations;
 }
 
 std::string relation_title(const Graph& graph, const Relation& relation) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <numeric>
 #include <utility>
 
 #include "held_pairs.h"
@@ -42,12 +41,6 @@ double draw_of_pair(std::uint64_t key, Edge pair) {
 Part part_at(double draw, const SplitFractions& fractions) {
   if (draw < fractions.test) return Part::test;
   return draw < fractions.test + fractions.valid ? Part::valid : Part::train;
-}
-
-std::vector<std::int32_t> all_relations(const Graph& graph) {
-  std::vector<std::int32_t> relations(graph.relations.size());
-  std::iota(relations.begin(), relations.end(), 0);
-  return relations;
 }
 
 // Gives a relation that would keep no edge the pair back whose draw is nearest to training. It

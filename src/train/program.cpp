@@ -39,11 +39,12 @@ int run(int argc, char** argv, RunSweep run_sweep, ParsedConfig& parsed) {
   if (parsed.help) return print(help_text());
   if (parsed.version) return print(version_text(kProgram));
   if (!parsed.config.sweep.empty()) return run_sweep(parsed);
-  const bool is_matched = !parsed.config.match_parameters.empty();
   parsed = with_matched_parameters(parsed);
   if (!parsed.config.dry_run) return run_session(parsed);
   // A run says it in its log.
-  if (is_matched) make_logger(parsed.config.quiet, std::nullopt)->info("{}", parsed.notes.back());
+  const auto log = make_logger(parsed.config.quiet, std::nullopt);
+  for (const std::string& warning : parsed.warnings) log->warn("{}", warning);
+  for (const std::string& note : parsed.notes) log->info("{}", note);
   return print(dry_run_record(parsed).dump(2) + "\n");
 }
 

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/base/test_support.h"
 #include "tests/config/parse_support.h"
 
 namespace hgnn_moe {
@@ -72,6 +73,13 @@ TEST(TrainConfig, DataFolderComesFromFlagThenEnvironmentThenDefault) {
   config.dataset_name = "books";
   config.dataset_config_name = "small";
   EXPECT_EQ(data_folder(config), "given/books/small");
+}
+
+TEST(TrainConfig, AnEnvironmentThatIsNoTextIsAMistake) {
+  const DataVariable variable("/tmp/e\xFF");
+  EXPECT_TRUE(contains(errors_of({}), "HGNN_MOE_DATA is '/tmp/e\xEF\xBF\xBD', which is not UTF-8"))
+      << errors_of({});
+  EXPECT_NO_THROW(parse({"--data_dir", "here"})) << "it is not asked";
 }
 
 TEST(TrainConfig, ADatasetNameThatHoldsDataIsUsedAsItIs) {

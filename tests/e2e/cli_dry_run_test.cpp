@@ -116,6 +116,19 @@ TEST_F(CliDryRunTest, ItsConfigurationReadsBack) {
   EXPECT_EQ(dry_run({{"config", "again.json"}}), record);
 }
 
+// Standard output stays one JSON object.
+TEST_F(CliDryRunTest, WhatHasNoEffectIsSaid) {
+  const Flags flags = {
+      {"dry_run", ""}, {"vocab_size", "64"}, {"coupler_type", "MEAN"}, {"gnn_layers", "3"}};
+  for (const Flags& given : {flags, flags.with({{"quiet", ""}})}) {
+    const ProcessResult result = run(given);
+    expect_success(result);
+    parse_json(result.out, "standard output", ExitCode::internal);
+    EXPECT_TRUE(contains(result.err, "coupler_type is MEAN, so these have no effect: gnn_layers"))
+        << result.err;
+  }
+}
+
 TEST_F(CliDryRunTest, MistakesAreStillMistakes) {
   write_dataset(path("text"), {{1, 2, 64}}, {{1, 2}});
   expect_failure(run(tiny().with({{"dataset_name", "text"}, {"dry_run", ""}})), ExitCode::data,

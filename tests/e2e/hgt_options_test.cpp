@@ -198,6 +198,65 @@ TEST_F(HgtOptionsTest, KnownCandidatesAndMessagesChangeTheLoss) {
   }
 }
 
+TEST_F(HgtOptionsTest, RelationsThatAreNotLearnedCarryMessagesAlone) {
+  const Flags few = {{"num_epochs", "2"}, {"train_relations", "indication"}};
+  expect_success(train(tiny().with(few), "kg.csv"));
+  const Json config = read_json(path("runs/run") / "config.json");
+  std::int64_t treatments = 0;
+  for (const Json& relation : config.at("graph").at("relations")) {
+    if (relation.at("name") == "indication") treatments = relation.at("train_edges");
+  }
+  EXPECT_GT(treatments, 150);
+  EXPECT_LT(treatments, 2 * kDrugs);
+  const Json run = summary();
+  EXPECT_EQ(run.at("triples_per_epoch"), treatments);
+  EXPECT_EQ(run.at("results").at("test").at("relations").size(), 1u) << "no other is held out";
+
+  // The other relations pass messages, which is how their weights learn.
+  const auto after = weights("runs/run");
+  expect_success(
+      train(tiny().with(few).with({{"max_steps", "1"}, {"run_name", "early"}}), "kg.csv"));
+  const auto early = weights("runs/early");
+  const auto has_moved = [&](const std::string& part) {
+    int moved = 0, found = 0;
+    for (const auto& [name, values] : early) {
+      if (!contains(name, part)) continue;
+      ++found;
+      moved += values != after.at(name);
+    }
+    EXPECT_GT(found, 0) << part;
+    return moved == found;
+  };
+  EXPECT_TRUE(has_moved("k_rel"));
+
+  // Nothing else can be asked of the run.
+  const Flags ask = {{"threads", "1"}, {"device", "cpu"}, {"ignore_verdict", ""}};
+  const ProcessResult targets =
+      hgt("predict", "runs/run", ask.with({{"head", "D1"}, {"relation", "drug_protein"}}));
+  EXPECT_EQ(targets.exit_code, 2);
+  EXPECT_TRUE(contains(targets.err, "its train_relations is indication")) << targets.err;
+  expect_success(
+      hgt("predict", "runs/run", ask.with({{"head", "D1"}, {"relation", "indication"}})));
+}
+
+TEST_F(HgtOptionsTest, WhatIsNotLearnedIsNotHeldOut) {
+  const ProcessResult held =
+      train(tiny().with({{"train_relations", "indication"}, {"split_relations", "drug_protein"}}),
+            "kg.csv");
+  EXPECT_EQ(held.exit_code, 2);
+  EXPECT_TRUE(contains(held.err,
+                       "train_relations is indication, but triples of (drug, drug_protein, "
+                       "gene/protein) are held out"))
+      << held.err;
+  const ProcessResult files = train(tiny().with({{"train_relations", "step5"}}));
+  EXPECT_EQ(files.exit_code, 2);
+  EXPECT_TRUE(contains(files.err, "are held out")) << files.err;
+  const ProcessResult unknown = train(tiny().with({{"train_relations", "indicaton"}}), "kg.csv");
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_TRUE(contains(unknown.err, "did you mean indication?")) << unknown.err;
+  EXPECT_FALSE(fs::exists(path("runs/run")));
+}
+
 // The test's treatments are then all that is held out, and predict marks them.
 TEST_F(HgtOptionsTest, NodesHeldOutAreMeasuredByTheirRecall) {
   expect_success(train(tiny().with({{"split", "nodes"},

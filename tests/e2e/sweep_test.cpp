@@ -208,19 +208,6 @@ TEST_F(SweepTest, FinishedRowsStayWhenTheirDataAreGone) {
   EXPECT_EQ(table().at("rows"), before.at("rows"));
 }
 
-TEST_F(SweepTest, AMessageThatIsNoTextDoesNotEndTheSweep) {
-  data::testing::write_bytes(path("sweep.json"),
-                             R"({"base": {"vocab_size": 64, "embed_dim": 16, "num_heads": 2,
-      "max_steps": 1}, "points": [{"synthetic_data": true, "data_dir": "here"}, {}]})");
-  ProcessOptions odd;
-  odd.environment["HGNN_MOE_DATA"] = "/tmp/e\xFF";
-  for (int start = 0; start < 2; ++start) {
-    expect_failure(run(sweep_flags(), odd), ExitCode::rows_failed, {"1 of 2 rows are not done"});
-    EXPECT_EQ(column("reason").dump(), R"([null,"data"])");
-    EXPECT_TRUE(contains(column("message")[1], "/tmp/e\xEF\xBF\xBD")) << column("message");
-  }
-}
-
 TEST_F(SweepTest, WhatAnEarlierStopSummedUpIsNotTheRows) {
   data::testing::write_bytes(path("sweep.json"),
                              R"({"base": {"synthetic_data": true, "vocab_size": 64, "embed_dim": 16,

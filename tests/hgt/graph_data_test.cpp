@@ -12,9 +12,12 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "tests/base/test_support.h"
 #include "tests/kg/sampling_support.h"
 
+#include "hgnn_moe/base/error.h"
 #include "hgnn_moe/hgt/link_model.h"
+#include "hgnn_moe/kg/facts.h"
 
 namespace hgnn_moe::hgt {
 namespace {
@@ -187,6 +190,59 @@ TEST_F(GraphDataTest, HeldOutNodesKeepNoEdgeOfTheSplitsRelations) {
   }
   EXPECT_EQ(triples_in(data.messages), kept);
   EXPECT_EQ(all_facts(data), named(graph_, triples_in(graph_)));
+}
+
+TEST_F(GraphDataTest, RelationsThatAreLearnedAreHeldOutToo) {
+  HgtConfig config = small_config();
+  const GraphData all = read(config);
+  EXPECT_EQ(all.trained_relations,
+            kg::primary_relations(graph_, kg::all_relations(all.split.train)));
+  config.train_relations = "treats";
+  const GraphData data = read(config);
+  const std::int32_t treats = kg::find_relation(data.split.train, kDrug, "treats", kDisease);
+  EXPECT_EQ(data.trained_relations, std::vector<std::int32_t>{treats});
+  EXPECT_TRUE(is_trained(data, treats));
+  EXPECT_FALSE(is_trained(data, treats + 1));
+  ASSERT_FALSE(data.split.test.empty());
+  for (const kg::Triple& triple : data.split.test) EXPECT_EQ(triple.relation, treats);
+  EXPECT_EQ(triples_in(data.messages), triples_in(data.split.train)) << "all carry messages";
+  EXPECT_EQ(all_facts(data), named(graph_, triples_in(graph_)));
+  config.split_relations = "treats";
+  EXPECT_EQ(read(config).split.test, data.split.test);
+  EXPECT_TRUE(data.warnings.empty());
+  config.messages = HgtMessages::none;
+  EXPECT_EQ(read(config).warnings.size(), 1u) << "genes stay as they were drawn";
+}
+
+TEST_F(GraphDataTest, InductiveTypesAreFoundByName) {
+  HgtConfig config = small_config();
+  const std::size_t types = graph_.node_types.size();
+  const std::vector<bool> none(types, false);
+  EXPECT_EQ(inductive_types(config, graph_), none);
+  config.inductive_types = "disease,drug";
+  std::vector<bool> expected = none;
+  expected[kDrug] = expected[kDisease] = true;
+  EXPECT_EQ(inductive_types(config, graph_), expected);
+  config.messages = HgtMessages::none;
+  EXPECT_EQ(inductive_types(config, graph_), none) << "nothing else would tell them apart";
+  config.messages = HgtMessages::graph;
+  config.node_features = HgtFeatures::ones;
+  EXPECT_EQ(inductive_types(config, graph_), none);
+
+  for (const char* wrong : {"drug,drugs", "drug,disease,nothing,gene,island"}) {
+    config.inductive_types = wrong;
+    EXPECT_NE(message_of_error(ExitCode::usage, [&] { read(config); }), "") << wrong;
+  }
+}
+
+TEST_F(GraphDataTest, WhatIsNotLearnedCannotBeHeldOut) {
+  HgtConfig config = small_config();
+  config.train_relations = "treats";
+  config.split_relations = "treats,targets";
+  const std::string message = message_of_error(ExitCode::usage, [&] { read(config); });
+  EXPECT_TRUE(contains(message, "triples of (drug, targets, gene) are held out")) << message;
+  config.train_relations = "treats,targets";
+  EXPECT_NO_THROW(read(config));
 }
 
 }  // namespace

@@ -26,8 +26,8 @@ HgtEncoderOptions small_options(NodeFeatures features, std::int64_t layers = 2) 
   options.embedding_dim = 6;
   options.num_layers = layers;
   options.num_heads = 2;
-  options.node_features = features;
-  options.given_dims = {4, 2, 3, 1};
+  options.input.kind = features;
+  options.input.given_dims = {4, 2, 3, 1};
   return options;
 }
 
@@ -41,11 +41,11 @@ struct Model {
   explicit Model(const HgtEncoderOptions& options, at::ScalarType type = at::kDouble)
       : parameters(3, type, at::kCPU), encoder(parameters, "", schema_of(small_graph()), options) {
     disturb(parameters.list());
-    if (options.node_features != NodeFeatures::given) return;
+    if (options.input.kind != NodeFeatures::given) return;
     std::vector<at::Tensor> given;
     for (std::size_t t = 0; t < 4; ++t) {
-      given.push_back(
-          random_tensor({encoder.schema().node_types[t].count, options.given_dims[t]}, 20 + t));
+      given.push_back(random_tensor(
+          {encoder.schema().node_types[t].count, options.input.given_dims[t]}, 20 + t));
     }
     encoder.input().set_given(given);
   }
@@ -224,6 +224,51 @@ TEST(HgtEncoder, OnesGiveNodesOfATypeOneEmbeddingWhereEdgesDoNotTellThemApart) {
   }
   const Model learned(small_options(NodeFeatures::learned, 0));
   EXPECT_FALSE(at::equal(learned.embed_in_one_block()[0], learned.embed_in_one_block()[1]));
+}
+
+// What a table holds for nodes of an inductive type is never read, in training or inference, and
+// messages tell of them as in a graph where these rows are 0.
+TEST(HgtEncoder, InductiveTypesHaveNoFeaturesOfTheirOwn) {
+  for (const NodeFeatures kind : {NodeFeatures::learned, NodeFeatures::given}) {
+    HgtEncoderOptions options = small_options(kind);
+    options.jumping_knowledge = true;
+    options.input.inductive = {false, true};
+    Model model(options);
+    const std::vector<kg::NodeType>& types = model.encoder.schema().node_types;
+    const InputFeatures features = model.encoder.input()(all_numbers());
+    const std::vector<at::Tensor> all = model.encoder.input().all_nodes();
+    for (std::size_t t = 0; t < types.size(); ++t) {
+      EXPECT_TRUE(features.by_type[t].equal(all[t])) << t;
+      EXPECT_EQ(all[t].sizes(), at::IntArrayRef({types[t].count, options.hidden_dim}));
+      EXPECT_EQ(all[t].count_nonzero().item<std::int64_t>() == 0, t == 1) << t;
+    }
+    const at::Tensor embeddings = model.embed_in_one_block();
+    EXPECT_LT(
+        (embed_all_nodes(model.encoder, small_graph(), 5) - embeddings).abs().max().item<double>(),
+        1e-12);
+    if (kind != NodeFeatures::learned) continue;
+
+    const BlockTensors block =
+        make_block_tensors(whole_block(small_graph()), model.encoder.schema(), at::kCPU);
+    model.encoder({block, block}, features.by_type).square().sum().backward();
+    const at::Tensor gradient = features.learned_rows.grad();
+    for (std::size_t t = 0; t < types.size(); ++t) {
+      const at::Tensor of_type = gradient.narrow(0, types[t].first, types[t].count);
+      EXPECT_EQ(of_type.count_nonzero().item<std::int64_t>() == 0, t == 1) << t;
+    }
+    const at::Tensor table = model.encoder.input().node_embeddings().tensor;
+    table.narrow(0, types[1].first, types[1].count).fill_(7.0);
+    EXPECT_TRUE(model.embed_in_one_block().equal(embeddings));
+    table.narrow(0, types[0].first, types[0].count).fill_(7.0);
+    EXPECT_FALSE(model.embed_in_one_block().equal(embeddings));
+
+    HgtEncoderOptions plain = options;
+    plain.input.inductive.clear();
+    const Model same(plain);
+    same.encoder.input().node_embeddings().tensor.copy_(table);
+    same.encoder.input().node_embeddings().tensor.narrow(0, types[1].first, types[1].count).zero_();
+    EXPECT_TRUE(same.embed_in_one_block().equal(model.embed_in_one_block()));
+  }
 }
 
 TEST(HgtEncoder, DropoutIsAFunctionOfSeedStepAndLayer) {

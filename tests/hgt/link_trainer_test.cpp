@@ -93,6 +93,7 @@ class LinkTrainerTest : public ::testing::Test {
     data.messages = config.messages == HgtMessages::shuffled
                         ? kg::shuffled_edges(data.split.train, kSeed)
                         : data.split.train;
+    data.trained_relations = kg::primary_relations(graph_, kg::all_relations(graph_));
     return data;
   }
 

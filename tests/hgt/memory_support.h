@@ -13,6 +13,8 @@ inline GraphData graph_data(int scale = 10) {
   GraphData data;
   data.split = kg::split_pairs(kg::testing::random_graph(1, scale), {0.1, 0.1}, /*seed=*/1, {});
   data.messages = data.split.train;
+  data.trained_relations =
+      kg::primary_relations(data.split.train, kg::all_relations(data.split.train));
   return data;
 }
 

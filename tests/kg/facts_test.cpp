@@ -40,6 +40,30 @@ TEST(FactsTest, SharesTheEdgesOfRelationsThatAreNotSymmetric) {
   EXPECT_TRUE(facts.is_symmetric(3));
 }
 
+// A relation may be named by its reverse, and by both.
+TEST(FactsTest, OfSomeRelationsAreThoseOfAllUnderThem) {
+  const Graph graph = random_graph(1);
+  const auto listed = [](const Facts& facts) {
+    std::vector<Triple> triples;
+    for (std::int64_t i = 0; i < facts.size(); ++i) triples.push_back(facts[i]);
+    return triples;
+  };
+  const std::int32_t reverse = graph.relations[1].reverse;
+  ASSERT_GT(reverse, 3);
+  ASSERT_EQ(graph.relations[3].reverse, 3);
+  std::vector<Triple> expected;
+  for (const Triple& fact : listed(Facts(graph))) {
+    if (fact.relation == 1 || fact.relation == 3) expected.push_back(fact);
+  }
+  ASSERT_FALSE(expected.empty());
+  for (const auto& relations :
+       std::vector<std::vector<std::int32_t>>{{1, 3}, {reverse, 3}, {3, reverse, 1}}) {
+    EXPECT_EQ(listed(Facts(graph, relations)), expected);
+  }
+  EXPECT_EQ(Facts(graph, {}).size(), 0);
+  EXPECT_TRUE(Facts(graph, {1}).is_symmetric(3)) << "that of the graph";
+}
+
 TEST(FactsTest, WithoutReversesEveryEdgeIsOne) {
   const Graph graph =
       testing::make_graph({{"a", 2}}, {{0, "r", 0, Direction::unknown, {{0, 1}, {1, 0}, {1, 1}}}});

@@ -47,6 +47,7 @@ struct HgtConfig {
   // Model
   HgtFeatures node_features = HgtFeatures::learned;
   std::string features;
+  std::string inductive_types;
   HgtMessages messages = HgtMessages::graph;
   std::int64_t hidden_dim = 256;
   std::int64_t embedding_dim = 512;
@@ -67,6 +68,7 @@ struct HgtConfig {
   HgtKnown known_candidates = HgtKnown::targets;
   std::int64_t num_workers_dataloader = 1;
   // Training
+  std::string train_relations;
   std::int64_t num_epochs = 100;
   std::int64_t max_steps = -1;  // all
   std::int64_t batch_size = 4096;

@@ -16,7 +16,9 @@ namespace hgnn_moe::hgt {
 struct GraphData {
   // split.train is what is trained on, with reverses; it has the nodes, types and relations of all.
   kg::Split split;
-  kg::Graph messages;              // what messages pass along: split.train, or a control's
+  kg::Graph messages;  // what messages pass along: split.train, or a control's
+  // Those whose facts of split.train are learned, as primary relations; ascending.
+  std::vector<std::int32_t> trained_relations;
   std::string content_hash;        // of the files
   GivenFeatures features;          // empty but with node_features given
   std::vector<std::string> notes;  // lines for the log
@@ -26,13 +28,24 @@ struct GraphData {
 
 // What config.graph names, by the options of the groups Graph and Split. Throws Error(data) where
 // it or config.features cannot be read, Error(usage) for relations, types or parts that it does not
-// have.
+// have, and where triples are held out of a relation that is not learned.
 GraphData open_graph(const HgtConfig& config);
 
 // The same in two steps: the files alone, whose content_hash tells whether they are those that a
 // run was trained on, and what `config` makes of them.
 kg::LoadedFiles load_graph_of(const HgtConfig& config);
 GraphData graph_data_of(const HgtConfig& config, const kg::LoadedFiles& loaded);
+
+// Relations that are held out, as they are given: those that are learned where nothing else is
+// said; none for all of the graph.
+std::vector<std::string> held_out_names(const HgtConfig& config);
+
+// Of a primary relation.
+bool is_trained(const GraphData& data, std::int32_t relation);
+
+// For each type whether its nodes have no features of their own (InputOptions); none where
+// nothing else would tell them apart. Throws Error(usage) for a type that the graph does not have.
+std::vector<bool> inductive_types(const HgtConfig& config, const kg::Graph& graph);
 
 // Whether files say what is held out, and no option does.
 bool is_split_by_files(const HgtConfig& config, const std::vector<kg::LoadedGraph>& parts);

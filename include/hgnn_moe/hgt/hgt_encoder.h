@@ -28,9 +28,7 @@ struct HgtEncoderOptions {
   // The output layer reads what every layer gave and the input layer, too, side by side (Xu et al.,
   // ICML 2018, arXiv 1806.03536), not the last layer alone.
   bool jumping_knowledge = false;
-  NodeFeatures node_features = NodeFeatures::learned;
-  double embedding_init = 1.0;           // standard deviation of learned features at the start
-  std::vector<std::int64_t> given_dims;  // of given features, for each type
+  InputOptions input;
 };
 
 // An input layer, `num_layers` layers of HgtConv, and a linear layer of each type to

@@ -18,6 +18,16 @@ enum class NodeFeatures {
   ones,     // the same with 1 as a node's only feature: nodes of a type differ by their edges alone
 };
 
+struct InputOptions {
+  NodeFeatures kind = NodeFeatures::learned;
+  std::vector<std::int64_t> given_dims;  // of given features, for each type
+  double deviation = 1.0;                // of learned features at the start
+  // For each type, or empty: its nodes have no features but 0, so that messages alone tell of them
+  // and a node that was never trained on is embedded like any other (Hamilton et al., NeurIPS 2017,
+  // arXiv 1706.02216, "inductive").
+  std::vector<bool> inductive;
+};
+
 // Features of some nodes, ascending, by type.
 struct InputFeatures {
   std::vector<at::Tensor> by_type;  // [n_t, F]
@@ -32,10 +42,8 @@ class InputLayer {
  public:
   // Makes lin_dict.TYPE.{weight,bias} behind `prefix`, or PREFIXnode_emb.weight [nodes, F], which
   // is not in the list of `parameters` because only rows of it are updated (sparse_adam.h).
-  // given_dims: widths of the given features of each type.
   InputLayer(Parameters& parameters, const std::string& prefix, const Schema& schema,
-             NodeFeatures kind, std::int64_t features, const std::vector<std::int64_t>& given_dims,
-             double deviation = 1.0);
+             std::int64_t features, const InputOptions& options);
 
   NodeFeatures kind() const { return kind_; }
   // Of the learned embeddings; its tensor is undefined with other features.
@@ -45,14 +53,18 @@ class InputLayer {
 
   // Of `nodes`, ascending numbers.
   InputFeatures operator()(const std::vector<std::int32_t>& nodes) const;
-  // Of all nodes; learned embeddings are views of the table and get no gradient.
+  // Of all nodes; learned embeddings get no gradient, and are views of the table but for those of
+  // inductive types.
   std::vector<at::Tensor> all_nodes() const;
 
  private:
   at::Tensor of_type(std::size_t type, const at::Tensor& rows) const;
+  at::Tensor no_features(std::int64_t nodes) const;
 
   Schema schema_;
   NodeFeatures kind_;
+  std::int64_t features_;
+  std::vector<bool> is_inductive_;  // of each type
   std::vector<std::int64_t> dims_;  // of the types' features before their layer
   at::ScalarType type_;
   at::Device device_;

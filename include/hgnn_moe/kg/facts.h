@@ -36,11 +36,18 @@ enum class Side { head, tail };
 bool is_primary(const Graph& graph, std::int32_t relation);
 bool is_primary(const Graph& graph, std::int32_t relation, Edge edge);
 
+// The relations under which facts of `relations` stand: each of these, or its reverse where that is
+// the primary one. Ascending.
+std::vector<std::int32_t> primary_relations(const Graph& graph,
+                                            const std::vector<std::int32_t>& relations);
+
 // The primary edges of a graph as a list: by relation, and within one by (tail, head). Shares the
 // graph's edges, except for those of symmetric relations, of which half are copied.
 class Facts {
  public:
   explicit Facts(const Graph& graph);
+  // Only those of `relations` and of their reverses.
+  Facts(const Graph& graph, const std::vector<std::int32_t>& relations);
 
   std::int64_t size() const { return offsets_.back(); }
   Triple operator[](std::int64_t index) const;
@@ -51,6 +58,8 @@ class Facts {
     std::int32_t relation = 0;
     SharedArray<Edge> edges;
   };
+
+  void add(const Graph& graph, std::int32_t relation);
 
   std::vector<Group> groups_;  // those with edges
   std::vector<std::int64_t> offsets_{0};

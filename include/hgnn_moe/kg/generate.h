@@ -22,10 +22,10 @@ void generate_primekg(double scale, std::uint64_t seed, const TextSink& sink);
 // diseases.
 struct MechanismShape {
   std::int32_t drugs = 600;
-  std::int32_t genes = 1200;
+  std::int32_t genes = 100;
   std::int32_t diseases = 400;
   std::int32_t targets_per_drug = 2;
-  std::int32_t genes_per_disease = 6;  // divides `genes`
+  std::int32_t genes_per_disease = 1;  // divides `genes`
   std::int32_t annotations = 100;      // effects, phenotypes
   std::int32_t noise_edges = 4;        // of each node that has a kind of noise
 };

@@ -77,6 +77,9 @@ struct Graph {
 // The index in graph.node_types of the type of `node`.
 std::int32_t type_of_node(const Graph& graph, std::int32_t node);
 
+// Their numbers, ascending.
+std::vector<std::int32_t> all_relations(const Graph& graph);
+
 // "(drug, indication, disease)"
 std::string relation_title(const Graph& graph, const Relation& relation);
 
