@@ -12,7 +12,7 @@ namespace hgnn_moe {
 
 // Steps of the short run that measures a row's own speed, and those at its beginning that warm up
 // and do not count.
-inline constexpr std::int64_t kCalibrationSteps = 14;
+inline constexpr std::int64_t kCalibrationSteps = 54;
 inline constexpr std::int64_t kWarmUpSteps = 4;
 
 // Its folder in that of the row.
