@@ -73,7 +73,7 @@ else
   config=${config:-configs/quickstart_hgt.json}
   treatment='(drug, indication, disease)'
   comparison=(--relation "$treatment")
-  question=(--head DB1 --relation "$treatment")
+  question=(--head DB14 --relation "$treatment") # one of the new drugs, with seed 42
 fi
 if $short; then
   out=${out:-runs/quickstart-hgt-short}
