@@ -27,7 +27,8 @@ void compare_objects(const Json& saved, const Json& current, const std::string& 
     }
   }
   for (const auto& [key, value] : current.items()) {
-    if (!saved.contains(key)) {
+    // What is not given, null, is what a version without the option did.
+    if (!saved.contains(key) && !value.is_null()) {
       differences.push_back(
           fmt::format("{}: absent in the checkpoint, {} now", prefix + key, value_text(value)));
     }

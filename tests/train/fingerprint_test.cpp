@@ -26,6 +26,14 @@ TEST(Fingerprint, NamesEveryDifference) {
                        "new: absent in the checkpoint, 1.5 now"}));
 }
 
+TEST(Fingerprint, AnOptionThatIsNewAndNotGivenIsNoDifference) {
+  EXPECT_EQ(compare_fingerprint({{"a", 1}}, {{"a", 1}, {"new", nullptr}}), Sentences{});
+  EXPECT_EQ(compare_fingerprint({{"a", 1}, {"old", nullptr}}, {{"a", 1}}),
+            Sentences{"old: null in the checkpoint, absent now"});
+  EXPECT_EQ(compare_fingerprint({{"a", 1}}, {{"a", nullptr}}),
+            Sentences{"a: 1 in the checkpoint, null now"});
+}
+
 TEST(Fingerprint, NestedKeysAreJoinedByDots) {
   const Json saved = {{"data", {{"name", "wikitext"}, {"hash", "aa"}}}};
   const Json current = {{"data", {{"name", "wikitext"}, {"hash", "bb"}}}};
