@@ -26,6 +26,15 @@ TEST(Fingerprint, NamesEveryDifference) {
                        "new: absent in the checkpoint, 1.5 now"}));
 }
 
+TEST(Fingerprint, AnOptionThatIsNotGivenIsOneThatAnOlderProgramLacks) {
+  EXPECT_EQ(compare_fingerprint({{"seed", 42}}, {{"seed", 42}, {"new", nullptr}}), Sentences{});
+  EXPECT_EQ(compare_fingerprint({{"seed", 42}, {"old", nullptr}}, {{"seed", 42}}), Sentences{});
+  EXPECT_EQ(compare_fingerprint({{"features", "a.npy"}}, {{"features", nullptr}}),
+            Sentences{"features: a.npy in the checkpoint, not given now"});
+  EXPECT_EQ(compare_fingerprint({{"features", nullptr}}, {{"features", "a.npy"}}),
+            Sentences{"features: not given in the checkpoint, a.npy now"});
+}
+
 TEST(Fingerprint, NestedKeysAreJoinedByDots) {
   const Json saved = {{"data", {{"name", "wikitext"}, {"hash", "aa"}}}};
   const Json current = {{"data", {{"name", "wikitext"}, {"hash", "bb"}}}};
