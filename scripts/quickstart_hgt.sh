@@ -18,7 +18,8 @@ are replaced.
                  with --short runs/quickstart-hgt-short)
   --config FILE  options of hgt_embed train as JSON (default: configs/quickstart_hgt.json, with
                  GRAPH configs/quickstart_hgt_graph.json)
-  --short        an epoch, to see that everything works; it learns nothing
+  --short        an epoch, to see that everything works; it learns nothing, so that collapsed
+                 embeddings are no failure
 
 Exit codes: 0 done, 1 the held-out treatments of the generated graph were not recovered, 9 the
             embeddings have collapsed, others as those of hgt_embed.
@@ -63,6 +64,7 @@ training=()
 question=()
 targets=()
 comparison=()
+asking=()
 if [[ -n $graph ]]; then
   config=${config:-configs/quickstart_hgt_graph.json}
   # Held-out triples of files join all nodes.
@@ -129,13 +131,18 @@ verdict=0
 step 'Plots'
 "$python" scripts/plot_embeddings.py "$out/validation.json" --out "$out/plots"
 
+# After an epoch the embeddings have hardly begun to differ.
+if $short; then
+  verdict=0
+  asking=(--ignore_verdict)
+fi
 if ((verdict != 9)); then
   step 'What may complete a triple'
   if ((${#question[@]} == 0)); then
     mapfile -t question < <("$python" scripts/example_question.py "$out/messages")
   fi
   printf '%s %s %s %s\n' "${question[@]}"
-  "$binary" predict "$out/messages" "${question[@]}" --top 10
+  "$binary" predict "$out/messages" "${question[@]}" --top 10 "${asking[@]}"
 fi
 
 step "Next, in $root"

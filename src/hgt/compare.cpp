@@ -63,18 +63,24 @@ bool is_held_out(const HgtConfig& config, const kg::Graph& graph, std::int32_t r
 // Of the relation that decides. Figures are those of facts, which are held out as primary edges.
 std::string title_of_relation(const HgtConfig& config, const kg::LoadedFiles& files) {
   const kg::Graph graph = kg::with_reverses(files.parts.front().graph).graph;
-  std::vector<std::string> titles;
+  std::vector<std::string> titles, primary;
   bool all_held_out = true;
   const bool files_decide = is_split_by_files(config, files.parts);
   for (const std::int32_t r : kg::find_relations(graph, config.relation)) {
-    if (!kg::is_primary(graph, r)) continue;
+    if (!kg::is_primary(graph, r)) {
+      primary.push_back(kg::relation_title(graph, graph.relations[graph.relations[r].reverse]));
+      continue;
+    }
     titles.push_back(kg::relation_title(graph, graph.relations[r]));
     all_held_out = all_held_out && (files_decide || is_held_out(config, graph, r));
   }
-  if (titles.size() != 1) {
-    fail(ExitCode::usage, "relation '{}' {}; {}", config.relation,
-         titles.empty() ? "is the reverse of another one" : "has several meanings",
-         titles.empty() ? "give that one" : "give one of " + join(titles, ", "));
+  if (titles.empty()) {
+    fail(ExitCode::usage, "relation '{}' is the reverse of {}; give that one", config.relation,
+         join(primary, ", "));
+  }
+  if (titles.size() > 1) {
+    fail(ExitCode::usage, "relation '{}' has several meanings; give one of {}", config.relation,
+         join(titles, ", "));
   }
   if (all_held_out) return titles.front();
   fail(ExitCode::usage,

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "hgnn_moe/base/error.h"
+#include "hgnn_moe/base/files.h"
 #include "hgnn_moe/base/json.h"
 #include "hgnn_moe/base/safetensors.h"
 #include "hgnn_moe/base/text.h"
@@ -64,12 +65,22 @@ HgtConfig config_of(const Json& record, const HgtConfig& command) {
   return config;
 }
 
-// The best one is missing where no triples were ranked.
-std::optional<CheckpointEntry> pointed_checkpoint(const fs::path& folder, const std::string& name) {
-  if (name == "best") {
-    if (const auto best = read_pointer(folder, CheckpointPointer::best)) return best;
-  }
-  return read_pointer(folder, CheckpointPointer::latest);
+std::string names_of_checkpoints(const std::vector<CheckpointEntry>& entries) {
+  std::vector<std::string> names;
+  for (const CheckpointEntry& entry : entries) names.push_back(entry.folder.filename().string());
+  return join(names, ", ");
+}
+
+// The file `best` is missing where no triples were ranked. Where it names a checkpoint that is
+// gone, another one would be measured under its name.
+std::optional<CheckpointEntry> pointed_checkpoint(const fs::path& folder, const std::string& name,
+                                                  const std::vector<CheckpointEntry>& entries) {
+  const fs::path file = checkpoints_folder(folder) / "best";
+  if (name != "best" || !fs::exists(file)) return read_pointer(folder, CheckpointPointer::latest);
+  if (const auto best = read_pointer(folder, CheckpointPointer::best)) return best;
+  const std::string text = read_text_file(file, ExitCode::checkpoint);
+  fail(ExitCode::checkpoint, "'{}' names '{}', which is not there; give one of {} as --checkpoint",
+       file.string(), text.substr(0, text.find('\n')), names_of_checkpoints(entries));
 }
 
 CheckpointEntry checkpoint_of_run(const fs::path& folder, const std::string& name) {
@@ -78,15 +89,13 @@ CheckpointEntry checkpoint_of_run(const fs::path& folder, const std::string& nam
     fail(ExitCode::checkpoint, "run '{}' has no checkpoint; train it first", folder.string());
   }
   if (name == "best" || name == "latest") {
-    if (const auto entry = pointed_checkpoint(folder, name)) return *entry;
+    if (const auto entry = pointed_checkpoint(folder, name, entries)) return *entry;
   }
-  std::vector<std::string> names;
   for (const CheckpointEntry& entry : entries) {
-    names.push_back(entry.folder.filename().string());
-    if (names.back() == name) return entry;
+    if (entry.folder.filename() == name) return entry;
   }
   fail(ExitCode::checkpoint, "run '{}' has no checkpoint '{}'; give one of {} as --checkpoint",
-       folder.string(), name, join(names, ", "));
+       folder.string(), name, names_of_checkpoints(entries));
 }
 
 // What is measured of it is then not what the run will come to.

@@ -125,24 +125,51 @@ void refuse_untrained_questions(const HgtConfig& config, const GraphData& data) 
        config.train_relations, first_few(titles));
 }
 
-// Without messages nothing else changes the embedding of a node than the loss that reads it.
-void add_untouched_types(const HgtConfig& config, GraphData& data) {
-  if (config.messages != HgtMessages::none || config.train_relations.empty()) return;
+bool is_contrasted(const HgtConfig& config, const std::string& type) {
+  return config.contrastive_weight > 0 && config.contrast_node_type == type;
+}
+
+// Nothing trains the last layer of nodes whose embeddings no loss reads.
+void add_untrained_types(const HgtConfig& config, GraphData& data) {
+  if (config.train_relations.empty()) return;
   const kg::Graph& graph = data.split.train;
-  std::vector<std::string> untouched;
+  std::vector<std::string> untrained;
   for (std::size_t t = 0; t < graph.node_types.size(); ++t) {
     const auto type = static_cast<std::int32_t>(t);
     const bool is_end = std::any_of(
         data.trained_relations.begin(), data.trained_relations.end(), [&](std::int32_t r) {
           return graph.relations[r].head_type == type || graph.relations[r].tail_type == type;
         });
-    if (!is_end && graph.node_types[t].count > 0) untouched.push_back(graph.node_types[t].name);
+    const std::string& name = graph.node_types[t].name;
+    if (!is_end && !is_contrasted(config, name) && graph.node_types[t].count > 0) {
+      untrained.push_back(name);
+    }
   }
-  if (untouched.empty()) return;
+  if (untrained.empty()) return;
   data.warnings.push_back(fmt::format(
-      "messages are none and no relation of train_relations {} has an end of type {}: what is "
-      "written of these nodes is what was drawn for them",
-      config.train_relations, join(untouched, ", ")));
+      "no relation of train_relations {} has an end of type {}, so nothing trains the embeddings "
+      "of these nodes: what is written of them is {}",
+      config.train_relations, join(untrained, ", "),
+      config.messages == HgtMessages::none
+          ? "what was drawn for them"
+          : "computed in the end by weights as they were drawn, and says little"));
+}
+
+// A step's facts are no messages, embeddings are computed with all.
+void add_hidden_messages(const HgtConfig& config, std::int64_t facts, GraphData& data) {
+  if (config.messages != HgtMessages::graph || facts > config.batch_size) return;
+  if (config.train_relations.empty()) {
+    data.warnings.push_back(fmt::format(
+        "a step holds all {} triples and leaves them out of its messages, so no message passes in "
+        "training, and those that pass when nodes are embedded do so by untrained weights; give a "
+        "batch_size below {}",
+        facts, facts));
+    return;
+  }
+  data.notes.push_back(
+      fmt::format("a step holds all {} triples of {} and leaves them out of its messages: what "
+                  "passes along these when nodes are embedded is untrained",
+                  facts, config.train_relations));
 }
 
 kg::Graph message_graph(const HgtConfig& config, const kg::Graph& train,
@@ -197,7 +224,8 @@ GraphData graph_data_of(const HgtConfig& config, const kg::LoadedFiles& loaded) 
   }
   refuse_untrained_questions(config, data);
   inductive_types(config, data.split.train);  // or says which one there is not
-  add_untouched_types(config, data);
+  add_untrained_types(config, data);
+  add_hidden_messages(config, facts, data);
   data.messages = message_graph(config, data.split.train, data.notes);
   if (config.node_features == HgtFeatures::given) {
     data.features = read_given_features(config.features, data.split.train);

@@ -8,6 +8,7 @@ namespace hgnn_moe {
 namespace {
 
 std::string value_text(const Json& value) {
+  if (value.is_null()) return "not given";
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
@@ -16,6 +17,7 @@ void compare_objects(const Json& saved, const Json& current, const std::string& 
   for (const auto& [key, value] : saved.items()) {
     const std::string name = prefix + key;
     const auto now = current.find(key);
+    if (now == current.end() && value.is_null()) continue;
     if (now == current.end()) {
       differences.push_back(
           fmt::format("{}: {} in the checkpoint, absent now", name, value_text(value)));
@@ -27,7 +29,6 @@ void compare_objects(const Json& saved, const Json& current, const std::string& 
     }
   }
   for (const auto& [key, value] : current.items()) {
-    // What is not given, null, is what a version without the option did.
     if (!saved.contains(key) && !value.is_null()) {
       differences.push_back(
           fmt::format("{}: absent in the checkpoint, {} now", prefix + key, value_text(value)));

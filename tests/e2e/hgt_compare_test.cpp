@@ -254,6 +254,10 @@ TEST_F(HgtCompareTest, AnUnknownRelationIsToldBeforeAnythingRuns) {
   const ProcessResult result = compare(flags("messages").with({{"relation", "step4"}}));
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_TRUE(contains(result.err, "the graph has no relation 'step4'")) << result.err;
+  const ProcessResult reverse = compare(flags("messages").with({{"relation", "step1_reverse"}}));
+  EXPECT_EQ(reverse.exit_code, 2);
+  EXPECT_TRUE(contains(reverse.err, "is the reverse of (entity, step1, entity); give that one"))
+      << reverse.err;
   EXPECT_FALSE(fs::exists(path("runs")));
 }
 

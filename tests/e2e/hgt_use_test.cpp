@@ -153,6 +153,16 @@ TEST_F(HgtUseTest, AnyCheckpointCanBeTaken) {
   EXPECT_EQ(step_of("step-00000027"), 27);
 }
 
+TEST_F(HgtUseTest, ABestCheckpointThatIsGoneIsNotReplacedInSilence) {
+  expect_success(train(tiny().with({{"keep_checkpoints", "9"}})));
+  data::testing::write_bytes(path("runs/run/checkpoints/best"), "step-00000010\n");
+  const ProcessResult gone = hgt("evaluate", "runs/run", kSmall);
+  EXPECT_EQ(gone.exit_code, 4);
+  EXPECT_TRUE(contains(gone.err, "names 'step-00000010', which is not there")) << gone.err;
+  EXPECT_TRUE(contains(gone.err, "give one of step-00000009, step-00000018")) << gone.err;
+  expect_success(hgt("evaluate", "runs/run", kSmall.with({{"checkpoint", "latest"}})));
+}
+
 TEST_F(HgtUseTest, ARunThatIsNotFinishedIsSaidToBe) {
   expect_success(train(tiny()));
   const ProcessResult done = hgt("evaluate", "runs/run", kSmall);

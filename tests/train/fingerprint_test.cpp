@@ -26,12 +26,13 @@ TEST(Fingerprint, NamesEveryDifference) {
                        "new: absent in the checkpoint, 1.5 now"}));
 }
 
-TEST(Fingerprint, AnOptionThatIsNewAndNotGivenIsNoDifference) {
-  EXPECT_EQ(compare_fingerprint({{"a", 1}}, {{"a", 1}, {"new", nullptr}}), Sentences{});
-  EXPECT_EQ(compare_fingerprint({{"a", 1}, {"old", nullptr}}, {{"a", 1}}),
-            Sentences{"old: null in the checkpoint, absent now"});
-  EXPECT_EQ(compare_fingerprint({{"a", 1}}, {{"a", nullptr}}),
-            Sentences{"a: 1 in the checkpoint, null now"});
+TEST(Fingerprint, AnOptionThatIsNotGivenIsOneThatAnOlderProgramLacks) {
+  EXPECT_EQ(compare_fingerprint({{"seed", 42}}, {{"seed", 42}, {"new", nullptr}}), Sentences{});
+  EXPECT_EQ(compare_fingerprint({{"seed", 42}, {"old", nullptr}}, {{"seed", 42}}), Sentences{});
+  EXPECT_EQ(compare_fingerprint({{"features", "a.npy"}}, {{"features", nullptr}}),
+            Sentences{"features: a.npy in the checkpoint, not given now"});
+  EXPECT_EQ(compare_fingerprint({{"features", nullptr}}, {{"features", "a.npy"}}),
+            Sentences{"features: not given in the checkpoint, a.npy now"});
 }
 
 TEST(Fingerprint, NestedKeysAreJoinedByDots) {

@@ -10,7 +10,7 @@ namespace hgnn_moe {
 
 // A sentence for each value that differs between two flat or nested objects, in the order of
 // `saved`: "embed_dim: 384 in the checkpoint, 256 now". Nested keys are joined by dots. A null of
-// `current` that `saved` lacks is no difference, so that runs of versions without an option resume.
+// one that the other lacks is no difference, so that runs of versions without an option resume.
 std::vector<std::string> compare_fingerprint(const Json& saved, const Json& current);
 
 // The same for the options alone that decide which tensors a model has and what they mean: those in
