@@ -224,14 +224,13 @@ std::string source_of(const std::string& key, const TrainConfig& given, const Se
 
 // Options are checked where they are read.
 void check_environment(const TrainConfig& given, ErrorList& errors) {
-  if (!given.data_dir.empty()) return;
+  if (!given.data_dir.empty() || given.synthetic_data) return;
   const std::string folder = resolve(given).data_dir;
   if (valid_utf8(folder) == folder) return;
-  errors.add(
-      fmt::format("the environment variable HGNN_MOE_DATA is '{}', which is not UTF-8; give a "
-                  "folder whose name "
-                  "is, there or as --data_dir",
-                  valid_utf8(folder)));
+  errors.add(fmt::format(
+      "the environment variable HGNN_MOE_DATA is '{}', which is not UTF-8; give a folder with a "
+      "UTF-8 name there or as --data_dir",
+      valid_utf8(folder)));
 }
 
 // A sweep is found again under the name of its file, whenever it is started.

@@ -86,14 +86,30 @@ std::string title_of_relation(const HgtConfig& config, const kg::LoadedFiles& fi
   fail(ExitCode::usage,
        "relation '{}' is not among {} {}, so nothing of it is held out that could decide; add it "
        "there, or give one of them",
-       config.relation, config.split_relations.empty() ? "train_relations" : "split_relations",
-       join(held_out_names(config), ","));
+       config.relation, held_out_option(config), join(held_out_names(config), ","));
+}
+
+// What every run would refuse, before the first of them begins.
+void check_names(const HgtConfig& config, const kg::LoadedFiles& files) {
+  const kg::Graph graph = kg::with_reverses(files.parts.front().graph).graph;
+  inductive_types(config, graph);
+  const std::vector<std::int32_t> trained = trained_relations(config, graph);
+  if (config.relation.empty()) return;
+  for (const std::int32_t r :
+       kg::primary_relations(graph, kg::find_relations(graph, config.relation))) {
+    if (std::binary_search(trained.begin(), trained.end(), r)) continue;
+    fail(ExitCode::usage,
+         "relation '{}' is not among train_relations {}, so nothing learns to rank it; add it "
+         "there, or give one of them",
+         config.relation, config.train_relations);
+  }
 }
 
 GraphNotes read_graph(const HgtConfig& config) {
   GraphNotes notes;
   notes.files = load_graph_of(config);
   for (const kg::LoadedGraph& part : notes.files.parts) notes.edges += part.graph.edge_count();
+  check_names(config, notes.files);
   if (!config.relation.empty()) notes.relation = title_of_relation(config, notes.files);
   return notes;
 }

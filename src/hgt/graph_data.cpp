@@ -6,6 +6,8 @@
 #include <set>
 #include <utility>
 
+#include "found_for.h"
+
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/text.h"
 #include "hgnn_moe/kg/facts.h"
@@ -80,7 +82,8 @@ kg::Split make_split(const HgtConfig& config, const std::vector<kg::LoadedGraph>
   const kg::Graph graph = whole_graph(config, parts, notes);
   const kg::SplitFractions fractions{config.valid_fraction, config.test_fraction};
   const auto seed = static_cast<std::uint64_t>(config.seed);
-  const std::vector<std::int32_t> relations = kg::find_relations(graph, held_out_names(config));
+  const std::vector<std::int32_t> relations = found_for(
+      held_out_option(config), [&] { return kg::find_relations(graph, held_out_names(config)); });
   if (config.split != HgtSplit::nodes) return kg::split_pairs(graph, fractions, seed, relations);
   return kg::split_nodes(graph, kg::find_node_type(graph, config.split_node_type), relations,
                          fractions, seed);
@@ -98,12 +101,6 @@ void add_empty_parts(const HgtConfig& config, GraphData& data) {
         "nothing is held out for the test, so nothing tells what was learned; give a larger graph "
         "or test_fraction");
   }
-}
-
-std::vector<std::int32_t> trained_relations(const HgtConfig& config, const kg::Graph& graph) {
-  const std::vector<std::string> names = name_list(config.train_relations);
-  return kg::primary_relations(
-      graph, names.empty() ? kg::all_relations(graph) : kg::find_relations(graph, names));
 }
 
 // Their decoders would rank by numbers that nothing has trained.
@@ -242,17 +239,32 @@ std::vector<std::string> held_out_names(const HgtConfig& config) {
 std::vector<bool> inductive_types(const HgtConfig& config, const kg::Graph& graph) {
   std::vector<bool> types(graph.node_types.size(), false);
   for (const std::string& name : name_list(config.inductive_types)) {
-    types[static_cast<std::size_t>(kg::find_node_type(graph, name))] = true;
+    const std::int32_t type =
+        found_for("inductive_types", [&] { return kg::find_node_type(graph, name); });
+    types[static_cast<std::size_t>(type)] = true;
   }
+  const bool has_others =
+      config.messages != HgtMessages::none && config.node_features != HgtFeatures::ones;
+  if (!has_others) return std::vector<bool>(types.size(), false);
   if (std::count(types.begin(), types.end(), true) == static_cast<std::ptrdiff_t>(types.size())) {
     fail(ExitCode::usage,
          "inductive_types {} are all types of the graph, so that no node would have features to "
          "tell others of; leave one out",
          config.inductive_types);
   }
-  const bool has_others =
-      config.messages != HgtMessages::none && config.node_features != HgtFeatures::ones;
-  return has_others ? types : std::vector<bool>(types.size(), false);
+  return types;
+}
+
+const char* held_out_option(const HgtConfig& config) {
+  return config.split_relations.empty() ? "train_relations" : "split_relations";
+}
+
+std::vector<std::int32_t> trained_relations(const HgtConfig& config, const kg::Graph& graph) {
+  const std::vector<std::string> names = name_list(config.train_relations);
+  return kg::primary_relations(
+      graph, names.empty() ? kg::all_relations(graph) : found_for("train_relations", [&] {
+        return kg::find_relations(graph, names);
+      }));
 }
 
 bool is_trained(const GraphData& data, std::int32_t relation) {

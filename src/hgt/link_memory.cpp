@@ -29,6 +29,12 @@ bool reads_table(const HgtConfig& config) {
          config.node_features == HgtFeatures::random;
 }
 
+// Zeros stand in the place of rows of the table; see inductive_types in graph_data.h.
+bool has_inductive_types(const HgtConfig& config) {
+  return !config.inductive_types.empty() && config.messages != HgtMessages::none &&
+         config.node_features != HgtFeatures::ones;
+}
+
 std::int64_t layers_of(const HgtConfig& config) {
   return config.messages == HgtMessages::none ? 0 : config.num_layers;
 }
@@ -82,7 +88,8 @@ std::int64_t loss_bytes(const HgtConfig& config, const MicroBatchSize& size) {
 
 std::int64_t micro_batch_bytes(const HgtConfig& config, const MicroBatchSize& size) {
   const std::int64_t inputs = size.layers.empty() ? size.nodes : size.layers.front().sources;
-  std::int64_t kept = kFloat * (inputs + jumping_rows(config, size)) * config.hidden_dim;
+  const std::int64_t zeros = has_inductive_types(config) ? inputs : 0;
+  std::int64_t kept = kFloat * (inputs + zeros + jumping_rows(config, size)) * config.hidden_dim;
   std::int64_t peak = 0, block_edges = 0;
   for (const BlockSize& layer : size.layers) {
     kept += kept_bytes(config, layer);
@@ -234,7 +241,7 @@ std::int64_t inference_bytes(const HgtConfig& config, const GraphData& data,
   const std::int64_t embeddings = kFloat * nodes * config.embedding_dim;
   // The first layer reads an embedding of each node where it is, and leaves it so; later ones write
   // over what they read, but where the output reads all. Keys and values are there of all nodes.
-  const std::int64_t inputs = reads_table(config) && config.inductive_types.empty() ? 0 : 1;
+  const std::int64_t inputs = reads_table(config) && !has_inductive_types(config) ? 0 : 1;
   const bool keeps_all = config.jumping_knowledge;
   const std::int64_t layer = layers == 0 ? 0
                                          : (inputs + 2 + (keeps_all ? layers : 1)) * features +

@@ -3,7 +3,7 @@
 #include <limits>
 #include <vector>
 
-#include <fmt/format.h>
+#include "found_for.h"
 
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/kg/contrast_pairs.h"
@@ -31,16 +31,6 @@ std::vector<std::int32_t> contrast_relations(const HgtConfig& config, const kg::
     }
   }
   return relations;
-}
-
-// The errors of looking something up name it, not the option that it came from.
-template <typename Find>
-auto found_for(const char* option, Find find) {
-  try {
-    return find();
-  } catch (const Error& error) {
-    throw Error(error.code(), fmt::format("{}: {}", option, error.what()));
-  }
 }
 
 kg::ContrastSampler contrast_sampler(const HgtConfig& config, const kg::Graph& graph) {

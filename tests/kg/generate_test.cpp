@@ -51,10 +51,9 @@ TEST(GenerateTest, APathOfTwoEdgesTellsWhatADrugTreats) {
   }
 }
 
-// Every disease is treated by nearly as many drugs, so popularity ranks no better than chance.
+// Every disease is treated by as many drugs.
 TEST(GenerateTest, DegreesTellNothing) {
   const Graph graph = mechanism(1).graph;
-  const auto treated = tails_of(graph, "drug", "indication", "disease");
   const auto drugs = tails_of(graph, "disease", "indication", "drug");
   for (const auto& [drug, genes] : tails_of(graph, "drug", "drug_protein", "gene/protein")) {
     EXPECT_EQ(genes.size(), 2u);
@@ -63,24 +62,6 @@ TEST(GenerateTest, DegreesTellNothing) {
     EXPECT_EQ(found.size(), 4u);
   }
   for (const auto& [disease, found] : drugs) EXPECT_EQ(found.size(), 12u);
-
-  // Hits@10 of ranking the diseases of a held-out pair by their other drugs, ties counted evenly.
-  double hits = 0;
-  int pairs = 0;
-  for (const auto& [drug, found] : treated) {
-    for (const std::int32_t held_out : found) {
-      const std::size_t degree = drugs.at(held_out).size() - 1;
-      int above = 0, ties = 1;
-      for (const auto& [other, other_drugs] : drugs) {
-        if (found.count(other) > 0) continue;
-        above += other_drugs.size() > degree;
-        ties += other_drugs.size() == degree;
-      }
-      hits += std::clamp((10.0 - above) / ties, 0.0, 1.0);
-      ++pairs;
-    }
-  }
-  EXPECT_LT(hits / pairs, 0.05);
 }
 
 TEST(GenerateTest, TheMechanismDependsOnTheSeed) {

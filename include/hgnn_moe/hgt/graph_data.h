@@ -40,11 +40,19 @@ GraphData graph_data_of(const HgtConfig& config, const kg::LoadedFiles& loaded);
 // said; none for all of the graph.
 std::vector<std::string> held_out_names(const HgtConfig& config);
 
+// The option that they are of.
+const char* held_out_option(const HgtConfig& config);
+
+// Relations whose facts are learned, as primary ones; all where none is named. Throws Error(usage)
+// for a relation that the graph does not have.
+std::vector<std::int32_t> trained_relations(const HgtConfig& config, const kg::Graph& graph);
+
 // Of a primary relation.
 bool is_trained(const GraphData& data, std::int32_t relation);
 
 // For each type whether its nodes have no features of their own (InputOptions); none where
-// nothing else would tell them apart. Throws Error(usage) for a type that the graph does not have.
+// nothing else would tell them apart. Throws Error(usage) for a type that the graph does not have,
+// and where they are all types.
 std::vector<bool> inductive_types(const HgtConfig& config, const kg::Graph& graph);
 
 // Whether files say what is held out, and no option does.

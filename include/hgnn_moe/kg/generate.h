@@ -18,8 +18,7 @@ using TextSink = std::function<void(std::string_view)>;
 // are drawn with a skew, every node has an edge, and some rows repeat others. scale in (0, 1].
 void generate_primekg(double scale, std::uint64_t seed, const TextSink& sink);
 
-// The default: 600 drugs with 2 targets each among 1,200 genes, each gene causing 2 of 400
-// diseases.
+// The default: 600 drugs with 2 targets each among 100 genes, each gene causing 4 of 400 diseases.
 struct MechanismShape {
   std::int32_t drugs = 600;
   std::int32_t genes = 100;

@@ -11,7 +11,8 @@
 namespace hgnn_moe {
 
 // Steps of the short run that measures a row's own speed, and those at its beginning that warm up
-// and do not count.
+// and do not count. So many, because a disturbance of two seconds must not decide the length of the
+// row.
 inline constexpr std::int64_t kCalibrationSteps = 54;
 inline constexpr std::int64_t kWarmUpSteps = 4;
 
