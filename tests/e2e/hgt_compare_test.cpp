@@ -228,6 +228,22 @@ TEST_F(HgtCompareTest, ARelationThatIsNotHeldOutCannotDecide) {
   expect_success(compare(held.with({{"relation", "step5"}, {"dry_run", ""}})));
 }
 
+TEST_F(HgtCompareTest, WhatEveryRunWouldRefuseIsRefusedBeforeTheFirst) {
+  const Flags some = flags("messages").with({{"split", "pairs"}, {"train_relations", "step5"}});
+  const ProcessResult untrained =
+      compare(some.with({{"split_relations", "step1,step5"}, {"relation", "step1"}}));
+  EXPECT_EQ(untrained.exit_code, 2);
+  EXPECT_TRUE(contains(untrained.err, "relation 'step1' is not among train_relations step5"))
+      << untrained.err;
+  const ProcessResult relation = compare(some.with({{"train_relations", "step5,stop1"}}));
+  EXPECT_EQ(relation.exit_code, 2);
+  EXPECT_TRUE(contains(relation.err, "train_relations: ")) << relation.err;
+  const ProcessResult type = compare(some.with({{"inductive_types", "drug"}}));
+  EXPECT_EQ(type.exit_code, 2);
+  EXPECT_TRUE(contains(type.err, "inductive_types: ")) << type.err;
+  EXPECT_FALSE(fs::exists(path("runs")));
+}
+
 TEST_F(HgtCompareTest, ADryRunPrintsTheRunsAndTouchesNothing) {
   const ProcessResult result = compare(flags("features").with({{"dry_run", ""}, {"seeds", "3"}}));
   ASSERT_EQ(result.exit_code, 0) << result.err;
