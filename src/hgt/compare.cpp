@@ -53,19 +53,17 @@ struct GraphNotes {
   std::string relation;  // the title of config.relation, or ""
 };
 
+// Of a primary relation.
 bool is_held_out(const HgtConfig& config, const kg::Graph& graph, std::int32_t relation) {
-  const std::vector<std::int32_t> held = kg::find_relations(graph, held_out_names(config));
-  return held.empty() || std::find_if(held.begin(), held.end(), [&](std::int32_t r) {
-                           return r == relation || graph.relations[r].reverse == relation;
-                         }) != held.end();
+  const std::vector<std::int32_t> held =
+      kg::primary_relations(graph, kg::find_relations(graph, held_out_names(config)));
+  return held.empty() || std::binary_search(held.begin(), held.end(), relation);
 }
 
 // Of the relation that decides. Figures are those of facts, which are held out as primary edges.
-std::string title_of_relation(const HgtConfig& config, const kg::LoadedFiles& files) {
-  const kg::Graph graph = kg::with_reverses(files.parts.front().graph).graph;
+std::string title_of_relation(const HgtConfig& config, const kg::Graph& graph, bool files_decide) {
   std::vector<std::string> titles, primary;
   bool all_held_out = true;
-  const bool files_decide = is_split_by_files(config, files.parts);
   for (const std::int32_t r : kg::find_relations(graph, config.relation)) {
     if (!kg::is_primary(graph, r)) {
       primary.push_back(kg::relation_title(graph, graph.relations[graph.relations[r].reverse]));
@@ -90,8 +88,7 @@ std::string title_of_relation(const HgtConfig& config, const kg::LoadedFiles& fi
 }
 
 // What every run would refuse, before the first of them begins.
-void check_names(const HgtConfig& config, const kg::LoadedFiles& files) {
-  const kg::Graph graph = kg::with_reverses(files.parts.front().graph).graph;
+void check_names(const HgtConfig& config, const kg::Graph& graph) {
   inductive_types(config, graph);
   const std::vector<std::int32_t> trained = trained_relations(config, graph);
   if (config.relation.empty()) return;
@@ -109,8 +106,11 @@ GraphNotes read_graph(const HgtConfig& config) {
   GraphNotes notes;
   notes.files = load_graph_of(config);
   for (const kg::LoadedGraph& part : notes.files.parts) notes.edges += part.graph.edge_count();
-  check_names(config, notes.files);
-  if (!config.relation.empty()) notes.relation = title_of_relation(config, notes.files);
+  const kg::Graph graph = kg::with_reverses(notes.files.parts.front().graph).graph;
+  check_names(config, graph);
+  if (!config.relation.empty()) {
+    notes.relation = title_of_relation(config, graph, is_split_by_files(config, notes.files.parts));
+  }
   return notes;
 }
 

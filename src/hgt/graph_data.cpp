@@ -210,7 +210,7 @@ GraphData graph_data_of(const HgtConfig& config, const kg::LoadedFiles& loaded) 
                     "or the other way round",
                     data.split.joined_in_training));
   }
-  const std::int64_t facts = kg::Facts(data.split.train, data.trained_relations).size();
+  const std::int64_t facts = fact_count(data);
   if (facts == 0) {
     fail(ExitCode::data, "graph '{}' has no edge to train on{}", config.graph,
          config.train_relations.empty() ? "" : " of train_relations " + config.train_relations);
@@ -236,6 +236,11 @@ std::vector<std::string> held_out_names(const HgtConfig& config) {
                                                   : config.split_relations);
 }
 
+bool has_inductive_types(const HgtConfig& config) {
+  return !config.inductive_types.empty() && config.messages != HgtMessages::none &&
+         config.node_features != HgtFeatures::ones;
+}
+
 std::vector<bool> inductive_types(const HgtConfig& config, const kg::Graph& graph) {
   std::vector<bool> types(graph.node_types.size(), false);
   for (const std::string& name : name_list(config.inductive_types)) {
@@ -243,9 +248,7 @@ std::vector<bool> inductive_types(const HgtConfig& config, const kg::Graph& grap
         found_for("inductive_types", [&] { return kg::find_node_type(graph, name); });
     types[static_cast<std::size_t>(type)] = true;
   }
-  const bool has_others =
-      config.messages != HgtMessages::none && config.node_features != HgtFeatures::ones;
-  if (!has_others) return std::vector<bool>(types.size(), false);
+  if (!has_inductive_types(config)) return std::vector<bool>(types.size(), false);
   if (std::count(types.begin(), types.end(), true) == static_cast<std::ptrdiff_t>(types.size())) {
     fail(ExitCode::usage,
          "inductive_types {} are all types of the graph, so that no node would have features to "
@@ -265,6 +268,12 @@ std::vector<std::int32_t> trained_relations(const HgtConfig& config, const kg::G
       graph, names.empty() ? kg::all_relations(graph) : found_for("train_relations", [&] {
         return kg::find_relations(graph, names);
       }));
+}
+
+std::int64_t fact_count(const GraphData& data) {
+  std::int64_t facts = 0;
+  for (const std::int32_t r : data.trained_relations) facts += data.split.counts[r].train;
+  return facts;
 }
 
 bool is_trained(const GraphData& data, std::int32_t relation) {

@@ -29,12 +29,6 @@ bool reads_table(const HgtConfig& config) {
          config.node_features == HgtFeatures::random;
 }
 
-// Zeros stand in the place of rows of the table; see inductive_types in graph_data.h.
-bool has_inductive_types(const HgtConfig& config) {
-  return !config.inductive_types.empty() && config.messages != HgtMessages::none &&
-         config.node_features != HgtFeatures::ones;
-}
-
 std::int64_t layers_of(const HgtConfig& config) {
   return config.messages == HgtMessages::none ? 0 : config.num_layers;
 }
@@ -88,6 +82,7 @@ std::int64_t loss_bytes(const HgtConfig& config, const MicroBatchSize& size) {
 
 std::int64_t micro_batch_bytes(const HgtConfig& config, const MicroBatchSize& size) {
   const std::int64_t inputs = size.layers.empty() ? size.nodes : size.layers.front().sources;
+  // In the place of rows of the table, which are there as well.
   const std::int64_t zeros = has_inductive_types(config) ? inputs : 0;
   std::int64_t kept = kFloat * (inputs + zeros + jumping_rows(config, size)) * config.hidden_dim;
   std::int64_t peak = 0, block_edges = 0;
@@ -195,9 +190,8 @@ std::int64_t ranked_triples(const HgtConfig& config, const GraphData& data) {
 bool saves_between(const HgtConfig& config, const GraphData& data) {
   if (config.eval_every == 0 || config.num_epochs <= config.eval_every) return false;
   if (config.max_steps == kAll) return true;
-  std::int64_t facts = 0;
-  for (const std::int32_t r : data.trained_relations) facts += data.split.counts[r].train;
-  return config.max_steps > config.eval_every * kg::batch_count(facts, config.batch_size);
+  return config.max_steps >
+         config.eval_every * kg::batch_count(fact_count(data), config.batch_size);
 }
 
 }  // namespace

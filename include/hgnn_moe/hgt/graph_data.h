@@ -47,11 +47,18 @@ const char* held_out_option(const HgtConfig& config);
 // for a relation that the graph does not have.
 std::vector<std::int32_t> trained_relations(const HgtConfig& config, const kg::Graph& graph);
 
+// How many facts are learned.
+std::int64_t fact_count(const GraphData& data);
+
 // Of a primary relation.
 bool is_trained(const GraphData& data, std::int32_t relation);
 
-// For each type whether its nodes have no features of their own (InputOptions); none where
-// nothing else would tell them apart. Throws Error(usage) for a type that the graph does not have,
+// Whether inductive_types names some and something else than their features can tell their nodes
+// apart.
+bool has_inductive_types(const HgtConfig& config);
+
+// For each type whether its nodes have no features of their own (InputOptions); none without
+// has_inductive_types. Throws Error(usage) for a type that the graph does not have,
 // and where they are all types.
 std::vector<bool> inductive_types(const HgtConfig& config, const kg::Graph& graph);
 
