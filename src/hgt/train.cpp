@@ -52,11 +52,18 @@ TrainingState begin(Session& session, MetricsWriter& metrics) {
                    session.folder.path(), session.optimizer.tensors(), metrics, *session.log);
 }
 
-// The weights of the best checkpoint, where that is not where the run stands.
+// The weights of the best checkpoint, where that is not where the run stands. Without it the
+// trained weights are still worth measuring, but not under another's name.
 void take_best(Session& session, const TrainingState& state) {
   if (state.best_step == state.step || !state.best_eval_loss.has_value()) return;
   const auto best = read_pointer(session.folder.path(), CheckpointPointer::best);
-  if (!best.has_value()) return;
+  if (!best.has_value() || best->step != state.best_step) {
+    session.log->warn(
+        "the best checkpoint, of step {}, is gone from run {}: the weights of step {} are measured "
+        "and written",
+        state.best_step, session.location.run_name, state.step);
+    return;
+  }
   load_checkpoint(best->folder, session.optimizer.tensors());
   session.log->info("the best checkpoint, of step {}, is measured and written", best->step);
 }

@@ -338,11 +338,11 @@ TEST_F(HgtOptionsTest, NodesHeldOutAreMeasuredByTheirRecall) {
 TEST_F(HgtOptionsTest, TheBestCheckpointIsMeasuredAndWritten) {
   const Flags use = {{"threads", "1"}, {"device", "cpu"}};
   for (int seed = 1; seed <= 8; ++seed) {
-    expect_success(train(tiny().with({{"learning_rate", "0.3"},
-                                      {"eval_every", "1"},
-                                      {"num_epochs", "6"},
-                                      {"seed", std::to_string(seed)},
-                                      {"overwrite", ""}})));
+    const Flags flags = tiny().with({{"learning_rate", "0.3"},
+                                     {"eval_every", "1"},
+                                     {"num_epochs", "6"},
+                                     {"seed", std::to_string(seed)}});
+    expect_success(train(flags.with({{"overwrite", ""}})));
     if (summary().at("best_step") == summary().at("steps")) continue;
     const auto ranking = [&](const char* checkpoint) {
       expect_success(hgt("evaluate", "runs/run",
@@ -354,6 +354,14 @@ TEST_F(HgtOptionsTest, TheBestCheckpointIsMeasuredAndWritten) {
     expect_success(hgt("embed", "runs/run", use.with({{"out", "best.safetensors"}})));
     EXPECT_EQ(data::testing::read_bytes(path("best.safetensors")),
               data::testing::read_bytes(path("runs/run/embeddings.safetensors")));
+
+    const Json latest = ranking("latest");
+    const std::string best = data::testing::read_bytes(path("runs/run/checkpoints/best"));
+    fs::remove_all(path("runs/run/checkpoints") / best.substr(0, best.find('\n')));
+    const ProcessResult again = train(flags.with({{"resume_checkpoint", "auto"}}));
+    EXPECT_EQ(again.exit_code, 0) << again.err;
+    EXPECT_TRUE(contains(again.err, "is gone from run run: the weights of step")) << again.err;
+    EXPECT_EQ(summary().at("results").at("test"), latest);
     return;
   }
   FAIL() << "the last weights are the best for all seeds: this test shows nothing";
