@@ -2,6 +2,7 @@
 
 #include <ctime>
 #include <memory>
+#include <optional>
 
 #include <ATen/ATen.h>
 #include <fmt/chrono.h>
@@ -9,6 +10,7 @@
 #include "train_records.h"
 #include "written_embeddings.h"
 
+#include "hgnn_moe/base/clock.h"
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/files.h"
 #include "hgnn_moe/base/log.h"
@@ -68,23 +70,47 @@ void take_best(Session& session, const TrainingState& state) {
   session.log->info("the best checkpoint, of step {}, is measured and written", best->step);
 }
 
-// Test figures, embeddings and their verdict.
-Json measure(Session& session) {
+// Tells how far the ranks are, now and then, until a signal comes.
+class RankProgress {
+ public:
+  RankProgress(const StopSignal& stop, spdlog::logger& log) : stop_(stop), log_(log) {}
+
+  bool operator()(std::int64_t ranks, std::int64_t total) {
+    if (const double now = seconds_now(); ranks < total && now - told_ >= kInterval) {
+      told_ = now;
+      log_.info("{} of {} test ranks", ranks, total);
+    }
+    return stop_.received() == 0;
+  }
+
+ private:
+  static constexpr double kInterval = 30;  // seconds
+
+  const StopSignal& stop_;
+  spdlog::logger& log_;
+  double told_ = seconds_now();
+};
+
+// Test figures, embeddings and their verdict; nothing where a signal came before they were whole.
+// All that training found is in a checkpoint by then, so that a resumed run takes them again.
+std::optional<Json> measure(Session& session, const StopSignal& stop) {
   const kg::Graph& graph = session.data.split.train;
   const at::Tensor values_NF = session.model.embed(session.data.messages);
   Json results = Json::object();
   if (!session.data.split.test.empty()) {
     const kg::TripleIndex known(graph, kg::held_out_facts(session.data.split));
-    const kg::RankTable ranks =
-        rank_triples(session.model.decoder(), values_NF, graph, session.data.split.test, known);
-    results["test"] = ranking_record(ranks, graph);
+    const std::optional<kg::RankTable> ranks =
+        rank_triples(session.model.decoder(), values_NF, graph, session.data.split.test, known,
+                     RankProgress(stop, *session.log));
+    if (!ranks.has_value()) return std::nullopt;
+    const kg::RankFigures figures = ranks->micro();
+    results["test"] = ranking_record(*ranks, graph);
+    session.log->info("test MRR {:.4f}, Hits@1 {:.3f}, Hits@10 {:.3f} of {} ranks", figures.mrr,
+                      figures.hits_at_1, figures.hits_at_10, figures.ranks);
     results["links"] =
         to_json(link_figures(session.model.decoder(), values_NF, graph, session.data.split.test,
                              known, static_cast<std::uint64_t>(session.config().seed)),
                 graph);
-    session.log->info("test MRR {:.4f}, Hits@1 {:.3f}, Hits@10 {:.3f} of {} ranks",
-                      ranks.micro().mrr, ranks.micro().hits_at_1, ranks.micro().hits_at_10,
-                      ranks.micro().ranks);
   }
   const Embeddings embeddings = embeddings_of(graph, values_NF);
   for (const std::string& note : embeddings.notes) session.log->info("{}", note);
@@ -152,7 +178,9 @@ int train(Session& session) {
     complete = trainer.run(stop);
     if (complete) {
       take_best(session, trainer.state());
-      results = measure(session);
+      const std::optional<Json> measured = measure(session, stop);
+      complete = measured.has_value();
+      results = measured.value_or(nullptr);
     }
   } catch (const Error& error) {
     summary(error.code() == ExitCode::diverged ? RunStatus::diverged : RunStatus::failed, nullptr);

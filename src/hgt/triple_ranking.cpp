@@ -72,7 +72,17 @@ Json record_of(const kg::RankFigures& figures) {
 kg::RankTable rank_triples(const Decoder& decoder, const at::Tensor& embeddings_NF,
                            const kg::Graph& graph, const std::vector<kg::Triple>& triples,
                            const kg::TripleIndex& known) {
+  return *rank_triples(decoder, embeddings_NF, graph, triples, known,
+                       [](std::int64_t, std::int64_t) { return true; });
+}
+
+std::optional<kg::RankTable> rank_triples(const Decoder& decoder, const at::Tensor& embeddings_NF,
+                                          const kg::Graph& graph,
+                                          const std::vector<kg::Triple>& triples,
+                                          const kg::TripleIndex& known, const KeepRanking& keep) {
   const c10::NoGradGuard no_grad;
+  const auto total = 2 * static_cast<std::int64_t>(triples.size());
+  std::int64_t done = 0;
   kg::RankTable ranks(static_cast<std::int32_t>(graph.relations.size()));
   for (const Question& question : questions_of(graph, triples)) {
     const kg::Relation& relation = graph.relations[question.relation];
@@ -91,6 +101,8 @@ kg::RankTable rank_triples(const Decoder& decoder, const at::Tensor& embeddings_
         ranks.add(question.relation, question.side,
                   kg::rank_of(target, row, candidates, known.known_at(question.side, triple)));
       }
+      done += static_cast<std::int64_t>(last - first);
+      if (!keep(done, total)) return std::nullopt;
     }
   }
   return ranks;

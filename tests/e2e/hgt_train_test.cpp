@@ -77,6 +77,32 @@ TEST_F(HgtTrainTest, KilledAndResumedItEndsWithTheSameBits) {
             data::testing::read_bytes(path("runs/run/embeddings.safetensors")));
 }
 
+// On a large graph the ranks of the test take longer than many a step; whoever stops a run there
+// has lost nothing.
+TEST_F(HgtTrainTest, ASignalIsHeardWhileTheTestIsRanked) {
+  constexpr int kMany = 20'000;
+  std::string rows;
+  for (int i = 0; i < kMany; ++i) rows += fmt::format("e{}\tnext\te{}\n", i, (i + 1) % kMany);
+  data::testing::write_bytes(path("ring.tsv"), rows);
+  const Flags flags = tiny().with({{"max_steps", "1"},
+                                   {"test_fraction", "0.5"},
+                                   {"num_eval_triples", "10"},
+                                   {"resume_checkpoint", "auto"}});
+  Process process(command("train", "ring.tsv", flags), options());
+  while (process.is_running() && !fs::exists(path("runs/run/checkpoints/latest"))) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  process.send(SIGINT);
+  const ProcessResult stopped = process.wait();
+  EXPECT_EQ(stopped.exit_code, 128 + SIGINT) << stopped.err;
+  EXPECT_TRUE(contains(stopped.err, "stopped by signal 2 after step 1; resume with"))
+      << stopped.err;
+  EXPECT_EQ(summary().at("status"), "stopped");
+  EXPECT_TRUE(summary().at("results").is_null());
+  expect_success(train(flags, "ring.tsv"));
+  EXPECT_EQ(summary().at("results").at("test").at("micro").at("errors"), 0);
+}
+
 TEST_F(HgtTrainTest, WorkersAndThreadsChangeNoBit) {
   expect_success(train(tiny().with({{"num_workers_dataloader", "0"}})));
   expect_success(train(tiny().with(

@@ -81,6 +81,28 @@ TEST(TripleRankingTest, AConstantScoreIsInTheMiddle) {
   EXPECT_EQ(ranks.of(0, kg::Side::tail).mean_rank, 6.0);
 }
 
+TEST(TripleRankingTest, ItCanBeEndedAndTellsHowFarItIs) {
+  const kg::Graph graph = kg::testing::make_graph(
+      {{"a", 2}, {"b", 11}}, {{0, "r", 1, kg::Direction::directed, {{0, 3}, {1, 4}}}});
+  Parameters parameters(5, at::kFloat, at::kCPU);
+  const Decoder decoder(parameters, "", {HgtDecoder::dot, 0.0}, 1, kFeatures);
+  const std::vector<kg::Triple> triples = {{0, 0, 3}, {1, 0, 4}};
+  std::vector<std::int64_t> told;
+  const auto ranks_until = [&](std::int64_t end) {
+    told.clear();
+    return rank_triples(decoder, at::zeros({13, kFeatures}), graph, triples, kg::TripleIndex(graph),
+                        [&](std::int64_t ranks, std::int64_t total) {
+                          EXPECT_EQ(total, 4);
+                          told.push_back(ranks);
+                          return ranks < end;
+                        });
+  };
+  EXPECT_TRUE(ranks_until(5).has_value());
+  EXPECT_EQ(told, (std::vector<std::int64_t>{2, 4}));
+  EXPECT_FALSE(ranks_until(2).has_value());
+  EXPECT_EQ(told, (std::vector<std::int64_t>{2}));
+}
+
 TEST(TripleRankingTest, TheRecordHasNullsWhereNothingWasRanked) {
   const kg::Graph graph = kg::testing::random_graph(3);
   const Json record =

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -22,6 +24,15 @@ inline constexpr std::int64_t kRankedScoreBytes = 64 << 20;
 kg::RankTable rank_triples(const Decoder& decoder, const at::Tensor& embeddings_NF,
                            const kg::Graph& graph, const std::vector<kg::Triple>& triples,
                            const kg::TripleIndex& known);
+
+// Told now and then how many of all ranks are taken; false ends the work.
+using KeepRanking = std::function<bool(std::int64_t ranks, std::int64_t total)>;
+
+// The same; nothing where `keep` ended it.
+std::optional<kg::RankTable> rank_triples(const Decoder& decoder, const at::Tensor& embeddings_NF,
+                                          const kg::Graph& graph,
+                                          const std::vector<kg::Triple>& triples,
+                                          const kg::TripleIndex& known, const KeepRanking& keep);
 
 // Figures micro, macro, by side and by relation, null where there is no rank.
 Json ranking_record(const kg::RankTable& ranks, const kg::Graph& graph);
