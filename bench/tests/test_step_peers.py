@@ -60,6 +60,12 @@ class PlanTest(unittest.TestCase):
             self.assertEqual({case.coupler for case in found} or {"HGNN", "GNN"}, {"HGNN", "GNN"})
             self.assertTrue(all("dense" in e.peers for e in entries))
 
+    def test_every_median_is_of_five_rounds_at_least(self) -> None:
+        for plan in (full(CPU, 1, 5), full(CPU, 1, 7)):
+            calls = {f"{peer}@{p}" for e in plan.entries for peer, p in e.peer_calls()}
+            self.assertIn("sequential@fp32", calls)
+            self.assertGreaterEqual(min(map(plan.rounds_of, calls)), 5)
+
     def test_peaks_of_lines_come_from_fifty_lengths(self) -> None:
         self.assertEqual(full(CPU, 1, 5).distinct_batches, 50)
 
