@@ -7,7 +7,8 @@ real tokens alone: forward, with N tokens, R targets, samples of t tokens, and p
     attention  E D sum of 2 t (t + 1)  queries by keys and probabilities by values, causal
     HGNN       2 E D N + the smaller of 2 D^2 N + 2 G D^3 (matrices folded first)
                and 2 (G + 1) D^2 N     on the weighted mean of the experts
-    GNN        G (4 D^2 + 2 E D + 4 D) E N + 2 D^2 N
+    GNN        G (4 D^2 + 2 E D + 4 D) E N + 2 D^2 N; with E = 1, whom nobody speaks to,
+               2 (G + 1) D^2 N
     head       2 D V R                 once
 
 and three times as much forward and backward together.
@@ -63,8 +64,9 @@ def forward_products(case: Case, lengths: Sequence[int]) -> list[Product]:
 def _coupler_products(case: Case, tokens: int) -> list[Product]:
     dim, layers, depth = case.dim, case.layers, case.gnn_layers
     if case.coupler == "GNN":
+        transforms = 1 if case.experts == 1 else 2  # its own, and that of what it hears
         return [
-            Product("transforms", tokens * case.experts, dim, dim, 2 * depth * layers),
+            Product("transforms", tokens * case.experts, dim, dim, transforms * depth * layers),
             Product("combiner", tokens, dim, dim, layers),
         ]
     one_by_one = [Product("convolutions, combiner", tokens, dim, dim, (depth + 1) * layers)]
@@ -85,6 +87,8 @@ def mixing_flops(case: Case, lengths: Sequence[int]) -> int:
     """Forward: HGNN's weighted mean over experts; GNN's gates and messages."""
     tokens, experts, dim = real_tokens(lengths), case.experts, case.dim
     if case.coupler == "GNN":
+        if experts == 1:
+            return 0
         return case.layers * case.gnn_layers * (2 * experts + 4) * experts * dim * tokens
     return case.layers * 2 * experts * dim * tokens
 

@@ -11,9 +11,12 @@ from pathlib import Path
 import subprocess
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from step.case import DROPOUT, Case
+
+if TYPE_CHECKING:
+    import torch
 
 # The second step has the optimizer's moments beside the activations: the peak is there.
 STEPS = 2
@@ -33,7 +36,8 @@ class PeerRequest:
 
 def measure(request: PeerRequest) -> dict[str, float]:
     """`first_step_s` from the start of the process to the end of its first step, what Python
-    imports included, and `peak_bytes`: VmHWM, on a GPU what PyTorch allocated there."""
+    imports included, and `peak_bytes`: VmHWM, on a GPU what PyTorch's allocator held there, as the
+    program's own peak is."""
     command = [sys.executable, "-m", "step.peer_process", json.dumps(asdict(request))]
     start = time.time()
     folder = Path(__file__).resolve().parents[1]
@@ -50,7 +54,6 @@ def answer(request: PeerRequest) -> dict[str, Any]:
     import torch
 
     from step.data import read_batches
-    from step.program import peak_bytes
     from step.training import Training
 
     torch.set_num_threads(request.threads)
@@ -65,9 +68,18 @@ def answer(request: PeerRequest) -> dict[str, Any]:
         training.step(loss_of, batches[step % len(batches)], request.precision)
         if step == 0:
             first_step_end = time.time()
-    on_gpu = device.type == "cuda"
-    peak = torch.cuda.max_memory_allocated(device) if on_gpu else peak_bytes("self")
-    return {"first_step_end": first_step_end, "peak_bytes": peak}
+    return {"first_step_end": first_step_end, "peak_bytes": peak_of_this_process(device)}
+
+
+def peak_of_this_process(device: torch.device) -> int:
+    """As the program's own summary counts: on a GPU with what the allocator keeps for later."""
+    import torch
+
+    from step.program import peak_bytes
+
+    if device.type == "cuda":
+        return torch.cuda.max_memory_reserved(device)
+    return peak_bytes("self")
 
 
 if __name__ == "__main__":

@@ -73,6 +73,13 @@ class Training:
         precision: str,
         clip: Clip = clip_as_users_do,
     ) -> StepRecord:
+        loss, norm = self._step(loss_of, batch, precision, clip)
+        return StepRecord(loss.item(), norm.item())
+
+    def _step(
+        self, loss_of: LossFunction, batch: Batch, precision: str, clip: Clip
+    ) -> tuple[Tensor, Tensor]:
+        """Loss and norm as tensors: asking for values would make the host wait for a GPU."""
         self._optimizer.zero_grad(set_to_none=True)
         bf16 = precision == "bf16"
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16):
@@ -80,7 +87,7 @@ class Training:
         loss.backward()
         norm = clip(self.parameters.values())
         self._optimizer.step()
-        return StepRecord(loss.item(), norm.item())
+        return loss.detach(), norm
 
     def first_steps(
         self, loss_of: LossFunction, batches: Sequence[Batch], precision: str, count: int
@@ -95,15 +102,18 @@ class Training:
     def milliseconds(
         self, loss_of: LossFunction, batches: Iterable[Batch], precision: str
     ) -> float:
-        """Of a step, on average over the batches."""
-        count = 0
+        """Of a step, on average over the batches. What steps report is read behind the last one, so
+        that a GPU finds the next step queued, as it does with ours."""
+        reports = []
         self.wait()
         start = time.perf_counter()
         for batch in batches:
-            self.step(loss_of, batch, precision)
-            count += 1
+            reports.append(self._step(loss_of, batch, precision, clip_as_users_do))
+        for loss, norm in reports:
+            loss.item()
+            norm.item()
         self.wait()
-        return 1e3 * (time.perf_counter() - start) / count
+        return 1e3 * (time.perf_counter() - start) / len(reports)
 
     def wait(self) -> None:
         if self.device.type == "cuda":

@@ -52,6 +52,14 @@ class FlopsTest(unittest.TestCase):
             self.assertEqual(flops.needed_flops(case, [128] * 8), full)
             self.assertEqual(flops.needed_flops(case, [128, 77, 3, 1]), some)
 
+    def test_one_expert_has_no_neighbours(self) -> None:
+        """tests/train/needed_flops_test.cpp has this number too."""
+        case = replace(MAIN["GNN"], experts=1)
+        layer = (24 + 2 * (case.gnn_layers + 1)) * case.dim**2 * 100 + 4 * case.dim * 5050
+        needed = 3 * (case.layers * layer + 2 * case.dim * case.vocab * 99)
+        self.assertEqual(needed, 16_864_918_272)
+        self.assertEqual(flops.needed_flops(case, [100]), needed)
+
     def test_padding_needs_nothing(self) -> None:
         case = MAIN["GNN"]
         alone = flops.needed_flops(case, [100])

@@ -49,6 +49,7 @@ class PlanTest(unittest.TestCase):
             self.assertGreater(plan.warm_up_steps, 4)
             self.assertGreaterEqual(plan.program_steps, 10)
             self.assertEqual(plan.program_steps % BATCHES, 0, "all batches as often")
+            self.assertEqual(plan.peer_steps, plan.program_steps, "launches are hidden alike")
         self.assertEqual(full(CPU, 1, 5).warm_up_steps, 2)
 
     def test_growth_has_torch_compile_where_it_is_asked_for(self) -> None:
@@ -58,6 +59,12 @@ class PlanTest(unittest.TestCase):
             self.assertEqual({case.experts for case in found}, expected)
             self.assertEqual({case.coupler for case in found} or {"HGNN", "GNN"}, {"HGNN", "GNN"})
             self.assertTrue(all("dense" in e.peers for e in entries))
+
+    def test_every_median_is_of_five_rounds_at_least(self) -> None:
+        for plan in (full(CPU, 1, 5), full(CPU, 1, 7)):
+            calls = {f"{peer}@{p}" for e in plan.entries for peer, p in e.peer_calls()}
+            self.assertIn("sequential@fp32", calls)
+            self.assertGreaterEqual(min(map(plan.rounds_of, calls)), 5)
 
     def test_peaks_of_lines_come_from_fifty_lengths(self) -> None:
         self.assertEqual(full(CPU, 1, 5).distinct_batches, 50)
@@ -148,6 +155,15 @@ class StartsTest(unittest.TestCase):
         self.assertGreater(found["peak_bytes"], 50e6)
 
 
+    def test_on_a_gpu_both_sides_count_what_the_allocator_holds(self) -> None:
+        with (
+            mock.patch.object(torch.cuda, "max_memory_allocated", return_value=5),
+            mock.patch.object(torch.cuda, "max_memory_reserved", return_value=7),
+        ):
+            self.assertEqual(peer_process.peak_of_this_process(torch.device("cuda")), 7)
+        self.assertGreater(peer_process.peak_of_this_process(CPU), 50e6)
+
+
 class PeersTest(unittest.TestCase):
     def setUp(self) -> None:
         temporary = tempfile.TemporaryDirectory()
@@ -219,6 +235,29 @@ class PeersTest(unittest.TestCase):
             self.assertEqual(exact.call_count, 3)
             trainer.milliseconds(loss_of, batches, "fp32")
             self.assertEqual(exact.call_count, 3)
+
+    def test_timed_steps_are_queued_before_the_first_is_reported(self) -> None:
+        """On a GPU asking for a loss waits for it, and ours are one step ahead."""
+        trainer = self.training(CASE)
+        (batch, *_) = read_batches(self.folder / CASE.coupler, CASE, CPU)
+        losses, asked = [], []
+
+        def loss_of(*arguments):
+            losses.append(torch.zeros((), requires_grad=True) + 1)
+            return losses[-1]
+
+        item = torch.Tensor.item
+
+        def noting_item(tensor):
+            asked.append(len(losses))
+            return item(tensor)
+
+        with (
+            mock.patch.object(torch.Tensor, "item", noting_item),
+            mock.patch("step.training.clip_as_users_do", return_value=torch.ones(())),
+        ):
+            trainer.milliseconds(loss_of, [batch] * 3, "fp32")
+        self.assertEqual(asked, [3] * 6)
 
     def test_norms_to_compare_have_no_rounding_of_their_own(self) -> None:
         """In float32 this one is off by more than 1e-5."""

@@ -75,9 +75,6 @@ class InChunks : public torch::autograd::Function<InChunks> {
     const variable_list tokens(saved.begin(), middle), shared(middle, saved.end());
     const std::int64_t count = tokens.front().size(0);
     variable_list d_inputs(saved.size());
-    for (std::size_t i = 0; i < saved.size(); ++i) {
-      if (saved[i].requires_grad()) d_inputs[i] = at::zeros_like(saved[i]);
-    }
     for (std::int64_t first = 0, size = 0; first < count; first += size) {
       size = chunk_size(call->chunk, count - first);
       add_chunk(*call, tokens, shared, first, size, gradients[0].narrow(0, first, size), d_inputs);
@@ -87,6 +84,7 @@ class InChunks : public torch::autograd::Function<InChunks> {
   }
 
  private:
+  // What f does not depend on keeps no gradient, as in one call: an optimizer leaves it as it is.
   static void add_chunk(const Call& call, const variable_list& tokens, const variable_list& shared,
                         std::int64_t first, std::int64_t size, const at::Tensor& d_output,
                         variable_list& d_inputs) {
@@ -94,19 +92,27 @@ class InChunks : public torch::autograd::Function<InChunks> {
     const variable_list chunk = as_leaves(narrow_all(tokens, first, size), tokens);
     const variable_list common = as_leaves(shared, shared);
     const at::Tensor output = call.f(chunk, common);
-    variable_list inputs, targets;
+    variable_list inputs;
+    std::vector<std::size_t> places;  // of them in d_inputs
     for (std::size_t i = 0; i < d_inputs.size(); ++i) {
-      if (!d_inputs[i].defined()) continue;
       const bool by_token = i < tokens.size();
-      inputs.push_back(by_token ? chunk[i] : common[i - tokens.size()]);
-      targets.push_back(by_token ? d_inputs[i].narrow(0, first, size) : d_inputs[i]);
+      const at::Tensor& leaf = by_token ? chunk[i] : common[i - tokens.size()];
+      if (!leaf.requires_grad()) continue;
+      inputs.push_back(leaf);
+      places.push_back(i);
     }
     const variable_list d = torch::autograd::grad({output}, inputs, {d_output},
                                                   /*retain_graph=*/false, /*create_graph=*/false,
                                                   /*allow_unused=*/true);
     const at::NoGradGuard no_grad;
     for (std::size_t i = 0; i < d.size(); ++i) {
-      if (d[i].defined()) targets[i].add_(d[i]);
+      if (!d[i].defined()) continue;
+      const bool by_token = places[i] < tokens.size();
+      at::Tensor& sum = d_inputs[places[i]];
+      if (!sum.defined()) {
+        sum = at::zeros_like(by_token ? tokens[places[i]] : shared[places[i] - tokens.size()]);
+      }
+      (by_token ? sum.narrow(0, first, size) : sum).add_(d[i]);
     }
   }
 };

@@ -100,6 +100,8 @@ void set_precision(Precision precision, c10::Device device) {
          device.str());
   }
   at::globalContext().setAllowTF32CuBLAS(precision == Precision::tf32);
+  // A product whose sum is cut into parts would otherwise add those in bfloat16.
+  at::globalContext().setAllowBF16ReductionCuBLAS(/*allow_reduced_precision=*/false);
 }
 
 std::string device_name(c10::Device device) {

@@ -34,6 +34,8 @@ double coupler_flops(const ModelConfig& model, const Sizes& s) {
     case CouplerType::mean:
       return combiner;
     case CouplerType::gnn:
+      // One expert has no neighbour: nothing but its own transform is computed.
+      if (model.num_experts == 1) return combiner + s.g * 2 * s.d * s.d * s.n;
       return combiner + s.g * (4 * s.d * s.d + 2 * s.e * s.d + 4 * s.d) * s.e * s.n;
     case CouplerType::hgnn:
       break;

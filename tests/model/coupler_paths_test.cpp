@@ -178,5 +178,25 @@ TEST(CouplerChunks, KeepTheBits) {
   at::set_num_threads(threads_before);
 }
 
+// The optimizer leaves a parameter without a gradient as it is and decays one whose gradient is 0.
+TEST(CouplerChunks, WhatIsNeverUsedHasNoGradient) {
+  ModelConfig config = small_hgnn(1, 2);
+  config.coupler_type = CouplerType::gnn;  // of one expert, who hears nobody
+  config.num_layers = config.coupler_layers = 1;
+  const at::Tensor tokens = some_tokens(10, 10);
+  const auto without_gradient = [&](std::int64_t chunk) {
+    const LanguageModel model(config, 3, at::kFloat, at::kCPU, {CouplerPath::batched, chunk});
+    next_token_loss(model, tokens, at::full({10}, 10, at::kLong), {}).backward();
+    std::vector<std::string> names;
+    for (const NamedParameter& parameter : model.parameters()) {
+      if (!parameter.tensor.grad().defined()) names.push_back(parameter.name);
+    }
+    return names;
+  };
+  const std::vector<std::string> expected = without_gradient(0);
+  EXPECT_EQ(expected.size(), 5u) << "both of neighbor_transform, both of the gate, the adjacency";
+  for (const std::int64_t chunk : {32, 64, 99}) EXPECT_EQ(without_gradient(chunk), expected);
+}
+
 }  // namespace
 }  // namespace hgnn_moe

@@ -1,5 +1,6 @@
 #include "hgnn_moe/train/device.h"
 
+#include <ATen/Context.h>
 #include <gtest/gtest.h>
 
 #include "tests/base/test_support.h"
@@ -33,6 +34,15 @@ TEST(Device, Tf32IsForGpusThatHaveIt) {
   EXPECT_NE(message.find("tf32"), std::string::npos) << message;
   EXPECT_NE(message.find("take fp32 or bf16"), std::string::npos) << message;
   EXPECT_NO_THROW(set_precision(Precision::bf16, c10::Device(c10::kCPU)));
+}
+
+// LibTorch's default is to add up parts of a sum in bfloat16.
+TEST(Device, ProductsInBfloat16AddUpInSinglePrecision) {
+  at::Context& context = at::globalContext();
+  context.setAllowBF16ReductionCuBLAS(true);
+  set_precision(Precision::bf16, c10::Device(c10::kCPU));
+  EXPECT_EQ(context.allowBF16ReductionCuBLAS(),
+            at::CuBLASReductionOption::DisallowReducedPrecisionAllowSplitK);
 }
 
 TEST(Device, AGpuThatIsAskedForAndMissingIsAnError) {

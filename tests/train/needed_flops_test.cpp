@@ -58,6 +58,17 @@ TEST(NeededFlops, CouplersDifferByTheirFormulas) {
   EXPECT_EQ(needed_flops(model, batch), mean);
 }
 
+TEST(NeededFlops, OneExpertHasNoNeighbours) {
+  const data::Batch batch = batch_of({100});
+  const double d = 384, n = 100, layers = 3 * 4;
+  ModelConfig model = main_case(CouplerType::gnn);
+  model.num_experts = 1;
+  const double gnn = needed_flops(model, batch);
+  EXPECT_EQ(gnn, 16864918272.0);  // of bench/tests/test_step_flops.py, too
+  model.coupler_type = CouplerType::mean;
+  EXPECT_EQ(gnn - needed_flops(model, batch), layers * 2 * 2 * d * d * n);
+}
+
 TEST(PeakFlops, KnowsDevicesByTheirNames) {
   EXPECT_DOUBLE_EQ(*peak_flops("NVIDIA H100 80GB HBM3", Precision::bf16), 989.4e12);
   EXPECT_DOUBLE_EQ(*peak_flops("NVIDIA H100 PCIe", Precision::bf16), 756e12);

@@ -31,8 +31,8 @@ int usable_gpus();
 // Threads of LibTorch's operations, deterministic algorithms, and reproducible CUDA libraries.
 void configure_machine(const TrainConfig& config);
 
-// Lets products of float32 round their factors to tf32, or not. Throws Error(usage) where the
-// device has no tf32.
+// Lets products of float32 round their factors to tf32, or not; those of bfloat16 add up in float32
+// alone. Throws Error(usage) where the device has no tf32.
 void set_precision(Precision precision, c10::Device device);
 
 // As "NVIDIA H100 80GB HBM3", or "the CPU".

@@ -21,7 +21,7 @@ namespace hgnn_moe {
 //     HGNN     2 E D N, and for its layers the smaller of 2 G D^3 (matrices folded into the
 //              combiner's) and 2 G D^2 N (on the weighted mean of the experts); with activation or
 //              residual G (2 D^2 + 2 E D) E N in their place
-//     GNN      G (4 D^2 + 2 E D + 4 D) E N
+//     GNN      G (4 D^2 + 2 E D + 4 D) E N; with a single expert 2 G D^2 N
 //   head       2 D V R, once
 //
 // and three times as much with the backward pass. bench/step/flops.py counts the same.
