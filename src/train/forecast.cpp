@@ -69,9 +69,9 @@ c10::Device device_type(const TrainConfig& config) {
 }
 
 // Whether a run of so many steps, if that is known, saves before its last one.
-bool saves_before_the_end(const TrainConfig& config, const std::optional<TrainingLength>& length) {
+bool saves_before_the_end(const TrainConfig& config, const std::optional<TrainPlan>& plan) {
   const auto is_before_the_end = [&](std::int64_t every) {
-    return every > 0 && (!length.has_value() || every < length->steps);
+    return every > 0 && (!plan.has_value() || every < plan->total_steps);
   };
   return is_before_the_end(config.eval_every) || is_before_the_end(config.save_every);
 }
@@ -127,14 +127,25 @@ RunForecast Forecaster::forecast(const TrainConfig& config) {
   if (dataset != nullptr && dataset->train != nullptr) {
     forecast.length = training_length(config, model, *dataset->train);
   }
+  forecast.memory =
+      forecast_memory(config, model, dataset != nullptr ? dataset->train.get() : nullptr);
+  return forecast;
+}
+
+MemoryEstimate forecast_memory(const TrainConfig& config, const ModelConfig& model,
+                               const data::SampleSet* train) {
+  std::optional<TrainPlan> plan;
+  if (train != nullptr) {
+    plan = make_plan(config, static_cast<std::int64_t>(training_rows(config, *train).size()));
+  }
   const Execution execution{config.coupler_path, config.coupler_chunk,
                             resolve_path(config.expert_path), config.activation_checkpointing};
   const bool on_gpu = device_type(config).is_cuda();
   const bool captured = on_gpu && can_capture(config, resolve_path(model, config.coupler_path));
-  forecast.memory = estimate_memory(
-      model, {config.batch_size, execution, saves_before_the_end(config, forecast.length), on_gpu,
-              captured, config.gradient_accumulation_steps});
-  return forecast;
+  // No batch is larger than the data.
+  const std::int64_t batch = plan ? plan->batch_samples(0) : config.batch_size;
+  return estimate_memory(model, {batch, execution, saves_before_the_end(config, plan), on_gpu,
+                                 captured, config.gradient_accumulation_steps});
 }
 
 std::int64_t known_vocab_size(const TrainConfig& config) {

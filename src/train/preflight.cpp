@@ -7,7 +7,9 @@
 
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/files.h"
+#include "hgnn_moe/base/text.h"
 #include "hgnn_moe/model/ablation.h"
+#include "hgnn_moe/train/forecast.h"
 #include "hgnn_moe/train/trainer.h"
 
 namespace hgnn_moe {
@@ -56,6 +58,32 @@ void check_ablation(const TrainConfig& config, const ModelConfig& model) {
        "ablate has nothing to remove: num_experts is {} and coupler_type {} has no graph here; "
        "leave ablate out or give a model with several experts",
        config.num_experts, to_string(config.coupler_type));
+}
+
+std::string check_memory(const TrainConfig& config, const ModelConfig& model,
+                         const data::Dataset& dataset, std::optional<std::int64_t> available) {
+  if (!available) return "";
+  const auto text = [](std::int64_t bytes) {
+    return format_bytes(static_cast<std::uint64_t>(bytes));
+  };
+  const std::int64_t count = count_parameters(model).total();
+  // In fp32: a weight, its gradient and two moments.
+  const std::int64_t state = (config.eval_only ? 1 : 4) * 4 * count;
+  if (state > *available) {
+    fail(ExitCode::out_of_memory,
+         "out of memory: {} parameters{} take {} and the machine leaves {}; lower embed_dim {}, "
+         "num_layers {} or num_experts {}, or take a machine with more",
+         count, config.eval_only ? "" : " with their gradients and moments", text(state),
+         text(*available), config.embed_dim, config.num_layers, config.num_experts);
+  }
+  if (config.eval_only) return "";
+  const std::int64_t total = forecast_memory(config, model, dataset.train.get()).total;
+  if (total <= *available) return "";
+  return fmt::format(
+      "the run takes about {} of memory and the machine leaves {}, so that it may be killed: lower "
+      "batch_size {} (raise gradient_accumulation_steps to keep the step's size) or take "
+      "activation_checkpointing layer",
+      text(total), text(*available), config.batch_size);
 }
 
 void check_token_losses_path(const TrainConfig& config, const RunLocation& location) {

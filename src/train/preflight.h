@@ -2,6 +2,10 @@
 // run and costs no run that was to be overwritten.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+#include <string>
+
 #include "hgnn_moe/config/train_config.h"
 #include "hgnn_moe/data/dataset.h"
 #include "hgnn_moe/model/model_config.h"
@@ -17,6 +21,13 @@ void check_init_from(const TrainConfig& config, const RunLocation& location);
 
 // Throws Error(usage) where ablate finds no part that can be removed.
 void check_ablation(const TrainConfig& config, const ModelConfig& model);
+
+// On a CPU. Throws Error(out_of_memory) where the weights, with gradients and AdamW's moments where
+// they are trained, are alone more than the `available` bytes, if those are known: the kernel would
+// kill the process, or another one, with no word. Else a warning where the estimate of a training
+// is more, or "".
+std::string check_memory(const TrainConfig& config, const ModelConfig& model,
+                         const data::Dataset& dataset, std::optional<std::int64_t> available);
 
 // Throws Error(disk) where dump_token_losses cannot be written.
 void check_token_losses_path(const TrainConfig& config, const RunLocation& location);

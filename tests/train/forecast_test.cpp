@@ -79,6 +79,14 @@ TEST(Forecast, AccumulationTakesMemory) {
   EXPECT_GT(Forecaster().forecast(config).memory.total, once);
 }
 
+TEST(Forecast, NoBatchIsLargerThanTheData) {
+  TrainConfig config = small(SampleMode::lines);
+  config.batch_size = config.num_train_samples;
+  const std::int64_t all = Forecaster().forecast(config).memory.total;
+  config.batch_size = 1000000;
+  EXPECT_EQ(Forecaster().forecast(config).memory.total, all);
+}
+
 TEST(Forecast, OneForecasterServesRunsOnDifferentData) {
   Forecaster forecaster;
   TrainConfig other = small(SampleMode::lines);

@@ -50,6 +50,10 @@ class Forecaster {
   std::map<std::string, std::string> problems_;
 };
 
+// Of a run on `train`, or, where that is null, on as many samples as it asks for.
+MemoryEstimate forecast_memory(const TrainConfig& config, const ModelConfig& model,
+                               const data::SampleSet* train);
+
 // vocab_size, else that of the data set's dataset.json, whose tokens stay unread. Throws
 // Error(data) where neither gives it or the file is wrong.
 std::int64_t known_vocab_size(const TrainConfig& config);

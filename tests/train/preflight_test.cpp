@@ -1,0 +1,65 @@
+#include "src/train/preflight.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/base/test_support.h"
+
+#include "hgnn_moe/train/forecast.h"
+#include "hgnn_moe/train/trainer.h"
+
+namespace hgnn_moe {
+namespace {
+
+TrainConfig small() {
+  TrainConfig config;
+  config.synthetic_data = true;
+  config.vocab_size = 64;
+  config.embed_dim = 16;
+  config.num_layers = 2;
+  config.max_seq_length = 24;
+  config.num_train_samples = 50;
+  config.batch_size = 8;
+  return config;
+}
+
+struct MemoryCheck {
+  TrainConfig config;
+  data::Dataset dataset = data::open_dataset(config);
+  ModelConfig model = make_model_config(config, dataset.vocab_size);
+
+  std::string operator()(std::optional<std::int64_t> available) const {
+    return check_memory(config, model, dataset, available);
+  }
+  std::int64_t weights() const { return 4 * count_parameters(model).total(); }
+};
+
+TEST(Preflight, WeightsGradientsAndMomentsThatDoNotFitAreRefused) {
+  const MemoryCheck check{small()};
+  const std::int64_t state = 4 * check.weights();
+  EXPECT_NO_THROW(check(state));
+  const std::string message = message_of_error(ExitCode::out_of_memory, [&] { check(state - 1); });
+  EXPECT_TRUE(contains(message, "out of memory: ")) << message;
+  EXPECT_TRUE(contains(message, "gradients and moments")) << message;
+  EXPECT_TRUE(contains(message, "lower embed_dim 16")) << message;
+}
+
+TEST(Preflight, AnEvaluationHasWeightsAlone) {
+  TrainConfig config = small();
+  config.eval_only = true;
+  const MemoryCheck check{config};
+  EXPECT_EQ(check(check.weights()), "");
+  message_of_error(ExitCode::out_of_memory, [&] { check(check.weights() - 1); });
+}
+
+TEST(Preflight, ATrainingThatIsExpectedToTakeMoreThanThereIsIsSaid) {
+  const MemoryCheck check{small()};
+  const std::int64_t total =
+      forecast_memory(check.config, check.model, check.dataset.train.get()).total;
+  EXPECT_EQ(check(total), "");
+  EXPECT_EQ(check(std::nullopt), "");
+  const std::string warning = check(total - 1);
+  EXPECT_TRUE(contains(warning, "lower batch_size 8")) << warning;
+}
+
+}  // namespace
+}  // namespace hgnn_moe
