@@ -104,6 +104,14 @@ struct FromText {
   Json operator()(const TextRule&) const { return text; }
 };
 
+// A whole number beyond 64 bits, as a file's or as a flag's text.
+bool is_too_large(const Json& value) {
+  if (value.is_number()) return value.get<double>() >= static_cast<double>(kNoMaximum);
+  const std::string* text = value.get_ptr<const std::string*>();
+  return text != nullptr && !text->empty() &&
+         text->find_first_not_of("0123456789") == std::string::npos;
+}
+
 // `value` if it belongs to the option's domain, null if it is the word for "not given".
 Json checked(const OptionSpec& spec, const Json& value, const Json& shown,
              const std::string& subject) {
@@ -112,6 +120,9 @@ Json checked(const OptionSpec& spec, const Json& value, const Json& shown,
   if (std::visit(Accepts{value}, spec.domain)) return value;
 
   std::string expected = describe(spec.domain);
+  if (range != nullptr && range->max == kNoMaximum && is_too_large(value)) {
+    expected += fmt::format(" and at most {}", kNoMaximum);
+  }
   const auto* choices = std::get_if<Choices>(&spec.domain);
   if (choices != nullptr && value.is_string()) {
     const auto match = closest_match(value.get_ref<const std::string&>(), choices->names);

@@ -1,11 +1,10 @@
 #include "hgnn_moe/hgt/program.h"
 
-#include <algorithm>
 #include <string>
-#include <thread>
 
 #include <ATen/Parallel.h>
 
+#include "hgnn_moe/base/cores.h"
 #include "hgnn_moe/base/files.h"
 #include "hgnn_moe/config/hgt_options.h"
 #include "hgnn_moe/hgt/compare.h"
@@ -28,11 +27,12 @@ int print(const std::string& text) {
 }
 
 int run(int argc, char** argv) {
-  const HgtInput input = parse_hgt_command_line(argc, argv);
+  HgtInput input = parse_hgt_command_line(argc, argv);
   if (!input.help.empty()) return print(input.help);
   if (input.version) return print(version_text(kProgram));
-  const auto cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  at::set_num_threads(input.config.threads > 0 ? static_cast<int>(input.config.threads) : cores);
+  at::set_num_threads(resolve_threads(input.config.threads));
+  const std::string warning = threads_warning(input.config.threads);
+  if (!warning.empty()) input.notes.push_back(warning);
   switch (input.config.command) {
     case HgtCommand::train:
       return run_train(input);

@@ -5,12 +5,12 @@
 #include <thread>
 
 #include <fmt/format.h>
-#include <sched.h>
 
 #include "row_options.h"
 
 #include "hgnn_moe/base/available_memory.h"
 #include "hgnn_moe/base/child_outcome.h"
+#include "hgnn_moe/base/cores.h"
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/files.h"
 #include "hgnn_moe/base/log.h"
@@ -30,13 +30,6 @@ constexpr std::chrono::milliseconds kPollInterval{10};
 constexpr std::chrono::seconds kPatience{20};
 
 constexpr char kOutputFile[] = "output.log";
-
-// Those that this process may run on: a container or taskset leaves fewer than the machine has.
-std::int64_t usable_cores() {
-  cpu_set_t cores;
-  if (sched_getaffinity(0, sizeof(cores), &cores) == 0) return CPU_COUNT(&cores);
-  return std::max(1u, std::thread::hardware_concurrency());  // more cores than the set has places
-}
 
 }  // namespace
 

@@ -3,7 +3,6 @@
 #include <cstdlib>
 #include <fstream>
 #include <limits>
-#include <thread>
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
@@ -11,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "hgnn_moe/base/cores.h"
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/ops/cpu_isa.h"
 
@@ -81,8 +81,7 @@ int usable_gpus() {
 void configure_machine(const TrainConfig& config) {
   keep_freed_memory();
   ops::cpu_isa();  // a wrong HGNN_MOE_CPU is said before the run folder is touched
-  const auto cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  at::set_num_threads(config.threads > 0 ? static_cast<int>(config.threads) : cores);
+  at::set_num_threads(resolve_threads(config.threads));
   if (config.deterministic) {
     // cuBLAS reads it when its first handle is made, which is later.
     setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);

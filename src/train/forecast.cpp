@@ -144,8 +144,9 @@ MemoryEstimate forecast_memory(const TrainConfig& config, const ModelConfig& mod
   const bool captured = on_gpu && can_capture(config, resolve_path(model, config.coupler_path));
   // No batch is larger than the data.
   const std::int64_t batch = plan ? plan->batch_samples(0) : config.batch_size;
-  return estimate_memory(model, {batch, execution, saves_before_the_end(config, plan), on_gpu,
-                                 captured, config.gradient_accumulation_steps});
+  return estimate_memory(model,
+                         {batch, execution, saves_before_the_end(config, plan), on_gpu, captured,
+                          config.gradient_accumulation_steps, /*trains=*/!config.eval_only});
 }
 
 std::int64_t known_vocab_size(const TrainConfig& config) {

@@ -137,6 +137,13 @@ MemoryEstimate estimate_memory(const ModelConfig& config, const StepInMemory& st
 
   MemoryEstimate estimate;
   estimate.parameters = counts.total() * kFloat + rounded_bytes(config, path);
+  estimate.runtime = runtime_bytes();
+  if (!step.trains) {
+    // The loss keeps nothing: the logits of some rows are there once.
+    estimate.activations = evaluation_bytes(config, n, step.on_gpu ? logits : logits / 2);
+    estimate.total = estimate.parameters + estimate.activations + estimate.runtime;
+    return estimate;
+  }
   estimate.gradients = counts.total() * kFloat;
   estimate.optimizer = 2 * counts.total() * kFloat;
   if (step.background_saves) estimate.snapshot = 3 * counts.total() * kFloat;
@@ -154,7 +161,6 @@ MemoryEstimate estimate_memory(const ModelConfig& config, const StepInMemory& st
   const std::int64_t backward = 10 * n * e * d * kFloat + attention.temporaries;
   const std::int64_t layers = all_layers + backward + chunk * kFloat;
   estimate.activations = layers + logits;
-  estimate.runtime = runtime_bytes();
   // Gradients of parameters appear after the head's temporaries are gone, but those that earlier
   // micro-batches have left are there all along.
   const std::int64_t backward_of_weights =

@@ -76,14 +76,15 @@ std::string check_memory(const TrainConfig& config, const ModelConfig& model,
          count, config.eval_only ? "" : " with their gradients and moments", text(state),
          text(*available), config.embed_dim, config.num_layers, config.num_experts);
   }
-  if (config.eval_only) return "";
   const std::int64_t total = forecast_memory(config, model, dataset.train.get()).total;
   if (total <= *available) return "";
   return fmt::format(
       "the run takes about {} of memory and the machine leaves {}, so that it may be killed: lower "
-      "batch_size {} (raise gradient_accumulation_steps to keep the step's size) or take "
-      "activation_checkpointing layer",
-      text(total), text(*available), config.batch_size);
+      "batch_size {}{}",
+      text(total), text(*available), config.batch_size,
+      config.eval_only ? ""
+                       : " (raise gradient_accumulation_steps to keep the step's size) or take "
+                         "activation_checkpointing layer");
 }
 
 void check_token_losses_path(const TrainConfig& config, const RunLocation& location) {

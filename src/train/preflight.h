@@ -24,8 +24,7 @@ void check_ablation(const TrainConfig& config, const ModelConfig& model);
 
 // On a CPU. Throws Error(out_of_memory) where the weights, with gradients and AdamW's moments where
 // they are trained, are alone more than the `available` bytes, if those are known: the kernel would
-// kill the process, or another one, with no word. Else a warning where the estimate of a training
-// is more, or "".
+// kill the process, or another one, with no word. Else a warning where the estimate is more, or "".
 std::string check_memory(const TrainConfig& config, const ModelConfig& model,
                          const data::Dataset& dataset, std::optional<std::int64_t> available);
 

@@ -27,7 +27,7 @@ void StepProfile::begin(std::int64_t remaining) {
   if (steps_ == 0) return;
   const std::int64_t possible = std::max<std::int64_t>(remaining - 1, 0);
   if (possible < steps_) {
-    log_.warn("profile {}: {} more steps are to train and the first warms up, so {} are profiled",
+    log_.warn("profile {}: steps to train are {}, of which the first warms up: {} of them profiled",
               steps_, remaining, possible);
   }
   if (possible == 0) return;

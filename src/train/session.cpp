@@ -9,6 +9,7 @@
 #include "preflight.h"
 
 #include "hgnn_moe/base/available_memory.h"
+#include "hgnn_moe/base/cores.h"
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/files.h"
 #include "hgnn_moe/base/log.h"
@@ -113,8 +114,10 @@ Session open_session(const ParsedConfig& parsed) {
                            config.overwrite};
   RunLocation location = locate_run(request);
   check_init_from(config, location);
-  const std::string memory_warning =
-      device.device.is_cpu() ? check_memory(config, model_config, dataset, available_memory()) : "";
+  std::vector<std::string> warnings = {threads_warning(config.threads)};
+  if (device.device.is_cpu()) {
+    warnings.push_back(check_memory(config, model_config, dataset, available_memory()));
+  }
   LanguageModel model(model_config, static_cast<std::uint64_t>(config.seed), at::kFloat,
                       device.device,
                       {config.coupler_path, config.coupler_chunk, config.expert_path,
@@ -130,7 +133,9 @@ Session open_session(const ParsedConfig& parsed) {
                                        : "";
   RunFolder folder = RunFolder::open(location.checkpoint_dir, location.run_name, request.start());
   Log log = make_logger(config.quiet, folder.log_file());
-  if (!memory_warning.empty()) log->warn("{}", memory_warning);
+  for (const std::string& warning : warnings) {
+    if (!warning.empty()) log->warn("{}", warning);
+  }
   return {parsed, std::move(dataset), device,        model_config, location, std::move(folder),
           log,    std::move(model),   first_weights, verification};
 }

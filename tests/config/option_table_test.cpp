@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/base/test_support.h"
+
 namespace hgnn_moe {
 namespace {
 
@@ -114,6 +116,25 @@ TEST(OptionTable, IntegersFromFlags) {
   }
   EXPECT_EQ(flag_error("copies", "0"),
             "--copies is \"0\"; give a whole number: -1 or 1 to 9 or auto");
+}
+
+TEST(OptionTable, ANumberBeyond64BitsIsToldTheLargest) {
+  OptionTable<Picture> table;
+  table.integer("seed", &Picture::width, {0}, "of the noise");
+  const OptionSpec spec = table.specs().front();
+  const auto flag = [&](const char* text) {
+    return message_of_error(ExitCode::usage, [&] { value_of_flag(spec, text, "seed"); });
+  };
+  EXPECT_EQ(flag("9223372036854775808"),
+            "seed is \"9223372036854775808\"; give a whole number: at least 0 and at most "
+            "9223372036854775807");
+  EXPECT_EQ(flag("-1"), "seed is \"-1\"; give a whole number: at least 0");
+  EXPECT_EQ(flag("1e3"), "seed is \"1e3\"; give a whole number: at least 0");
+  EXPECT_EQ(
+      message_of_error(ExitCode::usage,
+                       [&] { value_of_json(spec, Json::parse("18446744073709551615"), "seed"); }),
+      "seed is 18446744073709551615; give a whole number: at least 0 and at most "
+      "9223372036854775807");
 }
 
 TEST(OptionTable, RealNumbersFromFlags) {

@@ -173,18 +173,20 @@ TEST_F(ProfileTest, AttentionAndOutputsAreCountedOnce) {
 TEST_F(ProfileTest, TooFewStepsAreSaid) {
   const ProcessResult few = run(flags_.with({{"profile", "9"}, {"max_steps", "3"}}));
   expect_success(few);
-  EXPECT_TRUE(contains(few.err, "profile 9: 3 more steps are to train")) << few.err;
+  EXPECT_TRUE(
+      contains(few.err, "profile 9: steps to train are 3, of which the first warms up: 2 of them"))
+      << few.err;
   EXPECT_EQ(table().at("steps"), 2);
 
   const ProcessResult one =
       run(flags_.with({{"profile", "9"}, {"max_steps", "1"}, {"run_name", "one"}}));
   expect_success(one);
-  EXPECT_TRUE(contains(one.err, "0 are profiled")) << one.err;
+  EXPECT_TRUE(contains(one.err, ": 0 of them profiled")) << one.err;
   EXPECT_FALSE(fs::exists(path("runs/one/profile")));
 
   const ProcessResult enough =
       run(flags_.with({{"profile", "1"}, {"max_steps", "2"}, {"run_name", "enough"}}));
-  EXPECT_FALSE(contains(enough.err, "more steps")) << enough.err;
+  EXPECT_FALSE(contains(enough.err, "warms up")) << enough.err;
   EXPECT_EQ(table("enough").at("steps"), 1);
 }
 

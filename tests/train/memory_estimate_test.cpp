@@ -81,6 +81,20 @@ TEST(MemoryEstimate, GradientsOfEarlierMicroBatchesStandBesideTheHead) {
   EXPECT_EQ(estimate_memory(config, step).total, twice.total) << "they add up in place";
 }
 
+TEST(MemoryEstimate, AnEvaluationHasWeightsAndOneLayer) {
+  ModelConfig config = config_of(CouplerType::gnn, Precision::fp32);
+  StepInMemory step{4, {CouplerPath::batched, 0, ExpertPath::fused}};
+  step.background_saves = true;
+  step.trains = false;
+  const MemoryEstimate one = estimate_memory(config, step);
+  EXPECT_EQ(one.gradients + one.optimizer + one.snapshot, 0);
+  EXPECT_EQ(one.total, one.parameters + one.activations + one.runtime);
+  const std::int64_t tokens = 4 * 8, logits = tokens * 40 * 4;
+  EXPECT_EQ(one.activations - logits, tokens * 3 * 16 * (16 * 4 + 4 * 2));
+  ++config.num_layers;
+  EXPECT_EQ(estimate_memory(config, step).activations, one.activations);
+}
+
 // Of [E A B, T, T] there are two matrices in fp32 and two in the type of products.
 TEST(MemoryEstimate, DropoutOnAGpuNeedsWholeMatricesOfScores) {
   for (const auto& [precision, element] : {std::pair{Precision::fp32, 16}, {Precision::bf16, 12}}) {

@@ -47,7 +47,11 @@ TEST(Preflight, AnEvaluationHasWeightsAlone) {
   TrainConfig config = small();
   config.eval_only = true;
   const MemoryCheck check{config};
-  EXPECT_EQ(check(check.weights()), "");
+  const std::int64_t total = forecast_memory(config, check.model, nullptr).total;
+  EXPECT_EQ(check(total), "");
+  const std::string warning = check(check.weights());
+  EXPECT_TRUE(contains(warning, "lower batch_size 8")) << warning;
+  EXPECT_FALSE(contains(warning, "gradient")) << warning;
   message_of_error(ExitCode::out_of_memory, [&] { check(check.weights() - 1); });
 }
 

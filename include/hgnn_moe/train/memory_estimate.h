@@ -1,4 +1,4 @@
-// What a training step needs in memory, before anything is allocated.
+// What a training step or an evaluation needs in memory, before anything is allocated.
 #pragma once
 
 #include <cstdint>
@@ -12,9 +12,10 @@ struct MemoryEstimate {
   std::int64_t parameters = 0;  // with what is kept of them in bf16
   std::int64_t gradients = 0;
   std::int64_t optimizer = 0;
-  std::int64_t snapshot = 0;     // fp32 copy of both for checkpoints in the background, on the host
-  std::int64_t activations = 0;  // kept for the backward pass, with the head's temporaries
-  std::int64_t runtime = 0;      // program, libraries and their workspaces
+  std::int64_t snapshot = 0;  // fp32 copy of both for checkpoints in the background, on the host
+  // Kept for the backward pass, with the head's temporaries; of an evaluation, one layer's.
+  std::int64_t activations = 0;
+  std::int64_t runtime = 0;  // program, libraries and their workspaces
   // The peak. Less than the sum with one micro-batch a step, whose gradients appear after the
   // head's temporaries are gone. With captured steps, which keep their memory, it holds what an
   // evaluation takes beside them.
@@ -28,6 +29,7 @@ struct StepInMemory {
   bool on_gpu = false;             // the snapshot then takes of other memory
   bool captured = false;           // whether steps are captured, on a GPU
   std::int64_t micro_batches = 1;  // of a step
+  bool trains = true;              // else evaluates: weights, and one layer at a time
 };
 
 // Bytes at the peak of such a step. The sequential path is estimated as the batched one. What is
