@@ -139,8 +139,7 @@ MemoryEstimate estimate_memory(const ModelConfig& config, const StepInMemory& st
   estimate.parameters = counts.total() * kFloat + rounded_bytes(config, path);
   estimate.runtime = runtime_bytes();
   if (!step.trains) {
-    // The loss keeps nothing: the logits of some rows are there once.
-    estimate.activations = evaluation_bytes(config, n, step.on_gpu ? logits : logits / 2);
+    estimate.activations = evaluation_bytes(config, n, logits);
     estimate.total = estimate.parameters + estimate.activations + estimate.runtime;
     return estimate;
   }

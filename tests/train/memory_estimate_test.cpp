@@ -89,7 +89,7 @@ TEST(MemoryEstimate, AnEvaluationHasWeightsAndOneLayer) {
   const MemoryEstimate one = estimate_memory(config, step);
   EXPECT_EQ(one.gradients + one.optimizer + one.snapshot, 0);
   EXPECT_EQ(one.total, one.parameters + one.activations + one.runtime);
-  const std::int64_t tokens = 4 * 8, logits = tokens * 40 * 4;
+  const std::int64_t tokens = 4 * 8, logits = 2 * tokens * 40 * 4;
   EXPECT_EQ(one.activations - logits, tokens * 3 * 16 * (16 * 4 + 4 * 2));
   ++config.num_layers;
   EXPECT_EQ(estimate_memory(config, step).activations, one.activations);
