@@ -87,10 +87,11 @@ template <typename Compute, typename Dim>
 void exponentials_of_scores(const HgtWorkspace<Compute, Dim>& w, const EdgeVectors<Compute>& edges,
                             const Compute* query, const Compute* scale, const Compute* maximum,
                             std::int64_t first, std::int64_t count) {
-  for (std::int64_t e = 0; e < count; ++e) {
+  const auto score_of = [&](std::int64_t e) {
     edges.prefetch(first + e + kEdgesAhead);
-    dot_of_heads(query, edges.score(first + e), w.heads, w.dim, w.scores + e * w.heads);
-  }
+    return edges.score(first + e);
+  };
+  dots_of_edges(query, score_of, count, w.heads, w.dim, w.scores);
   for (std::int64_t h = 0; h < w.heads; ++h) w.new_maximum[h] = maximum[h];
   for (std::int64_t e = 0; e < count; ++e) {
     Compute* const of_edge = w.scores + e * w.heads;
@@ -125,10 +126,11 @@ void attend_row(const HgtWorkspace<Compute, Dim>& w, const EdgeVectors<Compute>&
     }
     for (std::int64_t h = 0; h < w.heads; ++h) maximum[h] = w.new_maximum[h];
     for (std::int64_t e = 0; e < count; ++e) {
-      const Compute* of_edge = w.scores + e * w.heads;
-      for (std::int64_t h = 0; h < w.heads; ++h) sum[h] += of_edge[h];
-      add_scaled_heads(of_edge, edges.message(first + e), w.heads, w.dim, total);
+      for (std::int64_t h = 0; h < w.heads; ++h) sum[h] += w.scores[e * w.heads + h];
     }
+    add_edges(
+        w.scores, [&](std::int64_t e) { return edges.message(first + e); }, count, w.heads, w.dim,
+        total);
   }
 }
 
@@ -222,11 +224,13 @@ void differentiate_edges(const HgtDifferentiate& a, const HgtWorkspace<Compute, 
     if (a.rows_are_destinations) return own_row;
     return static_cast<std::int64_t>(a.neighbours.rows[edges.neighbours[edge]]);
   };
-  for (std::int64_t e = 0; e < count; ++e) {
+  const auto score_of = [&](std::int64_t e) {
     edges.prefetch(first + e + kEdgesAhead);
-    dot_of_heads(own_score, edges.score(first + e), w.heads, w.dim, w.scores + e * w.heads);
-    dot_of_heads(own_message, edges.message(first + e), w.heads, w.dim, w.products + e * w.heads);
-  }
+    return edges.score(first + e);
+  };
+  const auto message_of = [&](std::int64_t e) { return edges.message(first + e); };
+  dots_of_edges(own_score, score_of, count, w.heads, w.dim, w.scores);
+  dots_of_edges(own_message, message_of, count, w.heads, w.dim, w.products);
   // Rounded before the next loop subtracts, as it was in the forward pass: of a score of 1e10 one
   // instruction for both would give another one, far above the log-sum-exp.
   for (std::int64_t e = 0; e < count; ++e) {
@@ -262,12 +266,13 @@ void differentiate_row(const HgtDifferentiate& a, const HgtWorkspace<Compute, Di
     const std::int64_t rest = range.end - first;
     const std::int64_t count = rest < kEdgesAtOnce ? rest : kEdgesAtOnce;
     differentiate_edges(a, w, edges, own_score, own_message, own_row, first, count);
-    for (std::int64_t e = 0; e < count; ++e) {
-      add_scaled_heads(w.scores + e * w.heads, edges.score(first + e), w.heads, w.dim, d_score);
-      if (d_message == nullptr) continue;
-      add_scaled_heads(w.exponents + e * w.heads, edges.message(first + e), w.heads, w.dim,
-                       d_message);
-    }
+    add_edges(
+        w.scores, [&](std::int64_t e) { return edges.score(first + e); }, count, w.heads, w.dim,
+        d_score);
+    if (d_message == nullptr) continue;
+    add_edges(
+        w.exponents, [&](std::int64_t e) { return edges.message(first + e); }, count, w.heads,
+        w.dim, d_message);
   }
 }
 

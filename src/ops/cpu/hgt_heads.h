@@ -20,6 +20,12 @@ struct FixedDim {
   constexpr operator std::int64_t() const { return Value; }
 };
 
+// That number, 0 of std::int64_t.
+template <typename Dim>
+inline constexpr std::int64_t kFixedDim = 0;
+template <std::int64_t Value>
+inline constexpr std::int64_t kFixedDim<FixedDim<Value>> = Value;
+
 // The numbers of a thread, one array behind the other.
 template <typename Compute, typename Dim>
 struct HgtWorkspace {
@@ -75,6 +81,44 @@ inline void dot_of_heads(const Compute* x, const Compute* y, std::int64_t heads,
   }
 }
 
+// out[e, h] = <x_h, y_e,h> of the edges e < count, y_e = row_of(e). Writes up to half a vector
+// more.
+template <typename Compute, typename Dim, typename RowOf>
+inline void dots_of_edges(const Compute* x, RowOf row_of, std::int64_t count, std::int64_t heads,
+                          Dim dim, Compute* out) {
+  constexpr int n = kLanes<Compute>;
+  const std::int64_t pairs = count * heads;
+  std::int64_t i = 0, e = 0, h = 0;
+  const Compute* y = row_of(0);
+  const auto next = [&] {
+    Vector<Compute> sum = {};
+    for (std::int64_t d = h * dim; d < (h + 1) * dim; d += n) {
+      sum += load_vector(x + d) * load_vector(y + d);
+    }
+    if (++h == heads) {
+      h = 0;
+      if (++e < count) y = row_of(e);
+    }
+    return sum;
+  };
+  for (; i + n <= pairs; i += n) {
+    Vector<Compute> sums[n];
+#pragma GCC unroll 16
+    for (int j = 0; j < n; ++j) sums[j] = next();
+    store_vector(out + i, sums_of_lanes<n, Compute>(sums));
+  }
+  if (i + n / 2 <= pairs) {
+    Vector<Compute> sums[n / 2];
+#pragma GCC unroll 8
+    for (int j = 0; j < n / 2; ++j) sums[j] = next();
+    store_vector(out + i, sums_of_lanes<n / 2, Compute>(sums));
+    i += n / 2;
+  }
+  for (; i < pairs; ++i) {
+    out[i] = fold_lanes<Compute>(next(), [](auto a, auto b) { return a + b; });
+  }
+}
+
 // out_h += factor_h x_h
 template <typename Compute, typename Dim>
 inline void add_scaled_heads(const Compute* factor, const Compute* x, std::int64_t heads, Dim dim,
@@ -84,6 +128,37 @@ inline void add_scaled_heads(const Compute* factor, const Compute* x, std::int64
     for (std::int64_t d = h * dim; d < (h + 1) * dim; d += kLanes<Compute>) {
       store_vector(out + d, load_vector(out + d) + load_vector(x + d) * k);
     }
+  }
+}
+
+// out_h += the sum over the edges e < count of factors[e, h] x_e,h, x_e = row_of(e), one after the
+// other. Where a head's width is known, what is added up stays in registers.
+template <typename Compute, typename Dim, typename RowOf>
+inline void add_edges(const Compute* factors, RowOf row_of, std::int64_t count, std::int64_t heads,
+                      Dim dim, Compute* out) {
+  constexpr int n = kLanes<Compute>, kVectors = 8;
+  std::int64_t done = 0;
+  if constexpr (kFixedDim<Dim> != 0) {
+    constexpr std::int64_t kBlock = kVectors * n, kDim = kFixedDim<Dim>;
+    static_assert(kBlock % kDim == 0 || kDim % kBlock == 0);
+    for (; done + kBlock <= heads * kDim; done += kBlock) {
+      Vector<Compute> sums[kVectors];
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) sums[v] = load_vector(out + done + v * n);
+      for (std::int64_t e = 0; e < count; ++e) {
+        const Compute* const x = row_of(e) + done;
+        const Compute* const factor = factors + e * heads + done / kDim;
+#pragma GCC unroll 8
+        for (int v = 0; v < kVectors; ++v) sums[v] += load_vector(x + v * n) * factor[v * n / kDim];
+      }
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) store_vector(out + done + v * n, sums[v]);
+    }
+  }
+  if (done == heads * dim) return;
+  const std::int64_t first = done / dim;
+  for (std::int64_t e = 0; e < count; ++e) {
+    add_scaled_heads(factors + e * heads + first, row_of(e) + done, heads - first, dim, out + done);
   }
 }
 

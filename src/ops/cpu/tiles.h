@@ -197,4 +197,28 @@ inline Compute fold_lanes(Vector<Compute> v, Join join) {
   return v[0];
 }
 
+// Lane i = the sum of the lanes of v[i % Count], each the number that fold_lanes gives; Count is a
+// power of 2 up to the lanes. Vectors share their shuffles: with as many as lanes, one step's work
+// is Count - 1 pairs of them and not Count times the number of steps.
+template <int Count, typename Compute, int Distance = kLanes<Compute> / 2>
+inline Vector<Compute> sums_of_lanes(Vector<Compute> (&v)[Count]) {
+  constexpr int n = kLanes<Compute>;
+  const Integers<Compute> lanes = lane_numbers<Compute>();
+  if constexpr (Distance == 0) {
+    return v[0];
+  } else if constexpr (Distance >= Count) {
+    for (Vector<Compute>& one : v) one += __builtin_shuffle(one, lanes ^ Distance);
+    return sums_of_lanes<Count, Compute, Distance / 2>(v);
+  } else {
+    // Lanes with the distance's bit go on with the second half of the vectors: n lanes further.
+    const Integers<Compute> second = ((lanes & Distance) != 0) & n;
+    Vector<Compute> half[Distance];
+    for (int i = 0; i < Distance; ++i) {
+      half[i] = __builtin_shuffle(v[i], v[i + Distance], lanes | second) +
+                __builtin_shuffle(v[i], v[i + Distance], (lanes ^ Distance) | second);
+    }
+    return sums_of_lanes<Distance, Compute, Distance / 2>(half);
+  }
+}
+
 }  // namespace hgnn_moe::ops::HGNN_MOE_ISA
