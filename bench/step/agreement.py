@@ -12,10 +12,15 @@ STEPS = 3
 # fp32 only the entries' own rounding differs, which averages out: 5e-7 was the most that any pair of
 # right forms differed by, from D = 16 to 768. 1e-5 is twenty times that, a hundred times fp32's
 # epsilon, and a hundredth of what a sum in float32 would lose.
+# In bf16 only the first step's norm is of the same weights: rounding left 4e-3 at most (both couplers,
+# E = 2 to 32). AdamW's first updates have the size of the rate whatever the gradient's, so that where
+# rounding turns the sign of a small one the weights differ by twice that; after two of them norms of
+# eager PyTorch in bf16 and in fp32 differed by up to 4e-2 (GNN, E = 8, two orders of the batches).
 TOLERANCE = {
     "fp32": {"loss": 1e-4, "grad_norm": 1e-5},
-    "bf16": {"loss": 2e-2, "grad_norm": 2e-2},
+    "bf16": {"loss": 2e-2, "first grad_norm": 1e-2, "grad_norm": 1e-1},
 }
+FIRST = "first "  # of a name: of the first step alone, else of any
 
 
 class Record(Protocol):
@@ -30,8 +35,10 @@ class Disagreement(AssertionError):
 
 
 def largest_difference(actual: Sequence[Record], expected: Sequence[Record], name: str) -> float:
-    """Of that field, relative, over all steps; NaN where one is."""
-    pairs = zip(actual, expected, strict=True)
+    """Of what a tolerance names, relative, over its steps; NaN where one is."""
+    pairs = list(zip(actual, expected, strict=True))
+    if name.startswith(FIRST):
+        name, pairs = name.removeprefix(FIRST), pairs[:1]
     differences = [abs(getattr(a, name) / getattr(e, name) - 1) for a, e in pairs]
     return math.nan if any(map(math.isnan, differences)) else max(differences)
 
