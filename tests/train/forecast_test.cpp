@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/base/test_support.h"
+#include "tests/train/small_synthetic.h"
 
 #include "hgnn_moe/data/dataset.h"
 #include "hgnn_moe/train/needed_flops.h"
@@ -12,14 +13,7 @@ namespace hgnn_moe {
 namespace {
 
 TrainConfig small(SampleMode mode) {
-  TrainConfig config;
-  config.synthetic_data = true;
-  config.vocab_size = 64;
-  config.embed_dim = 16;
-  config.num_layers = 2;
-  config.max_seq_length = 24;
-  config.num_train_samples = 50;
-  config.batch_size = 8;
+  TrainConfig config = small_synthetic_run();
   config.gradient_accumulation_steps = 3;
   config.epochs = 3;
   config.sample_mode = mode;

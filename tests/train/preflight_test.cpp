@@ -3,24 +3,13 @@
 #include <gtest/gtest.h>
 
 #include "tests/base/test_support.h"
+#include "tests/train/small_synthetic.h"
 
 #include "hgnn_moe/train/forecast.h"
 #include "hgnn_moe/train/trainer.h"
 
 namespace hgnn_moe {
 namespace {
-
-TrainConfig small() {
-  TrainConfig config;
-  config.synthetic_data = true;
-  config.vocab_size = 64;
-  config.embed_dim = 16;
-  config.num_layers = 2;
-  config.max_seq_length = 24;
-  config.num_train_samples = 50;
-  config.batch_size = 8;
-  return config;
-}
 
 struct MemoryCheck {
   TrainConfig config;
@@ -34,7 +23,7 @@ struct MemoryCheck {
 };
 
 TEST(Preflight, WeightsGradientsAndMomentsThatDoNotFitAreRefused) {
-  const MemoryCheck check{small()};
+  const MemoryCheck check{small_synthetic_run()};
   const std::int64_t state = 4 * check.weights();
   EXPECT_NO_THROW(check(state));
   const std::string message = message_of_error(ExitCode::out_of_memory, [&] { check(state - 1); });
@@ -44,7 +33,7 @@ TEST(Preflight, WeightsGradientsAndMomentsThatDoNotFitAreRefused) {
 }
 
 TEST(Preflight, AnEvaluationHasWeightsAlone) {
-  TrainConfig config = small();
+  TrainConfig config = small_synthetic_run();
   config.eval_only = true;
   const MemoryCheck check{config};
   const std::int64_t total = forecast_memory(config, check.model, nullptr).total;
@@ -56,7 +45,7 @@ TEST(Preflight, AnEvaluationHasWeightsAlone) {
 }
 
 TEST(Preflight, ATrainingThatIsExpectedToTakeMoreThanThereIsIsSaid) {
-  const MemoryCheck check{small()};
+  const MemoryCheck check{small_synthetic_run()};
   const std::int64_t total =
       forecast_memory(check.config, check.model, check.dataset.train.get()).total;
   EXPECT_EQ(check(total), "");
