@@ -9,11 +9,14 @@
 
 namespace hgnn_moe::data {
 
+std::int64_t chosen_count(std::int64_t size, std::int64_t count) {
+  HGNN_MOE_ASSERT(size >= 0 && count >= -1, "size {}, count {}", size, count);
+  return count == -1 ? size : std::min(count, size);
+}
+
 std::vector<std::int64_t> choose_samples(std::int64_t size, std::int64_t count, bool shuffle,
                                          std::uint64_t seed, Split split) {
-  HGNN_MOE_ASSERT(size >= 0 && count >= -1, "size {}, count {}", size, count);
-  if (count == -1) count = size;
-  count = std::min(count, size);
+  count = chosen_count(size, count);
   std::vector<std::int64_t> samples(size);
   std::iota(samples.begin(), samples.end(), 0);
   if (shuffle && count < size) {

@@ -136,7 +136,7 @@ MemoryEstimate forecast_memory(const TrainConfig& config, const ModelConfig& mod
                                const data::SampleSet* train) {
   std::optional<TrainPlan> plan;
   if (train != nullptr) {
-    plan = make_plan(config, static_cast<std::int64_t>(training_rows(config, *train).size()));
+    plan = make_plan(config, data::chosen_count(train->size(), config.num_train_samples));
   }
   const Execution execution{config.coupler_path, config.coupler_chunk,
                             resolve_path(config.expert_path), config.activation_checkpointing};

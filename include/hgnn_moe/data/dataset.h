@@ -49,6 +49,9 @@ Dataset open_dataset(const TrainConfig& config);
 // either).
 bool dataset_exists(const TrainConfig& config);
 
+// How many samples of a set of `size` a run uses that asks for `count` (-1: all).
+std::int64_t chosen_count(std::int64_t size, std::int64_t count);
+
 // The rows of a set of `size` samples that a run uses: the first `count` (-1: all) of a seeded
 // shuffle, or of file order without `shuffle`; returned in file order, which is the order of
 // evaluation. A larger count keeps the rows of a smaller one. `split` keeps train and eval apart.
