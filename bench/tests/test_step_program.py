@@ -107,20 +107,21 @@ class AgreementTest(unittest.TestCase):
         """Only the last step, relative."""
         return (*self.expected[:2], Record(8.0 * (1 + loss), 1 + grad_norm))
 
-    def test_a_first_norm_in_bf16_is_of_the_same_weights(self) -> None:
-        for off, agrees in ((0.9e-2, True), (-0.9e-2, True), (1.1e-2, False), (-1.1e-2, False)):
-            records = {"ours@bf16": (Record(10.0, 1 + off), *self.expected[1:])}
-            if agrees:
-                found = agreement.check(records, self.expected)["ours@bf16"]
-                self.assertAlmostEqual(found["first grad_norm"], 0.9e-2)
-                continue
-            with self.assertRaisesRegex(agreement.Disagreement, "first grad_norm of ours@bf16"):
-                agreement.check(records, self.expected)
+    def test_a_first_norm_is_of_the_same_weights(self) -> None:
+        for call, most in (("ours@bf16", 1e-2), ("ours@fp32", 1e-5)):
+            for off in (0.9 * most, -0.9 * most):
+                records = {call: (Record(10.0, 1 + off), *self.expected[1:])}
+                found = agreement.check(records, self.expected)[call]
+                self.assertAlmostEqual(found["first grad_norm"], 0.9 * most)
+            for off in (1.1 * most, -1.1 * most):
+                records = {call: (Record(10.0, 1 + off), *self.expected[1:])}
+                with self.assertRaisesRegex(agreement.Disagreement, f"first grad_norm of {call}"):
+                    agreement.check(records, self.expected)
 
     def test_tolerances(self) -> None:
         for call, field, relative in (
             ("dense@fp32", "loss", 1e-4),
-            ("dense@fp32", "grad_norm", 1e-5),
+            ("dense@fp32", "grad_norm", 1e-4),
             ("ours@bf16", "loss", 2e-2),
             ("ours@bf16", "grad_norm", 1e-1),
         ):
@@ -134,10 +135,10 @@ class AgreementTest(unittest.TestCase):
     def test_what_is_wrong_by_design_has_to_differ(self) -> None:
         call, wrong = "pyg_original@fp32", frozenset({"pyg_original@fp32"})
         agreement.check({call: self.expected}, self.expected)
-        for records in (self.expected, self.off_by(0.9e-4, 0.9e-5), self.off_by(float("nan"))):
+        for records in (self.expected, self.off_by(0.9e-4, 0.9e-4), self.off_by(float("nan"))):
             with self.assertRaisesRegex(agreement.Disagreement, "mixes tokens"):
                 agreement.check({call: records}, self.expected, wrong)
-        for records in (self.off_by(loss=1.1e-4), self.off_by(grad_norm=1.1e-5)):
+        for records in (self.off_by(loss=1.1e-4), self.off_by(grad_norm=1.1e-4)):
             agreement.check({call: records}, self.expected, wrong)
 
 
