@@ -33,9 +33,12 @@ class Entry:
     rows: tuple[str, ...] = ("full", "lines")
     precisions: tuple[str, ...] = PRECISIONS
     without_dropout: bool = False  # whether ours is timed without dropout too, on full rows
+    # Ours alone on the largest batch that fits, the case's or larger ones; nothing else of the
+    # entry counts then but its one precision.
+    largest: bool = False
 
     def group_id(self, rows: str) -> str:
-        return f"{self.case.name}/{rows}"
+        return f"{self.case.name}/{'largest' if self.largest else rows}"
 
     def peer_calls(self) -> list[tuple[str, str]]:
         """(peer, precision)"""
@@ -89,6 +92,8 @@ def full(device: torch.device, threads: int, rounds: int) -> Plan:
     entries.append(Entry(EFFICIENCY, ("dense",), rows=("full",)))
     if device.type == "cuda":
         entries.append(Entry(GPU_CASE, ("dense", "compiled"), rows=("full",)))
+        bf16 = ("bf16",)
+        entries.append(Entry(GPU_CASE, (), rows=("full",), precisions=bf16, largest=True))
     return Plan(device, threads, rounds, tuple(entries), **steps_of_round(device))
 
 

@@ -22,7 +22,11 @@ STARTUP = re.compile(r"first step after ([0-9.]+) s")
 
 
 class ProgramFailed(RuntimeError):
-    """The program ended before its steps were done."""
+    """The program ended before its steps were done; `exit_code` is none where it ran on."""
+
+    def __init__(self, message: str, exit_code: int | None = None) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class ProgramSteps:
     first_step_s: float  # from the start of the process to the end of its first step
     startup_s: float  # from the start of the process to the start of its first step
     peak_bytes: int
+    gpu_utilisation: float | None = None  # of the steps after those that warm up
 
     @property
     def step_ms(self) -> list[float]:
@@ -108,20 +113,23 @@ class Program:
                         break
                     if ended:
                         text = errors.read_text(encoding="utf-8", errors="replace").strip()
-                        raise ProgramFailed(f"{self.path.name} ended early: {text or words}")
+                        message = f"{self.path.name} ended early: {text or words}"
+                        raise ProgramFailed(message, process.returncode)
                     time.sleep(POLL_S)
-                peak = self._peak_bytes(process.pid, folder)
+                on_cpu = self.device == "cpu"
+                peak, busy = (peak_bytes(process.pid), None) if on_cpu else of_gpu(folder / "run")
             finally:
                 process.kill()
                 process.wait()
         log = (folder / "run" / "train.log").read_text(encoding="utf-8")
-        return ProgramSteps(events[:count], first_step_s or 0.0, startup_seconds(log), peak)
+        return ProgramSteps(events[:count], first_step_s or 0.0, startup_seconds(log), peak, busy)
 
-    def _peak_bytes(self, pid: int, folder: Path) -> int:
-        if self.device == "cpu":
-            return peak_bytes(pid)
-        summary = (folder / "run" / "run_summary.json").read_text(encoding="utf-8")
-        return json.loads(summary)["peak_memory_bytes"]
+
+def of_gpu(run: Path) -> tuple[int, float | None]:
+    """What the summary of a run that came to its end says: the peak of the GPU's memory, and the
+    share of the time in which the GPU was busy."""
+    summary = json.loads((run / "run_summary.json").read_text(encoding="utf-8"))
+    return summary["peak_memory_bytes"], summary["gpu_utilisation"]
 
 
 def startup_seconds(log: str) -> float:

@@ -5,6 +5,11 @@ from __future__ import annotations
 from common.ratios import Group, median_of, ratio_of
 
 
+def is_largest(group: Group) -> bool:
+    """Ours alone on the largest batch that fits, as measure_largest makes it."""
+    return bool(group.get("largest"))
+
+
 def gemm_call(call: str) -> str:
     """The step's bare products in the precision of a call named PEER@PRECISION."""
     return f"gemm@{call.partition('@')[2]}"

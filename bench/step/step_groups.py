@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from itertools import cycle, islice
 import os
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 import tempfile
 from typing import Any
 
@@ -21,6 +21,7 @@ from step.case import DROPOUT
 from step.data import read_batches, write_folder
 from step.flops import forward_products, needed_flops, real_tokens
 from step.gemm_rate import GemmRate, Memcpy
+from step.largest_batch import measure_largest
 from step.lengths import batches_of_lengths, distinct_batches_of_lines
 from step.models import write_initial_weights
 from step.plan import Entry, Plan
@@ -45,6 +46,7 @@ class Bench:
     def __init__(self, entry: Entry, plan: Plan, program: Program | None, folder: Path) -> None:
         self.entry, self.plan, self.program = entry, plan, program
         self.case, self.folder = entry.case, folder
+        self.busy: dict[str, list[float]] = {}  # by call of ours on a GPU: its share of the time
         self.init = folder / "init.safetensors"
         write_initial_weights(self.init, self.case)
         self.lengths = {}
@@ -174,6 +176,8 @@ class Bench:
         rounds = {name: self.plan.rounds_of(name) for name in calls}
         samples = interleave(calls, self.plan.rounds, ToldClock(), rounds)
         entries = {name: summary(taken) | starts.get(name, {}) for name, taken in samples.items()}
+        for name, shares in self.busy.items():
+            entries[name]["gpu_utilisation"] = round(median(shares), 4)
         for name, limit in limits.items():
             if isinstance(limit, GemmRate):
                 entries[name] |= {"flops": limit.flops, "tilings": limit.tilings}
@@ -213,6 +217,7 @@ class Bench:
         if self.program is None:
             return {}
         calls: dict[str, Call] = {}
+        self.busy = {}
         dropouts = {OURS: DROPOUT}
         if self.entry.without_dropout and rows == "full":
             dropouts[OURS_WITHOUT_DROPOUT] = 0.0
@@ -220,11 +225,15 @@ class Bench:
         for precision in self.entry.precisions:
             for name, dropout in dropouts.items():
 
-                def milliseconds(precision=precision, dropout=dropout) -> float:
+                call = f"{name}@{precision}"
+
+                def milliseconds(call=call, precision=precision, dropout=dropout) -> float:
                     steps = self.program_steps(rows, precision, dropout, warm_up + count)
+                    if steps.gpu_utilisation is not None:
+                        self.busy.setdefault(call, []).append(steps.gpu_utilisation)
                     return mean(steps.step_ms[warm_up:])
 
-                calls[f"{name}@{precision}"] = milliseconds
+                calls[call] = milliseconds
         return calls
 
     def limits(self, rows: str) -> dict[str, GemmRate | Memcpy]:
@@ -240,6 +249,8 @@ class Bench:
 
 def measure_entry(entry: Entry, plan: Plan, program: Program | None) -> list[dict[str, Any]]:
     torch._dynamo.reset()
+    if entry.largest:
+        return [measure_largest(entry, plan, program)] if program else []
     with tempfile.TemporaryDirectory(prefix="hgnn_moe_step-") as name:
         folder = Path(name)
         with compiled_code_in(folder / "compiled"):

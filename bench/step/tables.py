@@ -7,7 +7,14 @@ from collections.abc import Callable, Iterable
 from common.ratios import Group, median_of, ratio_of
 from common.tables import table, three_digits, unique
 from step.case import PRECISIONS
-from step.rates import gemm_rate, needed_rate, share_of_gemm_rate, start_of, tokens_per_s
+from step.rates import (
+    gemm_rate,
+    is_largest,
+    needed_rate,
+    share_of_gemm_rate,
+    start_of,
+    tokens_per_s,
+)
 
 TITLES = {
     "sequential": "one HypergraphConv call a token",
@@ -44,12 +51,17 @@ def step_tables(groups: Iterable[Group]) -> list[str]:
         fill = f", {100 * group['fill']:.0f} % full" if group["rows"] != "full" else ""
         header = ["", "", "ms a step", "tokens/s", "over ours", "over products"]
         header += ["of the GEMM rate", "first step, s", f"peak of {group['peak_steps']} steps, GiB"]
+        limits = _limits(group)
         lines += [
-            f"{sizes(group)}, {ROWS[group['rows']]}{fill}; {_limits(group)}:",
+            f"{sizes(group)}, {_rows_of(group)}{fill}{'; ' if limits else ''}{limits}:",
             "",
             *table(header, rows),
         ]
     return lines
+
+
+def _rows_of(group: Group) -> str:
+    return ROWS[group["rows"]] + (", the largest batch that fits" if is_largest(group) else "")
 
 
 def _step_row(group: Group, peer: str, precision: str) -> list[str]:
@@ -116,8 +128,8 @@ def _limits(group: Group) -> str:
         for precision in PRECISIONS
         if (rate := gemm_rate(group, precision))
     ]
-    copy = group["calls"]["memcpy"]
-    parts.append(f"memcpy at {copy['bytes'] / copy['median_ms'] / 1e6:.0f} GB/s")
+    if copy := group["calls"].get("memcpy"):
+        parts.append(f"memcpy at {copy['bytes'] / copy['median_ms'] / 1e6:.0f} GB/s")
     return ", ".join(parts)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from common.ratios import Group, Target, fastest, median_of, target, target_of_ratio
 from step.case import DISTINCT_BATCHES, EFFICIENCY, GPU_CASE, MAIN, PRECISIONS, Case
-from step.rates import milliseconds_at, needed_rate, share_of_gemm_rate, start_of
+from step.rates import is_largest, milliseconds_at, needed_rate, share_of_gemm_rate, start_of
 
 # GFLOP/s of the products on the machine that the figures were measured on.
 GEMM_RATE = {"fp32": 285.0, "bf16": 1525.0}
@@ -23,7 +23,7 @@ WITH_DROPOUT = 0.9
 STARTUP_S = 2.0
 EFFICIENCY_S = {"fp32": 6.0, "bf16": 2.0}
 IN_PROPORTION = 1.2  # "in proportion" of E = 16: a needed FLOP's cost over that with E = 4
-GPU_SHARE, GPU_MS = 0.3, 11.0
+GPU_SHARE, GPU_SHARE_OF_LARGEST, GPU_MS, GPU_BUSY = 0.3, 0.4, 11.0, 0.9
 TORCH_FORMS = ("pair_loop", "dense", "compiled")
 
 NO_AMX = "factors in bf16 are promised of CPUs with AMX"
@@ -142,11 +142,20 @@ class Row:
     def on_gpu(self, device: str) -> list[Target]:
         rate, peak = needed_rate(self.group, self.ours), GPU_PEAK.get(device)
         share = rate / peak if rate and peak else None
+        busy = start_of(self.group, self.ours, "gpu_utilisation")
+        how = "needed FLOPs / time / peak"
+        found = [
+            self.value("share of the time in which the GPU is busy", "at_least", GPU_BUSY,
+                       "gpu_utilisation", busy)
+        ]  # fmt: skip
+        if is_largest(self.group):
+            what = "MFU at the largest batch that fits"
+            return [self.value(what, "at_least", GPU_SHARE_OF_LARGEST, how, share), *found]
+        milliseconds = median_of(self.group, self.ours)
         return [
-            self.value("MFU", "at_least", GPU_SHARE, "needed FLOPs / time / peak", share),
-            self.value(
-                "milliseconds a step", "at_most", GPU_MS, "ours", median_of(self.group, self.ours)
-            ),
+            self.value("MFU", "at_least", GPU_SHARE, how, share),
+            self.value("milliseconds a step", "at_most", GPU_MS, "ours", milliseconds),
+            *found,
         ]
 
 
@@ -174,6 +183,8 @@ def in_proportion(groups: Sequence[Group]) -> list[Target]:
 
 def _of_row(row: Row, machine: Mapping[str, Any], scale: bool) -> list[Target]:
     case, targets = case_of(row.group), []
+    if is_largest(row.group):
+        return row.on_gpu(machine["device"])
     if machine["kind"] == "gpu":
         if case == GPU_CASE and row.precision == "bf16":
             targets += row.on_gpu(machine["device"])
@@ -195,7 +206,8 @@ def evaluate(
     targets = []
     for group in groups:
         for precision in PRECISIONS:
-            if f"gemm@{precision}" in group["calls"]:
+            calls = {f"gemm@{precision}", f"ours@{precision}"}
+            if calls & group["calls"].keys():
                 targets += _of_row(Row(group, precision, has_amx), machine, scale)
     if scale:
         targets += in_proportion(groups)

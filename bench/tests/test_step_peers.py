@@ -126,6 +126,21 @@ class StartsTest(unittest.TestCase):
             targets = [(batch.labels_BT != NO_TARGET).sum().item() for batch in batches]
             return bench.starts_of_rows(), targets
 
+    def test_what_a_gpu_did_stands_beside_the_call_that_it_did_it_in(self) -> None:
+        shares = iter((0.5, 0.9, None))
+
+        class FakeProgram:
+            def steps(self, case, precision, dropout, init, data, count) -> ProgramSteps:
+                event = {"tokens": 1, "tokens_per_s": 1000.0}
+                return ProgramSteps([event] * count, 3.0, 2.0, 1, next(shares))
+
+        entry = Entry(CASE, (), precisions=("fp32",))
+        with tempfile.TemporaryDirectory() as name:
+            bench = step_groups.Bench(entry, quick(CPU, 1), FakeProgram(), Path(name))
+            (call,) = bench.program_calls("full").values()
+            self.assertEqual([call(), call(), call()], [1.0, 1.0, 1.0])
+        self.assertEqual(bench.busy, {"ours@fp32": [0.5, 0.9]})
+
     def test_the_peak_of_lines_is_that_of_many_different_batches(self) -> None:
         starts, targets = self.starts()
         self.assertEqual(len(set(targets)), 7)

@@ -165,6 +165,10 @@ class TargetsTest(unittest.TestCase):
         self.assertEqual((found["bf16, MFU"]["measured"], found["bf16, MFU"]["reached"]),
                          (0.303, True))
         self.assertIs(found["bf16, milliseconds a step"]["reached"], True)
+        busy = "bf16, share of the time in which the GPU is busy"
+        self.assertEqual(found[busy]["why"], targets.NOT_MEASURED)
+        group["calls"]["ours@bf16"]["gpu_utilisation"] = 0.95
+        self.assertIs(by_name(group, machine=known)[busy]["reached"], True)
         self.assertEqual(by_name(group, machine=GPU)["bf16, MFU"]["why"], targets.NOT_MEASURED)
         on_main = by_name(self.hgnn(), machine=known)
         self.assertNotIn("fp32, against torch.compile", on_main)
