@@ -268,7 +268,8 @@ void add_run_options(Table& t) {
   t.commands({"train", "embed", "evaluate", "validate", "predict", "compare"});
   t.integer("threads", &C::threads, {0, 4096}, "CPU threads; 0 is all cores");
   t.commands({"train", "embed", "evaluate", "predict", "compare"});
-  t.text("device", &C::device, device_rule(), "where to compute; auto is a GPU where there is one");
+  t.text("device", &C::device, device_rule(),
+         "where to compute; auto is a GPU where there is one and the build has CUDA (preset cuda)");
   t.text("memory_limit", &C::memory_limit, memory_size_rule(),
          "memory of the whole process: training that would need more does not begin, and says what "
          "would fit; inference on all nodes takes smaller tiles",

@@ -92,7 +92,8 @@ OptionTable<TrainConfig> build_table() {
          "the second part of the path below data_dir");
   t.choice("sample_mode", &C::sample_mode,
            "a sample is a line, cut to max_seq_length, or a window of all text joined");
-  t.boolean("shuffle", &C::shuffle, "choose and order training samples by the seed");
+  t.boolean("shuffle", &C::shuffle,
+            "choose training and evaluation samples, and order training samples, by the seed");
   t.integer("num_train_samples", &C::num_train_samples, limit_or_none,
             "samples to train on; -1 is all");
   t.integer("num_eval_samples", &C::num_eval_samples, limit_or_none,
@@ -116,10 +117,12 @@ OptionTable<TrainConfig> build_table() {
   t.integer("warmup_steps", &C::warmup_steps, any_count, "steps of linear warm-up");
   t.real("weight_decay", &C::weight_decay, {}, "decoupled weight decay of AdamW");
   t.real("grad_clip", &C::grad_clip, {}, "total gradient norm to clip to; 0 is off");
-  t.integer("seed", &C::seed, any_count, "seed of weights, order, dropout and sampling");
+  t.integer("seed", &C::seed, any_count,
+            "seed of weights, of the choice and order of samples, of dropout and of sampling");
 
   t.group("Machine");
-  t.text("device", &C::device, device_rule(), "where to compute; auto is a GPU where there is one");
+  t.text("device", &C::device, device_rule(),
+         "where to compute; auto is a GPU where there is one and the build has CUDA (preset cuda)");
   t.choice("precision", &C::precision,
            "of what matrix products take and give, and of what passes between the steps of fused "
            "experts or the layers of an HGNN; all else stays fp32. tf32 is for GPUs and rounds the "

@@ -1,5 +1,10 @@
 #include "hgnn_moe/ops/cuda_device.h"
 
+#include <algorithm>
+#include <filesystem>
+#include <iterator>
+#include <system_error>
+
 #include "hgnn_moe/base/error.h"
 
 #ifdef HGNN_MOE_CUDA
@@ -13,11 +18,25 @@
 
 namespace hgnn_moe::ops {
 
+namespace {
+
+// Files of the kernel's driver and of Windows' one in WSL; a build without CUDA can ask nothing
+// else.
+bool driver_is_installed() {
+  constexpr const char* kFiles[] = {"/proc/driver/nvidia/version", "/usr/lib/wsl/lib/libcuda.so.1"};
+  std::error_code ignored;
+  return std::any_of(std::begin(kFiles), std::end(kFiles),
+                     [&](const char* file) { return std::filesystem::exists(file, ignored); });
+}
+
+}  // namespace
+
 #ifdef HGNN_MOE_CUDA
 
 CudaStatus cuda_status() {
   CudaStatus status;
   status.compiled = true;
+  status.has_driver = driver_is_installed();
   // Both calls work without a driver; the driver version is then 0.
   (void)cudaRuntimeGetVersion(&status.runtime_version);
   (void)cudaDriverGetVersion(&status.driver_version);
@@ -74,7 +93,11 @@ std::int64_t cuda_shared_memory(int device) {
   HGNN_MOE_ASSERT(false, "device {} in a build without CUDA", device);
 }
 
-CudaStatus cuda_status() { return {}; }
+CudaStatus cuda_status() {
+  CudaStatus status;
+  status.has_driver = driver_is_installed();
+  return status;
+}
 
 CudaMemory cuda_memory(int device) {
   HGNN_MOE_ASSERT(false, "device {} in a build without CUDA", device);

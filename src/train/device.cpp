@@ -54,7 +54,7 @@ DeviceChoice choose_device(const std::string& request, const ops::CudaStatus& cu
   if (request == "auto") {
     if (obstacle.empty()) {
       choice.device = c10::Device(c10::kCUDA, 0);
-    } else if (cuda.compiled) {
+    } else if (cuda.compiled || cuda.has_driver) {
       choice.notes.push_back("device auto takes the CPU: " + obstacle);
     }
     return choice;

@@ -9,15 +9,25 @@ namespace hgnn_moe {
 namespace {
 
 const ops::CudaStatus kNoCuda{};
-const ops::CudaStatus kNoDriver{true, 13000, 0, 0};
-const ops::CudaStatus kOldDriver{true, 13000, 12080, 0};
-const ops::CudaStatus kTwoGpus{true, 13000, 13010, 2};
+const ops::CudaStatus kNoDriver{true, 13000, 0, 0, false};
+const ops::CudaStatus kOldDriver{true, 13000, 12080, 0, true};
+const ops::CudaStatus kTwoGpus{true, 13000, 13010, 2, true};
 
 TEST(Device, AutoTakesAGpuWhereOneCanBeUsed) {
   EXPECT_EQ(choose_device("auto", kTwoGpus).device, c10::Device(c10::kCUDA, 0));
   EXPECT_EQ(choose_device("auto", kNoCuda).device, c10::Device(c10::kCPU));
   EXPECT_EQ(choose_device("cpu", kTwoGpus).device, c10::Device(c10::kCPU));
   EXPECT_TRUE(choose_device("auto", kNoCuda).notes.empty());
+}
+
+TEST(Device, AutoSaysThatABuildWithoutCudaLeavesAGpuIdle) {
+  ops::CudaStatus status = kNoCuda;
+  status.has_driver = true;
+  const DeviceChoice choice = choose_device("auto", status);
+  EXPECT_EQ(choice.device, c10::Device(c10::kCPU));
+  EXPECT_EQ(choice.notes, std::vector<std::string>{"device auto takes the CPU: this build has no "
+                                                   "CUDA; build the preset 'cuda'"});
+  EXPECT_TRUE(choose_device("cpu", status).notes.empty());
 }
 
 TEST(Device, AutoSaysWhyItDoesNotTakeAGpu) {

@@ -11,6 +11,7 @@ struct CudaStatus {
   int runtime_version = 0;  // as 13000; 0 where not compiled
   int driver_version = 0;   // newest CUDA the driver serves, as 12080; 0 without a driver
   int device_count = 0;     // usable devices
+  bool has_driver = false;  // an NVIDIA driver is installed, whatever this build can do with it
 };
 
 CudaStatus cuda_status();
