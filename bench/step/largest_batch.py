@@ -1,7 +1,7 @@
 """The program on the largest batch that a GPU's memory holds: what the GPU does at its best.
 
 No peer is beside it: each would fit another batch, and what this process held on the GPU for their
-sake would be missing there.
+sake would be missing there. Its CUDA context, a few hundred megabytes, is missing all the same.
 """
 
 from __future__ import annotations
@@ -46,6 +46,9 @@ class LargestBatch:
         (self.precision,) = entry.precisions
         self.init = folder / "init.safetensors"
         write_initial_weights(self.init, entry.case)
+        gc.collect()
+        if plan.device.type == "cuda":
+            torch.cuda.empty_cache()  # what this process keeps, the program lacks
 
     def case_of(self, batch: int) -> Case:
         return replace(self.entry.case, batch=batch)
@@ -57,15 +60,16 @@ class LargestBatch:
         return self.program.steps(case, self.precision, DROPOUT, self.init, data, count)
 
     def fits(self, batch: int) -> bool:
+        """Whether the program comes to its end, checkpoint and evaluation included, with captured
+        steps: where the memory lacks for capturing alone, it goes on without."""
         case = self.case_of(batch)
         progress(f"{case}: does the batch fit?")
         try:
-            self.steps(case, self.plan.warm_up_steps)
+            return self.steps(case, self.plan.warm_up_steps).captured
         except ProgramFailed as error:
             if error.exit_code != OUT_OF_MEMORY:
                 raise
             return False
-        return True
 
     def measure(self) -> dict[str, Any]:
         """A group as Bench.measure has them, of ours alone."""
@@ -99,8 +103,5 @@ class LargestBatch:
 
 
 def measure_largest(entry: Entry, plan: Plan, program: Program) -> dict[str, Any]:
-    gc.collect()
-    if plan.device.type == "cuda":
-        torch.cuda.empty_cache()  # what this process keeps of the GPU's memory, the program lacks
     with tempfile.TemporaryDirectory(prefix="hgnn_moe_step-") as name:
         return LargestBatch(entry, plan, program, Path(name)).measure()

@@ -69,8 +69,13 @@ class Plan:
         return [entry.group_id(rows) for entry in self.entries for rows in entry.rows]
 
     def only(self, prefix: str) -> Plan:
-        """With the cases whose names begin so."""
-        chosen = tuple(e for e in self.entries if e.case.name.startswith(prefix))
+        """With the cases whose names begin so; CASE/largest is the largest batch alone."""
+
+        def is_meant(entry: Entry) -> bool:
+            own = entry.largest and entry.group_id("full").startswith(prefix)
+            return own or entry.case.name.startswith(prefix)
+
+        chosen = tuple(filter(is_meant, self.entries))
         return replace(self, entries=chosen)
 
     def rounds_of(self, call: str) -> int:

@@ -35,7 +35,10 @@ class ProgramSteps:
     first_step_s: float  # from the start of the process to the end of its first step
     startup_s: float  # from the start of the process to the start of its first step
     peak_bytes: int
-    gpu_utilisation: float | None = None  # of the steps after those that warm up
+    # Of a GPU: the share of the time of steps after those that warm up, and whether these were
+    # captured.
+    gpu_utilisation: float | None = None
+    captured: bool = False
 
     @property
     def step_ms(self) -> list[float]:
@@ -99,7 +102,7 @@ class Program:
 
     def _run(self, words: list[str], folder: Path, count: int) -> ProgramSteps:
         metrics, errors = folder / "run" / "metrics.jsonl", folder / "errors"
-        first_step_s = None
+        first_step_s, on_cpu = None, self.device == "cpu"
         with errors.open("wb") as stderr:
             start = time.perf_counter()
             process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=stderr)
@@ -109,27 +112,31 @@ class Program:
                     events = read_steps(metrics)
                     if events and first_step_s is None:
                         first_step_s = time.perf_counter() - start
-                    if len(events) >= count and (ended or self.device == "cpu"):
+                    if len(events) >= count and (process.returncode == 0 or on_cpu):
                         break
                     if ended:
                         text = errors.read_text(encoding="utf-8", errors="replace").strip()
                         message = f"{self.path.name} ended early: {text or words}"
                         raise ProgramFailed(message, process.returncode)
                     time.sleep(POLL_S)
-                on_cpu = self.device == "cpu"
-                peak, busy = (peak_bytes(process.pid), None) if on_cpu else of_gpu(folder / "run")
+                at_end = {} if on_cpu else of_gpu(folder / "run")
+                peak = peak_bytes(process.pid) if on_cpu else at_end.pop("peak_bytes")
             finally:
                 process.kill()
                 process.wait()
         log = (folder / "run" / "train.log").read_text(encoding="utf-8")
-        return ProgramSteps(events[:count], first_step_s or 0.0, startup_seconds(log), peak, busy)
+        start = startup_seconds(log)
+        return ProgramSteps(events[:count], first_step_s or 0.0, start, peak, **at_end)
 
 
-def of_gpu(run: Path) -> tuple[int, float | None]:
-    """What the summary of a run that came to its end says: the peak of the GPU's memory, and the
-    share of the time in which the GPU was busy."""
+def of_gpu(run: Path) -> dict[str, Any]:
+    """What the summary of a run that came to its end says of the GPU."""
     summary = json.loads((run / "run_summary.json").read_text(encoding="utf-8"))
-    return summary["peak_memory_bytes"], summary["gpu_utilisation"]
+    return {
+        "peak_bytes": summary["peak_memory_bytes"],
+        "gpu_utilisation": summary["gpu_utilisation"],
+        "captured": summary["cuda_graphs"] is not None,
+    }
 
 
 def startup_seconds(log: str) -> float:

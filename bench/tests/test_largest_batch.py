@@ -27,6 +27,7 @@ class FakeProgram:
 
     rows: int
     exit_code: int = largest_batch.OUT_OF_MEMORY
+    captured_rows: int = 1000
     seen: list[tuple[int, int]] = field(default_factory=list)
 
     def steps(self, case, precision, dropout, init, data, count) -> ProgramSteps:
@@ -37,7 +38,8 @@ class FakeProgram:
         events = [{"tokens": 10, "tokens_per_s": 2000.0}] * 2
         events += [{"tokens": 10, "tokens_per_s": 10_000.0}] * (count - 2)
         busy = 0.95 if count > 2 else None
-        return ProgramSteps(events, 3.0, 2.0, 1000 * case.batch, busy)
+        captured = case.batch <= self.captured_rows
+        return ProgramSteps(events, 3.0, 2.0, 1000 * case.batch, busy, captured)
 
 
 def measured(program: FakeProgram) -> dict:
@@ -70,6 +72,15 @@ class LargestBatchTest(unittest.TestCase):
         self.assertEqual(group["tokens"], 12 * 8)
         self.assertEqual(program.seen, [(8, 2), (16, 2), (12, 2), (12, 6), (12, 6), (12, 6)])
 
+    def test_a_batch_that_fits_uncaptured_alone_does_not_fit(self) -> None:
+        self.assertEqual(measured(FakeProgram(rows=100, captured_rows=14))["batch"], 12)
+
+    def test_it_can_be_measured_by_itself(self) -> None:
+        plan = full(torch.device("cuda"), 1, 5)
+        alone = plan.only(f"{GPU_CASE.name}/largest").entries
+        self.assertEqual([entry.largest for entry in alone], [True])
+        self.assertEqual(len(plan.only(GPU_CASE.name).entries), 2)
+
     def test_only_memory_ends_the_search(self) -> None:
         with self.assertRaisesRegex(ProgramFailed, "no memory"):
             measured(FakeProgram(rows=14, exit_code=2))
@@ -84,9 +95,11 @@ class LargestBatchTest(unittest.TestCase):
 
     def test_a_summary_says_what_the_gpu_did(self) -> None:
         with tempfile.TemporaryDirectory() as name:
-            summary = {"peak_memory_bytes": 5, "gpu_utilisation": None}
-            Path(name, "run_summary.json").write_text(json.dumps(summary), encoding="utf-8")
-            self.assertEqual(of_gpu(Path(name)), (5, None))
+            for graphs, captured in ((None, False), ({"count": 8}, True)):
+                summary = {"peak_memory_bytes": 5, "gpu_utilisation": 0.5, "cuda_graphs": graphs}
+                Path(name, "run_summary.json").write_text(json.dumps(summary), encoding="utf-8")
+                found = {"peak_bytes": 5, "gpu_utilisation": 0.5, "captured": captured}
+                self.assertEqual(of_gpu(Path(name)), found)
 
 
 class PromisesTest(unittest.TestCase):

@@ -127,7 +127,7 @@ class StartsTest(unittest.TestCase):
             return bench.starts_of_rows(), targets
 
     def test_what_a_gpu_did_stands_beside_the_call_that_it_did_it_in(self) -> None:
-        shares = iter((0.5, 0.9, None))
+        shares = iter((0.5, 0.9))
 
         class FakeProgram:
             def steps(self, case, precision, dropout, init, data, count) -> ProgramSteps:
@@ -137,9 +137,11 @@ class StartsTest(unittest.TestCase):
         entry = Entry(CASE, (), precisions=("fp32",))
         with tempfile.TemporaryDirectory() as name:
             bench = step_groups.Bench(entry, quick(CPU, 1), FakeProgram(), Path(name))
-            (call,) = bench.program_calls("full").values()
-            self.assertEqual([call(), call(), call()], [1.0, 1.0, 1.0])
-        self.assertEqual(bench.busy, {"ours@fp32": [0.5, 0.9]})
+            with mock.patch.object(step_groups, "progress"):
+                group = bench.time(None, "full", {}, {})
+        self.assertEqual(group["calls"]["ours@fp32"]["samples_ms"], [1.0, 1.0])
+        self.assertEqual(group["calls"]["ours@fp32"]["gpu_utilisation"], 0.7)
+        self.assertNotIn("gpu_utilisation", group["calls"]["gemm@fp32"])
 
     def test_the_peak_of_lines_is_that_of_many_different_batches(self) -> None:
         starts, targets = self.starts()

@@ -1,6 +1,7 @@
 """bench/step/program.py with a program that only writes its steps; agreement.py."""
 
 from dataclasses import dataclass
+import json
 from pathlib import Path
 import sys
 import tempfile
@@ -80,6 +81,24 @@ class ProgramTest(unittest.TestCase):
     def test_a_failure_says_what_the_program_said(self) -> None:
         with self.assertRaisesRegex(ProgramFailed, "no such precision"):
             self.steps("bf16", 1)
+
+    def ending_with(self, code: int) -> Program:
+        """A program on a GPU that writes three steps and a summary, and ends so a while later."""
+        summary = {"peak_memory_bytes": 7, "gpu_utilisation": None, "cuda_graphs": None}
+        text = self.program.path.read_text(encoding="utf-8").replace("range(1, 200)", "range(1, 4)")
+        text += f"(run / 'run_summary.json').write_text({json.dumps(summary)!r})\n"
+        path = self.folder / f"ends_with_{code}"
+        path.write_text(f"{text}time.sleep(0.2)\nsys.exit({code})\n", encoding="utf-8")
+        path.chmod(0o755)
+        return Program(path, "cuda", threads=2)
+
+    def test_a_run_on_a_gpu_counts_when_it_came_to_its_end(self) -> None:
+        """All steps are written before the evaluation and the checkpoint that may lack memory."""
+        arguments = Case("HGNN"), "fp32", 0.1, self.folder / "init", self.folder / "data", 3
+        self.assertEqual(self.ending_with(0).steps(*arguments).peak_bytes, 7)
+        with self.assertRaises(ProgramFailed) as raised:
+            self.ending_with(6).steps(*arguments)
+        self.assertEqual(raised.exception.exit_code, 6)
 
     def test_the_log_says_when_the_first_step_began(self) -> None:
         log = "2026 info run on cpu\n2026 info first step after 1.25 s\n2026 info done\n"

@@ -3,6 +3,7 @@
 
 #ifdef HGNN_MOE_CUDA
 #include <ATen/ATen.h>
+#include <ATen/core/CachingHostAllocator.h>
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAEvent.h>
@@ -62,8 +63,8 @@ class CudaQueue : public DeviceQueue {
     auto captured = std::make_unique<CudaGraphWork>();
     // Only this thread's calls are watched: those that read batches and write checkpoints may go
     // on, and autograd's own thread queues its part in the same stream.
-    captured->graph().capture_begin(pool_, cudaStreamCaptureModeThreadLocal);
     try {
+      captured->graph().capture_begin(pool_, cudaStreamCaptureModeThreadLocal);
       work();
     } catch (...) {
       end_quietly(captured->graph());
@@ -107,7 +108,7 @@ class CudaQueue : public DeviceQueue {
   }
 
   // An error inside of a capture is the one to report, not that the capture ended with it.
-  void end_quietly(at::cuda::CUDAGraph& graph) const {
+  void end_quietly(at::cuda::CUDAGraph& graph) {
     try {
       graph.capture_end();
     } catch (const c10::Error&) {
@@ -116,14 +117,27 @@ class CudaQueue : public DeviceQueue {
     }
   }
 
-  // Where capture_end() has not come to it.
-  void stop_allocating() const {
+  // Where capture_end() has not come to it: both allocators, of the device and of page-locked
+  // memory, would otherwise go on recording and refuse the next capture.
+  void stop_allocating() {
     namespace allocator = c10::cuda::CUDACachingAllocator;
-    try {
+    const auto quietly = [](const auto& release) {
+      try {
+        release();
+      } catch (const c10::Error&) {
+      }
+    };
+    quietly([&] {
       allocator::endAllocateToPool(device_.index(), pool_);
       allocator::releasePool(device_.index(), pool_);
-    } catch (const c10::Error&) {
-    }
+    });
+    quietly([&] {
+      at::HostAllocator* host = at::getHostAllocator(at::kCUDA);
+      host->end_allocate_to_pool(pool_);
+      host->release_pool(pool_);
+    });
+    // A pool of page-locked memory that was given back takes no second capture.
+    pool_ = at::cuda::graph_pool_handle();
   }
 
   c10::Device device_;

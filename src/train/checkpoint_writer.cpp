@@ -7,6 +7,7 @@
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
+#include <c10/util/llvmMathExtras.h>
 #include <sys/resource.h>
 
 #include "hgnn_moe/base/error.h"
@@ -37,10 +38,13 @@ ParameterList make_host_tensors(const ParameterList& tensors) {
   return host;
 }
 
-std::int64_t bytes_of(const ParameterList& tensors) {
+// Of host memory that make_host_tensors takes. LibTorch's allocator of page-locked memory rounds
+// each tensor up to a power of two.
+std::int64_t host_bytes_of(const ParameterList& tensors) {
   std::int64_t bytes = 0;
   for (const NamedParameter& entry : tensors) {
-    bytes += static_cast<std::int64_t>(entry.tensor.nbytes());
+    const std::uint64_t own = entry.tensor.nbytes();
+    bytes += static_cast<std::int64_t>(entry.tensor.is_cuda() ? c10::llvm::PowerOf2Ceil(own) : own);
   }
   return bytes;
 }
@@ -118,7 +122,8 @@ bool CheckpointWriter::take_snapshot() {
 // what is left is asked before.
 bool CheckpointWriter::make_snapshot() {
   const std::optional<std::int64_t> available = available_memory_();
-  const std::int64_t needed = bytes_of(tensors_.parameters) + bytes_of(tensors_.optimizer_state);
+  const std::int64_t needed =
+      host_bytes_of(tensors_.parameters) + host_bytes_of(tensors_.optimizer_state);
   if (available.has_value() && needed > *available) return false;
   try {
     snapshot_ = {make_host_tensors(tensors_.parameters),
