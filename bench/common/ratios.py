@@ -13,6 +13,7 @@ from typing import Any
 
 Group = Mapping[str, Any]  # as coupler_groups, kernel_groups and step_groups write them
 Target = dict[str, Any]
+DIGITS = 6  # of a target's value: more than any page shows, which rounds once
 
 
 def median_of(group: Group, call: str) -> float | None:
@@ -37,10 +38,12 @@ def ratio_of(group: Group, above: str | None, below: str) -> float | None:
     return median(a / b for a, b in rounds) if rounds else None
 
 
-def fastest(group: Group, calls: Iterable[str]) -> str | None:
-    """The name of the fastest of those calls that the group has."""
-    present = [call for call in calls if call in group["calls"]]
-    return min(present, key=lambda call: median_of(group, call) or 0.0, default=None)
+def fastest(group: Group, calls: Iterable[str], below: str) -> str | None:
+    """The name of that call of the group whose time over that of `below` is the least, by round;
+    None without `below`."""
+    ratios = {call: ratio_of(group, call, below) for call in calls}
+    present = {call: ratio for call, ratio in ratios.items() if ratio is not None}
+    return min(present, key=present.__getitem__, default=None)
 
 
 def target(
@@ -49,7 +52,7 @@ def target(
     """`ratio` says in words what was measured. Kinds: at_least and at_most."""
     reached = None
     if measured is not None:
-        measured = round(measured, 3)
+        measured = round(measured, DIGITS)
         reached = measured >= needed if kind == "at_least" else measured <= needed
     return {
         "what": what,

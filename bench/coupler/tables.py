@@ -127,7 +127,7 @@ def _over_products(
     ratios = []
     for direction in ("forward", "forward_backward"):
         group = groups.get((*size, direction))
-        ratios.append(group and ratio_of(group, fastest(group, calls), products))
+        ratios.append(group and ratio_of(group, fastest(group, calls, products), products))
     return " / ".join("–" if ratio is None else f"{ratio:.2f}" for ratio in ratios)
 
 

@@ -48,7 +48,7 @@ PER_TOKEN = "default path against one call a token"
 
 
 def _faster_than_torch(group: Group, needed: float, forms: tuple[str, ...], own: str, what: str):
-    return _target(group, what, "at_least", needed, fastest(group, forms), own)
+    return _target(group, what, "at_least", needed, fastest(group, forms, own), own)
 
 
 def _default_on_cpu(group: Group) -> list[dict[str, Any]]:

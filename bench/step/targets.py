@@ -53,7 +53,8 @@ class Row:
 
     @property
     def best_torch(self) -> str | None:
-        return fastest(self.group, [f"{form}@{self.precision}" for form in TORCH_FORMS])
+        forms = [f"{form}@{self.precision}" for form in TORCH_FORMS]
+        return fastest(self.group, forms, self.ours)
 
     def factor(self, what: str, needed: float, above: str | None) -> Target:
         """How many times faster ours is than `above`."""

@@ -34,10 +34,20 @@ class RatiosTest(unittest.TestCase):
         found = ratios.target_of_ratio(group, "what", "at_least", 1, None, "ours")
         self.assertEqual((found["measured"], found["reached"]), (None, None))
 
+    def test_the_fastest_is_so_round_by_round(self) -> None:
+        """Its median is the larger one: its slow rounds were slow for ours too."""
+        group = group_of(
+            compiled=(12.0, 30.0, 31.0), dense=(20.0, 20.0, 50.0), ours=(10.0, 25.0, 25.0)
+        )
+        self.assertEqual(ratios.fastest(group, ["dense", "compiled", "absent"], "ours"), "compiled")
+        self.assertEqual(ratios.fastest(group, ["dense"], "ours"), "dense")
+        self.assertIsNone(ratios.fastest(group, ["absent"], "ours"))
+        self.assertIsNone(ratios.fastest(group, ["dense"], "theirs"))
+
     def test_a_target_is_about_the_rounds(self) -> None:
         group = group_of(theirs=(4.0, 6.0, 20.0), ours=(3.0, 6.0, 5.0))
         found = ratios.target_of_ratio(group, "what", "at_least", 1.3, "theirs", "ours")
-        self.assertEqual((found["measured"], found["reached"]), (1.333, True))
+        self.assertEqual((found["measured"], found["reached"]), (1.333333, True))
         self.assertEqual(found["ratio"], "theirs / ours")
 
 

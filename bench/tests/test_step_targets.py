@@ -44,7 +44,7 @@ class TargetsTest(unittest.TestCase):
             "fp32, against torch.compile": (2.0, 2.125, True),
             "fp32, against the loop over tokens in fp32": (11.0, 12.5, True),
             "fp32, needed FLOPs a second over the GEMM rate": (0.65, 0.625, False),
-            "fp32, throughput with dropout over that without": (0.9, 0.938, True),
+            "fp32, throughput with dropout over that without": (0.9, 0.9375, True),
             "fp32, seconds from the start of the process to its first step": (2.0, 2.1, False),
             "fp32, not slower than the best PyTorch form": (1, 2.125, True),
             "fp32, peak memory over that of eager PyTorch": (1, 0.75, True),
@@ -79,7 +79,7 @@ class TargetsTest(unittest.TestCase):
     def test_a_share_above_one_is_called_noise(self) -> None:
         group = self.hgnn(needed_flops=500e9)
         share = by_name(group)["fp32, needed FLOPs a second over the GEMM rate"]
-        self.assertEqual((share["measured"], share["why"]), (1.042, targets.ABOVE_ONE))
+        self.assertEqual((share["measured"], share["why"]), (1.041667, targets.ABOVE_ONE))
         below = by_name(self.hgnn())["fp32, needed FLOPs a second over the GEMM rate"]
         self.assertNotIn("why", below)
 
@@ -122,11 +122,11 @@ class TargetsTest(unittest.TestCase):
         found = by_name(group)
         fp32 = found["fp32, seconds a step at 285 GFLOP/s of products"]
         # Products run at 300 here: the other machine would take a little longer.
-        self.assertEqual((fp32["measured"], fp32["reached"]), (6.316, False))
+        self.assertEqual((fp32["measured"], fp32["reached"]), (6.315789, False))
         bf16 = found["bf16, seconds a step at 1,525 GFLOP/s of products"]
-        self.assertEqual((bf16["measured"], bf16["reached"]), (1.967, True))
+        self.assertEqual((bf16["measured"], bf16["reached"]), (1.967213, True))
         open_one = by_name(group, machine=NO_AMX)[bf16["what"]]
-        self.assertEqual((open_one["measured"], open_one["reached"]), (1.967, None))
+        self.assertEqual((open_one["measured"], open_one["reached"]), (1.967213, None))
 
     def test_sixteen_experts_cost_in_proportion(self) -> None:
         few = step_group("GNN", {"ours@fp32": 1000.0}, needed_flops=300e9)
@@ -163,7 +163,7 @@ class TargetsTest(unittest.TestCase):
         group = group_of(GPU_CASE, {"ours@bf16": 10.0, "compiled@bf16": 30.0}, needed_flops=3e12)
         found = by_name(group, machine=known)
         self.assertEqual((found["bf16, MFU"]["measured"], found["bf16, MFU"]["reached"]),
-                         (0.303, True))
+                         (0.303214, True))
         self.assertIs(found["bf16, milliseconds a step"]["reached"], True)
         busy = "bf16, share of the time in which the GPU is busy"
         self.assertEqual(found[busy]["why"], targets.NOT_MEASURED)
