@@ -55,7 +55,14 @@ class Program:
     threads: int
 
     def steps(
-        self, case: Case, precision: str, dropout: float, init: Path, data: Path, count: int
+        self,
+        case: Case,
+        precision: str,
+        dropout: float,
+        init: Path,
+        data: Path,
+        count: int,
+        rate: float = LEARNING_RATE,
     ) -> ProgramSteps:
         """The first `count` steps from the weights `init` on the batches of `data`, in order.
 
@@ -66,6 +73,7 @@ class Program:
         folder = Path(tempfile.mkdtemp(prefix="hgnn_moe_step-"))
         try:
             words = self._words(case, precision, dropout, init, data, folder)
+            words += ["--learning_rate", str(rate)]
             if self.device == "cuda":
                 words += ["--max_steps", str(count)]
             return self._run(words, folder, count)
@@ -86,7 +94,6 @@ class Program:
             "batch_size": case.batch,
             "dropout_rate": dropout,
             "precision": precision,
-            "learning_rate": LEARNING_RATE,
             "lr_schedule": "constant",
             "epochs": MORE_THAN_ENOUGH,
             "eval_every": 0,

@@ -17,7 +17,7 @@ from common.progress import progress
 from common.pyg_forms import FIRST_WRONG_EXPERTS
 from common.timing import Call, interleave, summary
 from step import agreement, peer_process
-from step.case import DROPOUT
+from step.case import DROPOUT, LEARNING_RATE
 from step.data import read_batches, write_folder
 from step.flops import forward_products, needed_flops, real_tokens
 from step.gemm_rate import GemmRate, Memcpy
@@ -130,11 +130,11 @@ class Bench:
         return peaks
 
     def program_steps(
-        self, rows: str, precision: str, dropout: float, count: int
+        self, rows: str, precision: str, dropout: float, count: int, rate: float = LEARNING_RATE
     ) -> ProgramSteps:
         assert self.program is not None
         data = self.folder / rows
-        return self.program.steps(self.case, precision, dropout, self.init, data, count)
+        return self.program.steps(self.case, precision, dropout, self.init, data, count, rate)
 
     def check_agreement(self, training: Training) -> dict[str, dict[str, float]]:
         """Without dropout, whose masks differ, and on rows with padding."""
@@ -143,12 +143,14 @@ class Bench:
         def first_steps(peer: str, precision: str) -> list[StepRecord]:
             progress(f"{self.case}: three steps of {peer} in {precision}, without dropout")
             loss_of = training.loss_function(peer, dropout=0.0)
-            return training.first_steps(loss_of, batches, precision, agreement.STEPS)
+            steps, rate = agreement.STEPS, agreement.LEARNING_RATE
+            return training.first_steps(loss_of, batches, precision, steps, rate)
 
         expected = first_steps("dense", "fp32")
         records = {f"{peer}@{p}": first_steps(peer, p) for peer, p in self.entry.peer_calls()}
         for precision in self.entry.precisions if self.program else ():
-            steps = self.program_steps("lines", precision, 0.0, agreement.STEPS)
+            count, rate = agreement.STEPS, agreement.LEARNING_RATE
+            steps = self.program_steps("lines", precision, 0.0, count, rate)
             records[f"{OURS}@{precision}"] = [
                 StepRecord(event["loss"], event["grad_norm"]) for event in steps.events
             ]

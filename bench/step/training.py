@@ -50,15 +50,15 @@ class Training:
         self.case, self.device = case, device
         self._weights = weights
         self.parameters = load_parameters(weights, device)
-        self._optimizer = self._new_optimizer()
+        self._optimizer = self._new_optimizer(LEARNING_RATE)
 
-    def _new_optimizer(self) -> torch.optim.AdamW:
+    def _new_optimizer(self, rate: float) -> torch.optim.AdamW:
         # betas, eps and decay of docs/model.md are AdamW's defaults.
-        return torch.optim.AdamW(self.parameters.values(), lr=LEARNING_RATE, fused=True)
+        return torch.optim.AdamW(self.parameters.values(), lr=rate, fused=True)
 
-    def start_again(self) -> None:
+    def start_again(self, rate: float = LEARNING_RATE) -> None:
         """From the initial weights, without moments."""
-        self._optimizer = self._new_optimizer()
+        self._optimizer = self._new_optimizer(rate)
         with torch.no_grad():
             for name, values in load_parameters(self._weights, self.device).items():
                 self.parameters[name].copy_(values)
@@ -90,10 +90,15 @@ class Training:
         return loss.detach(), norm
 
     def first_steps(
-        self, loss_of: LossFunction, batches: Sequence[Batch], precision: str, count: int
+        self,
+        loss_of: LossFunction,
+        batches: Sequence[Batch],
+        precision: str,
+        count: int,
+        rate: float = LEARNING_RATE,
     ) -> list[StepRecord]:
         """From the initial weights, with exact norms: for comparisons, not for times."""
-        self.start_again()
+        self.start_again(rate)
         return [
             self.step(loss_of, batches[index % len(batches)], precision, clip_by_exact_norm)
             for index in range(count)

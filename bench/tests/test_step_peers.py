@@ -32,7 +32,7 @@ from step.gemm_rate import GemmRate, Operands, tilings_of
 from step.lengths import batches_of_lengths
 from step.plan import PEERS, Entry, full, quick, scale
 from step.program import ProgramSteps
-from step.training import Training, clip_by_exact_norm
+from step.training import StepRecord, Training, clip_by_exact_norm
 
 CPU = torch.device("cpu")
 CASE = Case("HGNN", dim=16, layers=2, batch=2, length=12, vocab=50)
@@ -108,7 +108,7 @@ class StartsTest(unittest.TestCase):
         """Made-up starts, whose peak is their steps, and the lengths of the many batches."""
 
         class FakeProgram:
-            def steps(self, case, precision, dropout, init, data, count) -> ProgramSteps:
+            def steps(self, case, precision, dropout, init, data, count, rate) -> ProgramSteps:
                 return ProgramSteps([], 3.0, 2.0, count)
 
         def of_peer(request) -> dict[str, float]:
@@ -126,11 +126,37 @@ class StartsTest(unittest.TestCase):
             targets = [(batch.labels_BT != NO_TARGET).sum().item() for batch in batches]
             return bench.starts_of_rows(), targets
 
+    def test_all_sides_agree_at_the_same_small_rate(self) -> None:
+        rates = []
+
+        class Fake:
+            """The program and the peers."""
+
+            def steps(self, case, precision, dropout, init, data, count, rate) -> ProgramSteps:
+                rates.append(rate)
+                return ProgramSteps([{"loss": 2.0, "grad_norm": 1.0}] * count, 3.0, 2.0, 1)
+
+            def first_steps(self, loss_of, batches, precision, count, rate) -> list[StepRecord]:
+                rates.append(rate)
+                return [StepRecord(2.0, 1.0)] * count
+
+            def loss_function(self, peer, dropout) -> None:
+                self.dropout = dropout
+
+        entry, fake = Entry(CASE, ("dense",), precisions=("fp32",)), Fake()
+        with (
+            tempfile.TemporaryDirectory() as name,
+            mock.patch.object(step_groups, "progress"),
+        ):
+            bench = step_groups.Bench(entry, quick(CPU, 1), fake, Path(name))
+            self.assertEqual(set(bench.check_agreement(fake)), {"dense@fp32", "ours@fp32"})
+        self.assertEqual((rates, fake.dropout), ([agreement.LEARNING_RATE] * 3, 0.0))
+
     def test_what_a_gpu_did_stands_beside_the_call_that_it_did_it_in(self) -> None:
         shares = iter((0.5, 0.9))
 
         class FakeProgram:
-            def steps(self, case, precision, dropout, init, data, count) -> ProgramSteps:
+            def steps(self, case, precision, dropout, init, data, count, rate) -> ProgramSteps:
                 event = {"tokens": 1, "tokens_per_s": 1000.0}
                 return ProgramSteps([event] * count, 3.0, 2.0, 1, next(shares))
 

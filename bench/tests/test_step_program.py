@@ -72,6 +72,7 @@ class ProgramTest(unittest.TestCase):
             '"--num_experts", "4"',
             '"--num_heads", "6"',
             '"--dropout_rate", "0.1"',
+            '"--learning_rate", "0.0005"',
             '"--lr_schedule", "constant"',
             '"--threads", "2"',
             '"--no_shuffle"',
