@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import mean
 
 from step.case import Case
 
@@ -98,3 +99,13 @@ def needed_flops(case: Case, lengths: Sequence[int]) -> int:
     forward = sum(product.flops for product in forward_products(case, lengths))
     forward += attention_flops(case, lengths) + mixing_flops(case, lengths)
     return FORWARD_AND_BACKWARD * forward
+
+
+def work_of(case: Case, batches: Sequence[Sequence[int]]) -> dict[str, float]:
+    """What a group says of a step on one of these batches, given by lengths, on average."""
+    tokens = mean(map(real_tokens, batches))
+    return {
+        "tokens": tokens,
+        "fill": round(tokens / (case.batch * case.length), 3),
+        "needed_flops": mean(needed_flops(case, batch) for batch in batches),
+    }

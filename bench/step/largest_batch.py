@@ -20,7 +20,7 @@ from common.progress import progress
 from common.timing import summary
 from step.case import DROPOUT, Case
 from step.data import write_folder
-from step.flops import needed_flops, real_tokens
+from step.flops import work_of
 from step.lengths import batches_of_lengths
 from step.models import write_initial_weights
 from step.plan import Entry, Plan
@@ -87,17 +87,14 @@ class LargestBatch:
         if busy:
             call["gpu_utilisation"] = round(median(busy), 4)
         lengths = batches_of_lengths("full", case.batch, case.length)
-        tokens = mean(real_tokens(batch) for batch in lengths)
         return {
             "id": self.entry.group_id("full"),
             "kind": "step",
             **case.as_dict(),
             "rows": "full",
             "largest": True,
-            "tokens": tokens,
-            "fill": round(tokens / (case.batch * case.length), 3),
+            **work_of(case, lengths),
             "peak_steps": warm_up + count,
-            "needed_flops": mean(needed_flops(case, batch) for batch in lengths),
             "calls": {f"ours@{self.precision}": call},
         }
 

@@ -72,8 +72,7 @@ class Program:
         """
         folder = Path(tempfile.mkdtemp(prefix="hgnn_moe_step-"))
         try:
-            words = self._words(case, precision, dropout, init, data, folder)
-            words += ["--learning_rate", str(rate)]
+            words = self._words(case, precision, dropout, rate, init, data, folder)
             if self.device == "cuda":
                 words += ["--max_steps", str(count)]
             return self._run(words, folder, count)
@@ -81,7 +80,14 @@ class Program:
             shutil.rmtree(folder)
 
     def _words(
-        self, case: Case, precision: str, dropout: float, init: Path, data: Path, folder: Path
+        self,
+        case: Case,
+        precision: str,
+        dropout: float,
+        rate: float,
+        init: Path,
+        data: Path,
+        folder: Path,
     ) -> list[str]:
         options = {
             "coupler_type": case.coupler,
@@ -94,6 +100,7 @@ class Program:
             "batch_size": case.batch,
             "dropout_rate": dropout,
             "precision": precision,
+            "learning_rate": rate,
             "lr_schedule": "constant",
             "epochs": MORE_THAN_ENOUGH,
             "eval_every": 0,

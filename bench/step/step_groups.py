@@ -19,7 +19,7 @@ from common.timing import Call, interleave, summary
 from step import agreement, peer_process
 from step.case import DROPOUT, LEARNING_RATE
 from step.data import read_batches, write_folder
-from step.flops import forward_products, needed_flops, real_tokens
+from step.flops import forward_products, work_of
 from step.gemm_rate import GemmRate, Memcpy
 from step.largest_batch import measure_largest
 from step.lengths import batches_of_lengths, distinct_batches_of_lines
@@ -185,16 +185,13 @@ class Bench:
                 entries[name] |= {"flops": limit.flops, "tilings": limit.tilings}
             else:
                 entries[name]["bytes"] = limit.bytes
-        tokens = mean(real_tokens(batch) for batch in self.lengths[rows])
         return {
             "id": self.entry.group_id(rows),
             "kind": "step",
             **self.case.as_dict(),
             "rows": rows,
-            "tokens": tokens,
-            "fill": round(tokens / (self.case.batch * self.case.length), 3),
+            **work_of(self.case, self.lengths[rows]),
             "peak_steps": self.plan.distinct_batches if rows == "lines" else peer_process.STEPS,
-            "needed_flops": mean(needed_flops(self.case, batch) for batch in self.lengths[rows]),
             "largest_relative_differences": differences,
             "calls": entries,
         }
