@@ -8,6 +8,8 @@ from typing import Any
 PRECISIONS = ("fp32", "bf16")
 DROPOUT = 0.1
 LEARNING_RATE = 5e-4
+FEW_EXPERTS = 4  # beside which the cost of many is measured, by calls of this name
+WITH_FEW_EXPERTS = "ours_with_few_experts"
 BATCHES = 2  # different ones, taken in turn, of what is timed
 # Of lines, for peak memory: batches with as many different numbers of tokens, since a process that
 # keeps something for each number it meets grows with them.

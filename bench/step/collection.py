@@ -10,7 +10,8 @@ from common.ratios import Group
 from common.result_files import load
 from common.tools import EXIT_DATA, UserError
 
-# What must be the same for groups to stand in one file.
+# What must be the same for groups to stand in one file, and in parts of it.
+OF_THE_FILE = ("benchmark", "quick", "ours")
 SHARED = {
     "machine": ("device", "cores", "threads", "instruction_sets"),
     "versions": ("torch", "torch_geometric"),
@@ -22,11 +23,13 @@ OF_A_RUN = ("command", "started", "commit", "environment", "method")
 
 def groups_of_file(path: Path, header: Mapping[str, Any]) -> list[Group]:
     """Those that stand there; none without a file. Raises UserError where they were measured on
-    another machine, with other libraries or under other variables than the header's."""
+    another machine, with other libraries or under other variables than the header's, of other
+    cases, or without the program where the header has it."""
     if not path.is_file():
         return []
     results = load(path)
-    pairs = [
+    pairs = [(name, results[name], header[name]) for name in OF_THE_FILE]
+    pairs += [
         (name, results[part][name], header[part][name])
         for part, names in SHARED.items()
         for name in names

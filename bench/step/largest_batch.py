@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 import gc
 from pathlib import Path
-from statistics import mean, median
+from statistics import median
 import tempfile
 from typing import Any
 
@@ -77,7 +77,7 @@ class LargestBatch:
         warm_up, count = self.plan.warm_up_steps, self.plan.program_steps
         progress(f"{case}, the largest batch: timing")
         runs = [self.steps(case, warm_up + count) for _ in range(self.plan.rounds)]
-        call = summary([mean(run.step_ms[warm_up:]) for run in runs])
+        call = summary([run.mean_ms(warm_up) for run in runs])
         call |= {
             "first_step_s": round(median(run.first_step_s for run in runs), 2),
             "startup_s": round(median(run.startup_s for run in runs), 2),
@@ -92,7 +92,7 @@ class LargestBatch:
             "kind": "step",
             **case.as_dict(),
             "rows": "full",
-            "largest": True,
+            "alone": self.entry.alone,
             **work_of(case, lengths),
             "peak_steps": warm_up + count,
             "calls": {f"ours@{self.precision}": call},

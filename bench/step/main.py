@@ -23,6 +23,8 @@ from step import plan as plans
 from step.program import Program
 from step.verdicts import verdicts
 
+OURS_MISSING = "hgnn_moe_train is missing: build the preset"
+
 
 def parse_arguments() -> argparse.Namespace:
     parser = results.argument_parser(__doc__.splitlines()[0])
@@ -94,7 +96,7 @@ def main() -> None:
         )
     header = results.header("step_scale" if arguments.scale else "step", arguments, device)
     header |= {
-        "ours": "measured" if program else "hgnn_moe_train is missing: build the preset",
+        "ours": "measured" if program else OURS_MISSING,
         "method": method(plan),
     }
     out = arguments.out or results.default_out(header)

@@ -33,12 +33,13 @@ class Entry:
     rows: tuple[str, ...] = ("full", "lines")
     precisions: tuple[str, ...] = PRECISIONS
     without_dropout: bool = False  # whether ours is timed without dropout too, on full rows
-    # Ours alone on the largest batch that fits, the case's or larger ones; nothing else of the
-    # entry counts then but its one precision.
-    largest: bool = False
+    # Ours alone, nothing else of the entry but precisions counts then: "largest" is the largest
+    # batch that fits, the case's or larger ones, in one precision; "proportion" the case beside
+    # itself with fewer experts.
+    alone: str = ""
 
     def group_id(self, rows: str) -> str:
-        return f"{self.case.name}/{'largest' if self.largest else rows}"
+        return f"{self.case.name}/{self.alone or rows}"
 
     def peer_calls(self) -> list[tuple[str, str]]:
         """(peer, precision)"""
@@ -69,11 +70,11 @@ class Plan:
         return [entry.group_id(rows) for entry in self.entries for rows in entry.rows]
 
     def only(self, prefix: str) -> Plan:
-        """With the cases whose names begin so; CASE/largest is the largest batch alone."""
+        """With the cases whose names begin so; CASE/largest and CASE/proportion are ours alone."""
 
         def is_meant(entry: Entry) -> bool:
-            own = entry.largest and entry.group_id("full").startswith(prefix)
-            return own or entry.case.name.startswith(prefix)
+            own = entry.alone and entry.group_id("full").startswith(prefix)
+            return bool(own) or entry.case.name.startswith(prefix)
 
         chosen = tuple(filter(is_meant, self.entries))
         return replace(self, entries=chosen)
@@ -98,7 +99,7 @@ def full(device: torch.device, threads: int, rounds: int) -> Plan:
     if device.type == "cuda":
         entries.append(Entry(GPU_CASE, ("dense", "compiled"), rows=("full",)))
         bf16 = ("bf16",)
-        entries.append(Entry(GPU_CASE, (), rows=("full",), precisions=bf16, largest=True))
+        entries.append(Entry(GPU_CASE, (), rows=("full",), precisions=bf16, alone="largest"))
     return Plan(device, threads, rounds, tuple(entries), **steps_of_round(device))
 
 
@@ -118,9 +119,14 @@ def scale_entry(case: Case, compiled: bool) -> Entry:
     return Entry(case, ("dense", "compiled") if also else ("dense",), rows=("full",))
 
 
+def proportion_entry(case: Case) -> Entry:
+    return Entry(case, (), rows=("full",), alone="proportion")
+
+
 def scale(device: torch.device, threads: int, rounds: int, compiled: bool) -> Plan:
-    entries = tuple(scale_entry(case, compiled) for case in scale_cases())
-    return Plan(device, threads, rounds, entries, **steps_of_round(device, warm_up=1))
+    entries = [scale_entry(case, compiled) for case in scale_cases()]
+    entries += [proportion_entry(replace(main, experts=16)) for main in MAIN.values()]
+    return Plan(device, threads, rounds, tuple(entries), **steps_of_round(device, warm_up=1))
 
 
 def quick_steps(device: torch.device) -> dict[str, int]:
@@ -147,5 +153,6 @@ def quick(device: torch.device, threads: int) -> Plan:
 
 def quick_scale(device: torch.device, threads: int, compiled: bool) -> Plan:
     cases = (Case("HGNN", experts=experts, **SMALL) for experts in (2, 4))
-    entries = tuple(scale_entry(case, compiled) for case in cases)
-    return Plan(device, threads, 2, entries, **quick_steps(device))
+    entries = [scale_entry(case, compiled) for case in cases]
+    entries.append(proportion_entry(Case("HGNN", experts=8, **SMALL)))
+    return Plan(device, threads, 2, tuple(entries), **quick_steps(device))

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 import re
 import shutil
+from statistics import mean
 import subprocess
 import tempfile
 import time
@@ -44,6 +45,10 @@ class ProgramSteps:
     def step_ms(self) -> list[float]:
         """By the wall clock, as peers are timed: a GPU's own times know nothing between steps."""
         return [1e3 * event["tokens"] / event["tokens_per_s"] for event in self.events]
+
+    def mean_ms(self, warm_up: int) -> float:
+        """Of the steps after those that warm up."""
+        return mean(self.step_ms[warm_up:])
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,12 @@ from common.ratios import Group, median_of, ratio_of
 
 def is_largest(group: Group) -> bool:
     """Ours alone on the largest batch that fits, as measure_largest makes it."""
-    return bool(group.get("largest"))
+    return group.get("alone") == "largest"
+
+
+def is_proportion(group: Group) -> bool:
+    """Ours with many experts beside ours with few, as measure_proportion makes it."""
+    return group.get("alone") == "proportion"
 
 
 def gemm_call(call: str) -> str:

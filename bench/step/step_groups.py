@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from itertools import cycle, islice
 import os
 from pathlib import Path
-from statistics import mean, median
+from statistics import median
 import tempfile
 from typing import Any
 
@@ -15,7 +15,7 @@ import torch
 
 from common.progress import progress
 from common.pyg_forms import FIRST_WRONG_EXPERTS
-from common.timing import Call, interleave, summary
+from common.timing import Call, ToldClock, interleave, summary
 from step import agreement, peer_process
 from step.case import DROPOUT, LEARNING_RATE
 from step.data import read_batches, write_folder
@@ -26,18 +26,13 @@ from step.lengths import batches_of_lengths, distinct_batches_of_lines
 from step.models import write_initial_weights
 from step.plan import Entry, Plan
 from step.program import Program, ProgramSteps
+from step.proportion import measure_proportion
 from step.training import StepRecord, Training
 
 OURS = "ours"
 OURS_WITHOUT_DROPOUT = "ours_no_dropout"
 DISTINCT = "distinct"  # the folder of batches that all differ in length
-
-
-class ToldClock:
-    """For calls that return their own milliseconds."""
-
-    def measure(self, call: Call, repeats: int) -> float:
-        return float(call())  # type: ignore[arg-type]
+OURS_ALONE = {"largest": measure_largest, "proportion": measure_proportion}
 
 
 class Bench:
@@ -230,7 +225,7 @@ class Bench:
                     steps = self.program_steps(rows, precision, dropout, warm_up + count)
                     if steps.gpu_utilisation is not None:
                         self.busy.setdefault(call, []).append(steps.gpu_utilisation)
-                    return mean(steps.step_ms[warm_up:])
+                    return steps.mean_ms(warm_up)
 
                 calls[call] = milliseconds
         return calls
@@ -248,8 +243,9 @@ class Bench:
 
 def measure_entry(entry: Entry, plan: Plan, program: Program | None) -> list[dict[str, Any]]:
     torch._dynamo.reset()
-    if entry.largest:
-        return [measure_largest(entry, plan, program)] if program else []
+    if entry.alone:
+        measure = OURS_ALONE[entry.alone]
+        return [measure(entry, plan, program)] if program else []
     with tempfile.TemporaryDirectory(prefix="hgnn_moe_step-") as name:
         folder = Path(name)
         with compiled_code_in(folder / "compiled"):

@@ -6,9 +6,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from common.ratios import Group, Target, fastest, median_of, target, target_of_ratio
-from step.case import DISTINCT_BATCHES, EFFICIENCY, GPU_CASE, MAIN, PRECISIONS, Case
-from step.rates import is_largest, milliseconds_at, needed_rate, share_of_gemm_rate, start_of
+from common.ratios import Group, Target, fastest, median_of, ratio_of, target, target_of_ratio
+from step.case import (
+    DISTINCT_BATCHES,
+    EFFICIENCY,
+    FEW_EXPERTS,
+    GPU_CASE,
+    MAIN,
+    PRECISIONS,
+    WITH_FEW_EXPERTS,
+    Case,
+)
+from step.rates import (
+    is_largest,
+    is_proportion,
+    milliseconds_at,
+    needed_rate,
+    share_of_gemm_rate,
+    start_of,
+)
 
 # GFLOP/s of the products on the machine that the issue's figures were measured on.
 GEMM_RATE = {"fp32": 285.0, "bf16": 1525.0}
@@ -140,6 +156,21 @@ class Row:
             found |= {"reached": None, "why": TOO_FEW_LENGTHS}
         return found
 
+    def in_proportion(self) -> Target:
+        """What a needed FLOP costs with many experts over what it costs with few, by round."""
+        few = f"{WITH_FEW_EXPERTS}@{self.precision}"
+        ratio = ratio_of(self.group, self.ours, few)
+        if ratio is not None:
+            ratio *= self.group["calls"][few]["needed_flops"] / self.group["needed_flops"]
+        many = self.group["experts"]
+        return self.value(
+            f"cost of a needed FLOP with E = {many} over that with E = {FEW_EXPERTS}",
+            "at_most",
+            IN_PROPORTION,
+            f"({self.ours} / its needed FLOPs) / ({few} / its needed FLOPs)",
+            ratio,
+        )
+
     def on_gpu(self, device: str) -> list[Target]:
         rate, peak = needed_rate(self.group, self.ours), GPU_PEAK.get(device)
         share = rate / peak if rate and peak else None
@@ -160,32 +191,12 @@ class Row:
         ]
 
 
-def in_proportion(groups: Sequence[Group]) -> list[Target]:
-    """What a needed FLOP costs with 16 experts over what it costs with 4, of each coupler: the two
-    share no rounds, so it is a ratio of medians."""
-    cases = {case_of(group): group for group in groups}
-    targets = []
-    for coupler in MAIN:
-        few, many = (cases.get(Case(coupler, experts=experts)) for experts in (4, 16))
-        for precision in PRECISIONS if few and many else ():
-            rate, of_few = (needed_rate(group, f"ours@{precision}") for group in (many, few))
-            targets.append(
-                target(
-                    many,
-                    f"{precision}, cost of a needed FLOP with E = 16 over that with E = 4",
-                    "at_most",
-                    IN_PROPORTION,
-                    "(time / needed FLOPs) of E = 16 / that of E = 4",
-                    of_few / rate if rate and of_few else None,
-                )
-            )
-    return targets
-
-
 def _of_row(row: Row, machine: Mapping[str, Any], scale: bool) -> list[Target]:
     case, targets = case_of(row.group), []
     if is_largest(row.group):
         return row.on_gpu(machine["device"])
+    if is_proportion(row.group):
+        return [row.in_proportion()]
     if machine["kind"] == "gpu":
         if case == GPU_CASE and row.precision == "bf16":
             targets += row.on_gpu(machine["device"])
@@ -210,8 +221,6 @@ def evaluate(
             calls = {f"gemm@{precision}", f"ours@{precision}"}
             if calls & group["calls"].keys():
                 targets += _of_row(Row(group, precision, has_amx), machine, scale)
-    if scale:
-        targets += in_proportion(groups)
     for found in targets:
         if found["measured"] is None:
             found["why"] = NOT_MEASURED

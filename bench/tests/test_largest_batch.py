@@ -9,12 +9,12 @@ import unittest
 from contextlib import redirect_stderr
 
 from support import GPU
+from full_environment import torch
 from step import largest_batch, step_groups, tables, targets
 from step.case import GPU_CASE, Case
 from step.largest_batch import largest_that_fits
 from step.plan import Entry, Plan, full
 from step.program import ProgramFailed, ProgramSteps, of_gpu
-import torch
 
 CPU = torch.device("cpu")
 SMALL = Case("HGNN", dim=64, layers=1, batch=4, length=8, vocab=64)
@@ -43,7 +43,7 @@ class FakeProgram:
 
 
 def measured(program: FakeProgram) -> dict:
-    entry = Entry(SMALL, (), rows=("full",), precisions=("bf16",), largest=True)
+    entry = Entry(SMALL, (), rows=("full",), precisions=("bf16",), alone="largest")
     plan = Plan(CPU, 1, 3, (entry,), peer_steps=1, program_steps=4, warm_up_steps=2)
     with redirect_stderr(io.StringIO()):
         (group,) = step_groups.measure_entry(entry, plan, program)
@@ -78,7 +78,7 @@ class LargestBatchTest(unittest.TestCase):
     def test_it_can_be_measured_by_itself(self) -> None:
         plan = full(torch.device("cuda"), 1, 5)
         alone = plan.only(f"{GPU_CASE.name}/largest").entries
-        self.assertEqual([entry.largest for entry in alone], [True])
+        self.assertEqual([entry.alone for entry in alone], ["largest"])
         self.assertEqual(len(plan.only(GPU_CASE.name).entries), 2)
 
     def test_only_memory_ends_the_search(self) -> None:
@@ -87,11 +87,11 @@ class LargestBatchTest(unittest.TestCase):
 
     def test_without_the_program_there_is_nothing(self) -> None:
         plan = full(torch.device("cuda"), 1, 5)
-        (entry,) = [entry for entry in plan.entries if entry.largest]
+        (entry,) = [entry for entry in plan.entries if entry.alone]
         self.assertEqual(entry.case, GPU_CASE)
         self.assertEqual(step_groups.measure_entry(entry, plan, None), [])
         self.assertEqual(len(set(plan.group_ids())), len(plan.group_ids()))
-        self.assertFalse(any(entry.largest for entry in full(CPU, 1, 5).entries))
+        self.assertFalse(any(entry.alone for entry in full(CPU, 1, 5).entries))
 
     def test_a_summary_says_what_the_gpu_did(self) -> None:
         with tempfile.TemporaryDirectory() as name:

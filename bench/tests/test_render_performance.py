@@ -158,11 +158,17 @@ class RenderStepTest(unittest.TestCase):
             for experts, ms, flops in ((4, 1000.0, 300e9), (16, 3000.0, 1000e9))
         )
         many["calls"]["dense@fp32"]["peak_bytes"] = 8 << 30
-        text = render_performance.render("step_scale", [step_results(few, many, scale=True)])
+        medians = {"ours@fp32": 3000.0, "ours_with_few_experts@fp32": 1000.0}
+        beside = step_group("HGNN", medians, experts=16, needed_flops=1000e9, alone="proportion")
+        beside["calls"] = {name: beside["calls"][name] for name in medians}
+        beside["calls"]["ours_with_few_experts@fp32"]["needed_flops"] = 300e9
+        results = step_results(few, many, beside, scale=True)
+        text = render_performance.render("step_scale", [results])
         self.assertIn("HGNN, fp32, L = 4, G = 2:\n", text)
         self.assertNotIn("HGNN, bf16", text)
         line = "| E=16, D=384, 8 × 128 | 1000 | 3000 | 12000 | 4.00 | 333 | 83.3 | 300 | – | 8.00 |\n"
         self.assertIn(line, text)
+        self.assertEqual(text.count("| E=16,"), 1)
         self.assertNotIn("torch.compile", text)
         self.assertIn("with E = 16 over that with E = 4: 0.90, needed ≤ 1.2\n", text)
         self.assertNotIn("figures for peers", text)

@@ -22,6 +22,7 @@ HEADER = {
     "environment": {"GOMP_SPINCOUNT": "20000"},
     "method": {"rounds": 7},
     "ours": "measured",
+    "quick": False,
 }
 
 
@@ -53,13 +54,16 @@ class CollectionTest(unittest.TestCase):
         measured = self.write(old, group("a", 1))
         self.assertEqual(collection.groups_of_file(self.path, HEADER), measured)
 
-    def test_those_of_another_machine_torch_or_environment_are_refused_in_a_sentence(self) -> None:
+    def test_those_of_another_machine_torch_environment_or_benchmark_are_refused_in_a_sentence(self) -> None:
         for old, what in (
             (changed("machine", device="Another CPU"), "device Another CPU"),
             (changed("machine", threads=4), "threads 4"),
             (changed("versions", torch="2.12.0"), "torch 2.12.0"),
             (changed("environment", MALLOC_ARENA_MAX="1"), "MALLOC_ARENA_MAX"),
             (HEADER | {"environment": {}}, "environment {}"),
+            (HEADER | {"benchmark": "step_scale"}, "benchmark step_scale"),
+            (HEADER | {"quick": True}, "quick True"),
+            (HEADER | {"ours": "it is missing"}, "ours it is missing"),
         ):
             self.write(old, group("a", 1))
             with self.subTest(what), self.assertRaises(UserError) as raised:
@@ -76,7 +80,7 @@ class CollectionTest(unittest.TestCase):
             self.assertEqual(new["run"][name], HEADER[name])
         self.assertEqual(new["run"]["load_average"], [0.1])
         shared = collection.shared(HEADER)
-        self.assertEqual(set(shared), {"benchmark", "schema", "machine", "versions", "ours"})
+        self.assertEqual(set(shared), {"benchmark", "schema", "machine", "versions", "ours", "quick"})
         self.assertNotIn("load_average", shared["machine"])
 
     def test_new_groups_take_the_place_of_old_ones_in_the_order_of_the_plan(self) -> None:

@@ -1,38 +1,26 @@
 """bench/step in PyTorch: the peers take the same steps, and bare products have all their FLOPs."""
 
-import unittest
-
-try:
-    import torch
-    import torch_geometric  # noqa: F401
-except (ImportError, OSError) as error:
-    # OSError: the small environment's torch lacks the CUDA libraries that Python's import loads.
-    raise unittest.SkipTest(f"needs the full environment ({error})") from error
-
 from dataclasses import replace
-import json
 from pathlib import Path
-import subprocess
-import sys
 import tempfile
+import unittest
 from unittest import mock
 
 from safetensors import safe_open
-from torch.utils.flop_counter import FlopCounterMode
 
-import support
+import support  # noqa: F401  (the path)
+from full_environment import torch
 from common.memcpy import SMALLEST_SHARED, copy_of
-from common.result_files import SCHEMA
 from common.timing import WallClock
-from step import agreement, models, peer_process, step_groups
-from step.case import BATCHES, Case
+from step import agreement, models
+from step.case import Case
 from step.data import NO_TARGET, read_batches, write_folder
 from step.flops import Product, forward_products
 from step.gemm_rate import GemmRate, Operands, tilings_of
 from step.lengths import batches_of_lengths
-from step.plan import PEERS, Entry, full, quick, scale
-from step.program import ProgramSteps
-from step.training import StepRecord, Training, clip_by_exact_norm
+from step.plan import PEERS, Entry
+from step.training import Training, clip_by_exact_norm
+from torch.utils.flop_counter import FlopCounterMode
 
 CPU = torch.device("cpu")
 CASE = Case("HGNN", dim=16, layers=2, batch=2, length=12, vocab=50)
@@ -40,171 +28,6 @@ CASE = Case("HGNN", dim=16, layers=2, batch=2, length=12, vocab=50)
 
 def setUpModule() -> None:
     torch.set_num_threads(1)
-
-
-class PlanTest(unittest.TestCase):
-    def test_on_a_gpu_only_captured_steps_are_timed(self) -> None:
-        gpu = torch.device("cuda")
-        for plan in (full(gpu, 1, 5), scale(gpu, 1, 5, compiled=False), quick(gpu, 1)):
-            self.assertGreater(plan.warm_up_steps, 4)
-            self.assertGreaterEqual(plan.program_steps, 10)
-            self.assertEqual(plan.program_steps % BATCHES, 0, "all batches as often")
-            self.assertEqual(plan.peer_steps, plan.program_steps, "launches are hidden alike")
-        self.assertEqual(full(CPU, 1, 5).warm_up_steps, 2)
-
-    def test_growth_has_torch_compile_where_it_is_asked_for(self) -> None:
-        for compiled, expected in ((False, set()), (True, {2, 8, 16})):
-            entries = scale(CPU, 1, 5, compiled).entries
-            found = {e.case for e in entries if "compiled" in e.peers}
-            self.assertEqual({case.experts for case in found}, expected)
-            self.assertEqual({case.coupler for case in found} or {"HGNN", "GNN"}, {"HGNN", "GNN"})
-            self.assertTrue(all("dense" in e.peers for e in entries))
-
-    def test_every_median_is_of_five_rounds_at_least(self) -> None:
-        for plan in (full(CPU, 1, 5), full(CPU, 1, 7)):
-            calls = {f"{peer}@{p}" for e in plan.entries for peer, p in e.peer_calls()}
-            self.assertIn("sequential@fp32", calls)
-            self.assertGreaterEqual(min(map(plan.rounds_of, calls)), 5)
-
-    def test_peaks_of_lines_come_from_fifty_lengths(self) -> None:
-        self.assertEqual(full(CPU, 1, 5).distinct_batches, 50)
-
-
-class MainTest(unittest.TestCase):
-    def fail(self, *arguments: str) -> tuple[int, str]:
-        """Exit code and the last line of a run that ends before it measures anything."""
-        command = [sys.executable, "-m", "step.main", "--quick", "--program", "/none", *arguments]
-        folder = support.REPOSITORY / "bench"
-        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        self.assertNotIn("Traceback", result.stderr)
-        return result.returncode, result.stderr.splitlines()[-1]
-
-    def test_results_of_another_machine_are_refused_in_a_sentence(self) -> None:
-        with tempfile.TemporaryDirectory() as name:
-            path = Path(name) / "results.json"
-            machine = {"device": "Another CPU", "cores": 1, "threads": 2, "instruction_sets": []}
-            versions = {"torch": torch.__version__, "torch_geometric": "2"}
-            results = {"schema": SCHEMA, "machine": machine, "versions": versions, "groups": []}
-            path.write_text(json.dumps(results), encoding="utf-8")
-            code, line = self.fail("--only", "gnn", "--out", str(path))
-        self.assertEqual(code, 3)
-        self.assertIn("results.json holds results of device Another CPU, this is", line)
-        self.assertTrue(line.endswith("leave out --only, or give another --out"), line)
-
-    def test_options_that_mean_nothing(self) -> None:
-        for arguments, said in (
-            (("--only", "rnn"), "no case begins so"),
-            (("--compile",), "--compile is about --scale"),
-        ):
-            code, line = self.fail(*arguments)
-            self.assertEqual(code, 2)
-            self.assertIn(said, line)
-
-
-class StartsTest(unittest.TestCase):
-    """Which process says what: processes of peers and of the program are made up."""
-
-    def starts(self) -> tuple[dict, list[list[int]]]:
-        """Made-up starts, whose peak is their steps, and the lengths of the many batches."""
-
-        class FakeProgram:
-            def steps(self, case, precision, dropout, init, data, count, rate) -> ProgramSteps:
-                return ProgramSteps([], 3.0, 2.0, count)
-
-        def of_peer(request) -> dict[str, float]:
-            return {"first_step_s": 9.0, "peak_bytes": request.steps}
-
-        entry = Entry(CASE, ("dense",), precisions=("fp32",))
-        plan = replace(quick(CPU, 1), distinct_batches=7)
-        with (
-            tempfile.TemporaryDirectory() as name,
-            mock.patch.object(step_groups.peer_process, "measure", of_peer),
-            mock.patch.object(step_groups, "progress"),
-        ):
-            bench = step_groups.Bench(entry, plan, FakeProgram(), Path(name))
-            batches = read_batches(Path(name) / step_groups.DISTINCT, CASE, CPU)
-            targets = [(batch.labels_BT != NO_TARGET).sum().item() for batch in batches]
-            return bench.starts_of_rows(), targets
-
-    def test_all_sides_agree_at_the_same_small_rate(self) -> None:
-        rates = []
-
-        class Fake:
-            """The program and the peers."""
-
-            def steps(self, case, precision, dropout, init, data, count, rate) -> ProgramSteps:
-                rates.append(rate)
-                return ProgramSteps([{"loss": 2.0, "grad_norm": 1.0}] * count, 3.0, 2.0, 1)
-
-            def first_steps(self, loss_of, batches, precision, count, rate) -> list[StepRecord]:
-                rates.append(rate)
-                return [StepRecord(2.0, 1.0)] * count
-
-            def loss_function(self, peer, dropout) -> None:
-                self.dropout = dropout
-
-        entry, fake = Entry(CASE, ("dense",), precisions=("fp32",)), Fake()
-        with (
-            tempfile.TemporaryDirectory() as name,
-            mock.patch.object(step_groups, "progress"),
-        ):
-            bench = step_groups.Bench(entry, quick(CPU, 1), fake, Path(name))
-            self.assertEqual(set(bench.check_agreement(fake)), {"dense@fp32", "ours@fp32"})
-        self.assertEqual((rates, fake.dropout), ([agreement.LEARNING_RATE] * 3, 0.0))
-
-    def test_what_a_gpu_did_stands_beside_the_call_that_it_did_it_in(self) -> None:
-        shares = iter((0.5, 0.9))
-
-        class FakeProgram:
-            def steps(self, case, precision, dropout, init, data, count, rate) -> ProgramSteps:
-                event = {"tokens": 1, "tokens_per_s": 1000.0}
-                return ProgramSteps([event] * count, 3.0, 2.0, 1, next(shares))
-
-        entry = Entry(CASE, (), precisions=("fp32",))
-        with tempfile.TemporaryDirectory() as name:
-            bench = step_groups.Bench(entry, quick(CPU, 1), FakeProgram(), Path(name))
-            with mock.patch.object(step_groups, "progress"):
-                group = bench.time(None, "full", {}, {})
-        self.assertEqual(group["calls"]["ours@fp32"]["samples_ms"], [1.0, 1.0])
-        self.assertEqual(group["calls"]["ours@fp32"]["gpu_utilisation"], 0.7)
-        self.assertNotIn("gpu_utilisation", group["calls"]["gemm@fp32"])
-
-    def test_the_peak_of_lines_is_that_of_many_different_batches(self) -> None:
-        starts, targets = self.starts()
-        self.assertEqual(len(set(targets)), 7)
-        ours, dense = "ours@fp32", "dense@fp32"
-        self.assertEqual({call: start["peak_bytes"] for call, start in starts["lines"].items()},
-                         {ours: 7, dense: 7})
-        self.assertEqual({call: start["peak_bytes"] for call, start in starts["full"].items()},
-                         {ours: 2, dense: 2})
-        for rows in ("full", "lines"):
-            self.assertEqual(starts[rows][dense]["first_step_s"], 9.0)
-            self.assertEqual(starts[rows][ours]["startup_s"], 2.0)
-
-    def test_a_peer_takes_as_many_steps_as_asked_for_on_all_batches(self) -> None:
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            write_folder(folder / "data", CASE, [[12, 5], [12, 6], [12, 7]])
-            models.write_initial_weights(folder / "init.safetensors", CASE)
-            request = peer_process.PeerRequest(
-                CASE.as_dict(), "dense", "fp32", f"{folder}/init.safetensors", f"{folder}/data",
-                "cpu", threads=1, steps=4,
-            )  # fmt: skip
-            with mock.patch.object(Training, "step") as step:
-                found = peer_process.answer(request)
-        batches = [call.args[1] for call in step.call_args_list]
-        targets = [(batch.labels_BT != NO_TARGET).sum().item() for batch in batches]
-        self.assertEqual(targets, [15, 16, 17, 15])
-        self.assertGreater(found["peak_bytes"], 50e6)
-
-
-    def test_on_a_gpu_both_sides_count_what_the_allocator_holds(self) -> None:
-        with (
-            mock.patch.object(torch.cuda, "max_memory_allocated", return_value=5),
-            mock.patch.object(torch.cuda, "max_memory_reserved", return_value=7),
-        ):
-            self.assertEqual(peer_process.peak_of_this_process(torch.device("cuda")), 7)
-        self.assertGreater(peer_process.peak_of_this_process(CPU), 50e6)
 
 
 class PeersTest(unittest.TestCase):

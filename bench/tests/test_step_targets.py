@@ -129,17 +129,21 @@ class TargetsTest(unittest.TestCase):
         self.assertEqual((open_one["measured"], open_one["reached"]), (1.967213, None))
 
     def test_sixteen_experts_cost_in_proportion(self) -> None:
-        few = step_group("GNN", {"ours@fp32": 1000.0}, needed_flops=300e9)
-        medians = {"ours@fp32": 4000.0}
+        medians = {"ours@fp32": 4000.0, "ours_with_few_experts@fp32": 1000.0}
         name = "fp32, cost of a needed FLOP with E = 16 over that with E = 4"
         for flops, reached in ((1000e9, True), (900e9, False)):
-            many = step_group("GNN", medians, experts=16, needed_flops=flops)
-            target = by_name(few, many, scale=True)[name]
-            self.assertAlmostEqual(target["measured"], 4 * 300e9 / flops, 3)
-            self.assertIs(target["reached"], reached)
-        other_size = step_group("GNN", medians, experts=16, dim=256)
-        self.assertNotIn(name, by_name(few, other_size, scale=True))
-        self.assertNotIn(name, by_name(few, many))
+            group = step_group("GNN", medians, experts=16, needed_flops=flops, alone="proportion")
+            few = group["calls"]["ours_with_few_experts@fp32"]
+            few["needed_flops"] = 300e9
+            # Round by round: in the first everything took twice as long.
+            group["calls"]["ours@fp32"]["samples_ms"] = [8000.0, 4000.0]
+            few["samples_ms"] = [2000.0, 1000.0]
+            found = by_name(group, scale=True)
+            self.assertEqual(set(found), {name})
+            self.assertAlmostEqual(found[name]["measured"], 4 * 300e9 / flops, 3)
+            self.assertIs(found[name]["reached"], reached)
+        del group["calls"]["ours_with_few_experts@fp32"]
+        self.assertEqual(by_name(group, scale=True)[name]["why"], targets.NOT_MEASURED)
 
     def test_growth_repeats_no_promise_of_the_main_case(self) -> None:
         found = by_name(self.hgnn(), scale=True)
