@@ -1,5 +1,6 @@
 #include "hgnn_moe/base/log.h"
 
+#include <atomic>
 #include <vector>
 
 #include <spdlog/sinks/basic_file_sink.h>
@@ -28,14 +29,24 @@ std::shared_ptr<spdlog::logger> make_logger(bool quiet,
   auto logger = std::make_shared<spdlog::logger>("hgnn_moe", sinks.begin(), sinks.end());
   logger->set_level(spdlog::level::trace);
   logger->flush_on(spdlog::level::trace);
+  // A line that the file does not take (a full disk) ends no run; that is for what has results.
+  auto said = std::make_shared<std::atomic<bool>>(false);
+  logger->set_error_handler([terminal, said, name = logger->name()](const std::string& problem) {
+    if (said->exchange(true)) return;
+    terminal->log({name, spdlog::level::warn, "the log lacks lines from here on: " + problem});
+  });
   return logger;
 }
 
 void log_to_file(spdlog::logger& log, spdlog::level::level_enum level, const std::string& text) {
   const auto& sinks = log.sinks();
   for (std::size_t i = 1; i < sinks.size(); ++i) {  // the first is standard error
-    sinks[i]->log(spdlog::details::log_msg(log.name(), level, text));
-    sinks[i]->flush();
+    try {
+      sinks[i]->log(spdlog::details::log_msg(log.name(), level, text));
+      sinks[i]->flush();
+    } catch (const spdlog::spdlog_ex&) {
+      // The line is often an error on its way to the user, whose place this one must not take.
+    }
   }
 }
 

@@ -68,11 +68,19 @@ std::int64_t LinkTrainer::total_steps() const { return steps_of(parts_.config, s
 
 bool LinkTrainer::run(const StopSignal& stop) {
   started_ = seconds_now();
-  while (state_.step < total_steps()) {
-    if (!run_epoch(stop)) return false;
+  try {
+    while (state_.step < total_steps()) {
+      if (!run_epoch(stop)) return false;
+    }
+    checkpoints_.wait();
+    return true;
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::diverged) throw;
+    // A resume refuses another learning rate, and with the same one diverges again.
+    fail(ExitCode::diverged,
+         "{}; lower learning_rate {} and train again with another --run_name or with --overwrite",
+         checkpoints_.first_divergence(error).what(), parts_.config.learning_rate);
   }
-  checkpoints_.wait();
-  return true;
 }
 
 // From state_.position to the end of the epoch or of the run. False where a signal ended it.
@@ -145,10 +153,8 @@ LinkTrainer::Step LinkTrainer::compute(Batches& batches, std::int64_t micro_batc
 void LinkTrainer::check_finite(const Step& step) const {
   const double loss = step.link + parts_.config.contrastive_weight * step.contrast;
   if (std::isfinite(loss) && std::isfinite(step.grad_norm)) return;
-  fail(ExitCode::diverged,
-       "step {}: the loss is {} and the norm of the gradients {}; lower learning_rate {} or resume "
-       "from an earlier checkpoint with other settings",
-       state_.step + 1, loss, step.grad_norm, parts_.config.learning_rate);
+  fail(ExitCode::diverged, "step {}: the loss is {} and the norm of the gradients {}",
+       state_.step + 1, loss, step.grad_norm);
 }
 
 void LinkTrainer::record(const Step& step, std::int64_t triples, double learning_rate) {

@@ -17,7 +17,8 @@ constexpr std::int64_t kMostFeaturesOnCuda = 4096;
 
 }  // namespace
 
-bool has_coupling_kernels(c10::Device device, c10::ScalarType type, std::int64_t experts,
+bool has_coupling_kernels(c10::Device device, c10::ScalarType type,
+                          [[maybe_unused]] std::int64_t experts,
                           [[maybe_unused]] std::int64_t features) {
   if (device.is_cpu()) return has_kernel_type(type);
 #ifdef HGNN_MOE_CUDA

@@ -50,7 +50,12 @@ Json options_with_effect(const TrainConfig& config, const std::vector<std::strin
 // The file that init_from has its weights from; empty where there is none, which the run says.
 fs::path weights_file(const std::string& init_from) {
   if (init_from.empty()) return {};
-  const fs::path source = follow_pointer(init_from);
+  fs::path source;
+  try {
+    source = follow_pointer(init_from);
+  } catch (const Error&) {
+    return {};
+  }
   std::error_code missing;
   const fs::path file = fs::is_directory(source, missing) ? source / kModelFile : source;
   return fs::is_regular_file(file, missing) ? file : fs::path();

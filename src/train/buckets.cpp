@@ -17,6 +17,12 @@ std::int64_t tile_of(std::int64_t full) { return std::clamp<std::int64_t>(full /
 
 }  // namespace
 
+BatchLimits limits_of(const data::SampleSet& set, std::int64_t samples) {
+  std::int64_t longest = 1;
+  for (std::int64_t i = 0; i < set.size(); ++i) longest = std::max(longest, set.length(i));
+  return {samples, longest};
+}
+
 std::int64_t round_up(std::int64_t value, std::int64_t unit) {
   return (value + unit - 1) / unit * unit;
 }
@@ -31,9 +37,10 @@ std::vector<std::int64_t> padded_lengths(std::vector<std::int64_t> lengths, std:
   return lengths;
 }
 
-std::vector<std::int64_t> make_buckets(std::int64_t batch_size, std::int64_t max_length) {
-  HGNN_MOE_ASSERT(batch_size > 0 && max_length > 0, "batches of {} x {}", batch_size, max_length);
-  const std::int64_t full = batch_size * max_length;
+std::vector<std::int64_t> make_buckets(const BatchLimits& limits) {
+  HGNN_MOE_ASSERT(limits.samples > 0 && limits.length > 0, "batches of {} x {}", limits.samples,
+                  limits.length);
+  const std::int64_t full = limits.samples * limits.length;
   std::vector<std::int64_t> buckets;
   for (const std::int64_t sixteenths : kSixteenths) {
     const std::int64_t tokens = std::min(full, round_up(full * sixteenths / 16, tile_of(full)));

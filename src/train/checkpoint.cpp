@@ -127,6 +127,22 @@ void throw_other_options(const fs::path& model_path, const std::vector<std::stri
   throw Error(ExitCode::checkpoint, message + "\n  " + join(differences, "\n  "));
 }
 
+// Copies the weights of a file that is intact as far as anybody can know.
+void load_weight_file(const fs::path& model_path, const ParameterList& parameters,
+                      const WeightNotes& notes, const Json& options) {
+  const SafetensorsFile file(model_path, ExitCode::checkpoint);
+  std::vector<std::string> mismatches = note_differences(file.metadata(), notes);
+  const auto of_tensors = tensor_mismatches(file, parameters, TypeRule::any_float);
+  if (!of_tensors.empty()) throw_other_options(model_path, mismatches, options);
+  mismatches.insert(mismatches.end(), of_tensors.begin(), of_tensors.end());
+  throw_mismatches(model_path, mismatches);
+  copy_tensors(file, parameters);
+  if (const NamedParameter* ruined = first_not_finite(parameters)) {
+    fail(ExitCode::checkpoint, "'{}' holds a value in {} that is not finite; take other weights",
+         model_path.string(), ruined->name);
+  }
+}
+
 }  // namespace
 
 CheckpointTensors checkpoint_tensors(const AdamW& optimizer) {
@@ -135,6 +151,10 @@ CheckpointTensors checkpoint_tensors(const AdamW& optimizer) {
 
 fs::path save_checkpoint(const fs::path& run_folder, const CheckpointTensors& tensors,
                          const TrainingState& state, const WeightNotes& notes) {
+  if (const NamedParameter* ruined = first_not_finite(tensors.parameters)) {
+    fail(ExitCode::diverged, "step {}: {} holds a value that is not finite", state.step,
+         ruined->name);
+  }
   remove_leftovers(run_folder);
   StagingFolder staging(run_folder, state.step);
 
@@ -167,17 +187,21 @@ TrainingState verify_checkpoint(const fs::path& checkpoint) {
   }
 }
 
-TrainingState load_checkpoint(const fs::path& checkpoint, const CheckpointTensors& tensors) {
-  TrainingState state = verify_checkpoint(checkpoint);
-  const SafetensorsFile model(checkpoint / kModelFile, ExitCode::checkpoint);
-  const SafetensorsFile moments(checkpoint / kOptimizerFile, ExitCode::checkpoint);
+void load_checkpoint(const VerifiedCheckpoint& checkpoint, const CheckpointTensors& tensors) {
+  const SafetensorsFile model(checkpoint.folder / kModelFile, ExitCode::checkpoint);
+  const SafetensorsFile moments(checkpoint.folder / kOptimizerFile, ExitCode::checkpoint);
 
   throw_mismatches(model.path(), tensor_mismatches(model, tensors.parameters, TypeRule::same));
   throw_mismatches(moments.path(),
                    tensor_mismatches(moments, tensors.optimizer_state, TypeRule::same));
   copy_tensors(model, tensors.parameters);
   copy_tensors(moments, tensors.optimizer_state);
-  return state;
+}
+
+TrainingState load_checkpoint(const fs::path& checkpoint, const CheckpointTensors& tensors) {
+  const VerifiedCheckpoint verified{checkpoint, verify_checkpoint(checkpoint)};
+  load_checkpoint(verified, tensors);
+  return verified.state;
 }
 
 CheckpointSearch find_newest_valid(const fs::path& run_folder) {
@@ -185,8 +209,7 @@ CheckpointSearch find_newest_valid(const fs::path& run_folder) {
   const std::vector<CheckpointEntry> entries = list_checkpoints(run_folder);
   for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
     try {
-      check_files(entry->folder);
-      search.checkpoint = entry->folder;
+      search.checkpoint = VerifiedCheckpoint{entry->folder, check_files(entry->folder)};
       break;
     } catch (const Error& error) {
       search.damaged.push_back(error.what());
@@ -210,18 +233,12 @@ void load_weights(const fs::path& source, const ParameterList& parameters, const
   if (folder || fs::exists(path.parent_path() / kStateFile)) {
     verify_checkpoint(model_path.parent_path());
   }
-  const SafetensorsFile file(model_path, ExitCode::checkpoint);
-  std::vector<std::string> mismatches = note_differences(file.metadata(), notes);
-  const auto of_tensors = tensor_mismatches(file, parameters, TypeRule::any_float);
-  if (!of_tensors.empty()) throw_other_options(model_path, mismatches, options);
-  mismatches.insert(mismatches.end(), of_tensors.begin(), of_tensors.end());
-  throw_mismatches(model_path, mismatches);
-  copy_tensors(file, parameters);
-  for (const NamedParameter& parameter : parameters) {
-    if (parameter.tensor.isfinite().all().item<bool>()) continue;
-    fail(ExitCode::checkpoint, "'{}' holds a value in {} that is not finite; take other weights",
-         model_path.string(), parameter.name);
-  }
+  load_weight_file(model_path, parameters, notes, options);
+}
+
+void load_weights(const VerifiedCheckpoint& checkpoint, const ParameterList& parameters,
+                  const WeightNotes& notes, const Json& options) {
+  load_weight_file(checkpoint.folder / kModelFile, parameters, notes, options);
 }
 
 std::optional<std::int64_t> step_of_weights(const fs::path& source) {

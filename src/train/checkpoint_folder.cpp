@@ -8,6 +8,7 @@
 
 #include "folder_tools.h"
 
+#include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/files.h"
 
 namespace hgnn_moe {
@@ -27,6 +28,18 @@ bool starts_with(const std::string& text, const std::string& prefix) {
 fs::path pointer_file(const fs::path& run_folder, CheckpointPointer pointer) {
   return checkpoints_folder(run_folder) /
          (pointer == CheckpointPointer::best ? kBestFile : kLatestFile);
+}
+
+// The step of the checkpoint that the file names; nullopt where it is missing or names none.
+std::optional<std::int64_t> named_step(const fs::path& file) {
+  if (!fs::exists(file)) {
+    return std::nullopt;
+  }
+  std::string name = read_text_file(file, ExitCode::checkpoint);
+  if (!name.empty() && name.back() == '\n') {
+    name.pop_back();
+  }
+  return checkpoint_step(name);
 }
 
 // Out of sight first: a process killed in the middle leaves no half checkpoint under its name.
@@ -73,20 +86,25 @@ std::vector<CheckpointEntry> list_checkpoints(const fs::path& run_folder) {
 }
 
 std::optional<CheckpointEntry> read_pointer(const fs::path& run_folder, CheckpointPointer pointer) {
-  const fs::path file = pointer_file(run_folder, pointer);
-  if (!fs::exists(file)) {
+  const auto step = named_step(pointer_file(run_folder, pointer));
+  if (!step) {
     return std::nullopt;
   }
-  std::string name = read_text_file(file, ExitCode::checkpoint);
-  if (!name.empty() && name.back() == '\n') {
-    name.pop_back();
-  }
-  const auto step = checkpoint_step(name);
-  const fs::path folder = checkpoints_folder(run_folder) / name;
-  if (!step || !fs::is_directory(folder)) {
+  const fs::path folder = checkpoints_folder(run_folder) / checkpoint_name(*step);
+  if (!fs::is_directory(folder)) {
     return std::nullopt;
   }
   return CheckpointEntry{*step, folder};
+}
+
+std::optional<CheckpointEntry> best_checkpoint_before(const fs::path& run_folder,
+                                                      std::int64_t step) {
+  const auto best = read_pointer(run_folder, CheckpointPointer::best);
+  if (best && best->step < step) return best;
+  const std::vector<CheckpointEntry> entries = list_checkpoints(run_folder);
+  const auto newest = std::find_if(entries.rbegin(), entries.rend(),
+                                   [&](const CheckpointEntry& entry) { return entry.step < step; });
+  return newest == entries.rend() ? std::nullopt : std::optional(*newest);
 }
 
 fs::path follow_pointer(const fs::path& path) {
@@ -95,8 +113,14 @@ fs::path follow_pointer(const fs::path& path) {
   const auto pointer = name == kBestFile ? CheckpointPointer::best : CheckpointPointer::latest;
   const fs::path run_folder = fs::absolute(path).parent_path().parent_path();
   if (pointer_file(run_folder, pointer) != fs::absolute(path)) return path;
-  const auto entry = read_pointer(run_folder, pointer);
-  return entry ? entry->folder : path;
+  const auto step = named_step(path);
+  if (!step) return path;
+  if (const auto entry = read_pointer(run_folder, pointer)) return entry->folder;
+  const std::vector<CheckpointEntry> entries = list_checkpoints(run_folder);
+  fail(ExitCode::checkpoint, "'{}' names the checkpoint {}, which is missing; {}", path.string(),
+       checkpoint_name(*step),
+       entries.empty() ? "restore it or take another run"
+                       : fmt::format("restore it or give '{}'", entries.back().folder.string()));
 }
 
 void write_pointer(const fs::path& run_folder, CheckpointPointer pointer, std::int64_t step) {

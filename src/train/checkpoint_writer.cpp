@@ -104,6 +104,18 @@ void CheckpointWriter::wait() {
   if (pending_.valid()) pending_.get();
 }
 
+Error CheckpointWriter::first_divergence(const Error& error) {
+  try {
+    wait();
+  } catch (const Error& failure) {
+    if (failure.code() == ExitCode::diverged) return failure;
+    log_.error("{}", failure.what());
+  } catch (const std::exception& failure) {
+    log_.error("{}", failure.what());
+  }
+  return error;
+}
+
 // False where there is no memory for it.
 bool CheckpointWriter::take_snapshot() {
   if (!in_background_) return false;

@@ -7,7 +7,6 @@
 
 #include "hgnn_moe/model/profile_scopes.h"
 #include "hgnn_moe/ops/copy_together.h"
-#include "hgnn_moe/train/buckets.h"
 
 namespace hgnn_moe {
 
@@ -25,8 +24,8 @@ constexpr std::int64_t kSizes = 32;
 
 }  // namespace
 
-Padding few_sizes(std::int64_t batch_size, std::int64_t max_length) {
-  return {std::max<std::int64_t>(1, batch_size * max_length / kSizes), max_length};
+Padding few_sizes(const BatchLimits& limits) {
+  return {std::max<std::int64_t>(1, limits.samples * limits.length / kSizes), limits.length};
 }
 
 DeviceBatch to_device(const data::Batch& batch, std::int64_t first_index, c10::Device device,

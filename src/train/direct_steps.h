@@ -11,13 +11,14 @@ namespace hgnn_moe {
 
 class DirectSteps : public StepRunner {
  public:
-  // All outlive it.
-  DirectSteps(LanguageModel& model, AdamW& optimizer, const TrainConfig& config)
+  // References outlive it; batches keep to `limits`.
+  DirectSteps(LanguageModel& model, AdamW& optimizer, const TrainConfig& config,
+              const BatchLimits& limits)
       : model_(model),
         optimizer_(optimizer),
         config_(config),
         weight_gradients_(model),
-        padding_(few_sizes(config.batch_size, model.config().max_seq_length)) {}
+        padding_(few_sizes(limits)) {}
 
   std::optional<StepReport> start(const StepPlan& plan,
                                   const std::vector<data::Batch>& batches) override;

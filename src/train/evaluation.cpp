@@ -47,7 +47,7 @@ EvaluationResult evaluate(const LanguageModel& model, const data::SampleSet& set
         return data::make_batch(set, rows, i * batch_size,
                                 std::min(batch_size, count - i * batch_size));
       });
-  const Padding padding = few_sizes(batch_size, model.config().max_seq_length);
+  const Padding padding = few_sizes(limits_of(set, std::min(batch_size, count)));
   EvaluationResult result;
   // On the device: asking for a value at every batch would wait for it.
   at::Tensor sum = at::zeros({}, at::dtype(at::kDouble).device(device));

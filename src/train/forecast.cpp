@@ -135,9 +135,7 @@ RunForecast Forecaster::forecast(const TrainConfig& config) {
 MemoryEstimate forecast_memory(const TrainConfig& config, const ModelConfig& model,
                                const data::SampleSet* train) {
   std::optional<TrainPlan> plan;
-  if (train != nullptr) {
-    plan = make_plan(config, data::chosen_count(train->size(), config.num_train_samples));
-  }
+  if (train != nullptr) plan = make_plan(config, *train);
   const Execution execution{config.coupler_path, config.coupler_chunk,
                             resolve_path(config.expert_path), config.activation_checkpointing};
   const bool on_gpu = device_type(config).is_cuda();

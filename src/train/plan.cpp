@@ -28,4 +28,8 @@ TrainPlan make_plan(const TrainConfig& config, std::int64_t samples) {
   return plan;
 }
 
+TrainPlan make_plan(const TrainConfig& config, const data::SampleSet& train) {
+  return make_plan(config, data::chosen_count(train.size(), config.num_train_samples));
+}
+
 }  // namespace hgnn_moe

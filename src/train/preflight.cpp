@@ -9,6 +9,7 @@
 #include "hgnn_moe/base/files.h"
 #include "hgnn_moe/base/text.h"
 #include "hgnn_moe/model/ablation.h"
+#include "hgnn_moe/train/checkpoint_folder.h"
 #include "hgnn_moe/train/forecast.h"
 #include "hgnn_moe/train/trainer.h"
 
@@ -17,6 +18,11 @@ namespace hgnn_moe {
 namespace {
 
 namespace fs = std::filesystem;
+
+bool lies_in(const fs::path& path, const fs::path& folder) {
+  const std::string outer = (fs::weakly_canonical(folder) / "").string();
+  return fs::weakly_canonical(path).string().compare(0, outer.size(), outer) == 0;
+}
 
 // A line of one token has no target; every packed window has.
 void check_has_target(const data::SampleSet& set, const std::vector<std::int64_t>& rows,
@@ -43,13 +49,23 @@ void check_targets(const TrainConfig& config, const data::Dataset& dataset) {
 
 void check_init_from(const TrainConfig& config, const RunLocation& location) {
   if (config.init_from.empty() || !config.overwrite) return;
-  const std::string run = (fs::weakly_canonical(location.folder()) / "").string();
-  const std::string source = fs::weakly_canonical(config.init_from).string();
-  if (source.compare(0, run.size(), run) == 0) {
+  if (lies_in(config.init_from, location.folder())) {
     fail(ExitCode::usage,
          "init_from {} lies in the run {} that overwrite would remove; take another run_name",
          config.init_from, location.run_name);
   }
+}
+
+void check_evaluated(const TrainConfig& config, const RunLocation& location) {
+  if (!config.eval_only || config.resume_checkpoint.empty()) return;
+  if (list_checkpoints(location.folder()).empty()) fail_without_checkpoint(config, location);
+}
+
+void fail_without_checkpoint(const TrainConfig& config, const RunLocation& location) {
+  fail(ExitCode::checkpoint,
+       "eval_only has nothing to evaluate: resume_checkpoint is {} and {} holds no checkpoint; "
+       "check run_name",
+       config.resume_checkpoint, location.folder().string());
 }
 
 void check_ablation(const TrainConfig& config, const ModelConfig& model) {
@@ -87,8 +103,27 @@ std::string check_memory(const TrainConfig& config, const ModelConfig& model,
                          "activation_checkpointing layer");
 }
 
-void check_token_losses_path(const TrainConfig& config, const RunLocation& location) {
+void check_token_losses_path(const TrainConfig& config, const data::Dataset& dataset,
+                             const RunLocation& location) {
   if (config.dump_token_losses.empty()) return;
+  const fs::path path = config.dump_token_losses;
+  if (path.extension() != ".npy") {
+    fail(ExitCode::usage, "dump_token_losses is {}: it is a NumPy file; end its name in .npy",
+         config.dump_token_losses);
+  }
+  const fs::path folder = fs::weakly_canonical(path).parent_path();
+  if (!dataset.synthetic && folder == fs::weakly_canonical(dataset.folder)) {
+    fail(ExitCode::usage,
+         "dump_token_losses {} lies in the data folder {}, whose files are read; take another",
+         config.dump_token_losses, dataset.folder);
+  }
+  const bool beside_records = folder == fs::weakly_canonical(location.folder());
+  if (lies_in(path, location.folder()) && !beside_records) {
+    fail(ExitCode::usage,
+         "dump_token_losses {} lies in a folder of the run {} that the program writes and clears; "
+         "take {} itself or another folder",
+         config.dump_token_losses, location.run_name, location.folder().string());
+  }
   hgnn_moe::create_directories(location.folder());  // where the file may go
   const AtomicFile probe(config.dump_token_losses);
 }

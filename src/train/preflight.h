@@ -19,6 +19,10 @@ void check_targets(const TrainConfig& config, const data::Dataset& dataset);
 // Throws Error(usage) where overwriting the run would remove the weights it starts from.
 void check_init_from(const TrainConfig& config, const RunLocation& location);
 
+// Throws Error(checkpoint) where eval_only is to evaluate a run that has no checkpoint.
+void check_evaluated(const TrainConfig& config, const RunLocation& location);
+[[noreturn]] void fail_without_checkpoint(const TrainConfig& config, const RunLocation& location);
+
 // Throws Error(usage) where ablate finds no part that can be removed.
 void check_ablation(const TrainConfig& config, const ModelConfig& model);
 
@@ -28,7 +32,9 @@ void check_ablation(const TrainConfig& config, const ModelConfig& model);
 std::string check_memory(const TrainConfig& config, const ModelConfig& model,
                          const data::Dataset& dataset, std::optional<std::int64_t> available);
 
-// Throws Error(disk) where dump_token_losses cannot be written.
-void check_token_losses_path(const TrainConfig& config, const RunLocation& location);
+// Throws Error(usage) where dump_token_losses names no .npy file, or one among the data or in a
+// folder of the run, which would be replaced or removed; Error(disk) where it cannot be written.
+void check_token_losses_path(const TrainConfig& config, const data::Dataset& dataset,
+                             const RunLocation& location);
 
 }  // namespace hgnn_moe

@@ -31,14 +31,16 @@ double seconds(std::int64_t nanoseconds) { return 1e-9 * static_cast<double>(nan
 }  // namespace
 
 QueuedSteps::QueuedSteps(LanguageModel& model, AdamW& optimizer, const TrainConfig& config,
-                         bool graphs, std::unique_ptr<ops::DeviceQueue> queue)
+                         const BatchLimits& limits, bool graphs,
+                         std::unique_ptr<ops::DeviceQueue> queue)
     : model_(model),
       optimizer_(optimizer),
       config_(config),
+      limits_(limits),
       graphs_(graphs),
       queue_(std::move(queue)),
       weight_gradients_(model),
-      buckets_(make_buckets(config.batch_size, model.config().max_seq_length)) {
+      buckets_(make_buckets(limits)) {
   for (const std::int64_t tokens : buckets_) sizes_.push_back(make_size(tokens));
   const at::TensorOptions on_device(queue_->device());
   loss_ = at::zeros({}, on_device.dtype(at::kFloat));
@@ -110,7 +112,7 @@ StepValues QueuedSteps::values_of(const StepPlan& plan) const {
 
 QueuedSteps::Size QueuedSteps::make_size(std::int64_t tokens) const {
   const ModelConfig& model = model_.config();
-  const StepLayout layout({tokens, config_.batch_size, model.max_seq_length},
+  const StepLayout layout({tokens, limits_.samples, limits_.length},
                           config_.dropout_rate > 0.0 ? model.num_layers : 0, model.num_experts);
   const at::Tensor words =
       at::zeros({layout.words()}, at::TensorOptions(queue_->device()).dtype(at::kLong));

@@ -30,9 +30,9 @@ class QueuedSteps : public StepRunner {
   // Before anything is captured: libraries make their handles and workspaces in the first steps.
   static constexpr std::int64_t kWarmUpSteps = 3;
 
-  // References outlive it.
-  QueuedSteps(LanguageModel& model, AdamW& optimizer, const TrainConfig& config, bool graphs,
-              std::unique_ptr<ops::DeviceQueue> queue);
+  // References outlive it; batches keep to `limits`.
+  QueuedSteps(LanguageModel& model, AdamW& optimizer, const TrainConfig& config,
+              const BatchLimits& limits, bool graphs, std::unique_ptr<ops::DeviceQueue> queue);
   ~QueuedSteps() override;
 
   std::optional<StepReport> start(const StepPlan& plan,
@@ -75,6 +75,7 @@ class QueuedSteps : public StepRunner {
   LanguageModel& model_;
   AdamW& optimizer_;
   const TrainConfig& config_;
+  BatchLimits limits_;
   bool graphs_;
   std::unique_ptr<ops::DeviceQueue> queue_;
   HyperedgeWeightGradients weight_gradients_;

@@ -1,6 +1,7 @@
 #include "hgnn_moe/train/resume_point.h"
 
 #include "hgnn_moe/base/error.h"
+#include "hgnn_moe/base/json.h"
 #include "hgnn_moe/train/checkpoint_folder.h"
 #include "hgnn_moe/train/run_records.h"
 
@@ -12,17 +13,20 @@ namespace {
 
 constexpr char kAuto[] = "auto";
 
-// RUN/checkpoints/step-00000020, without a trailing slash.
+// RUN/checkpoints/step-00000020, without a trailing slash, also where `text` is a file that names
+// it.
 fs::path checkpoint_path(const std::string& text) {
   fs::path path = fs::path(text).lexically_normal();
   if (!path.has_filename()) path = path.parent_path();
+  path = follow_pointer(path);
   const bool is_checkpoint = checkpoint_step(path.filename().string()).has_value() &&
                              fs::absolute(path).parent_path().filename() == "checkpoints";
   if (!is_checkpoint || !fs::is_directory(path)) {
-    fail(ExitCode::checkpoint,
-         "resume_checkpoint is {}, which is no checkpoint; give RUN/checkpoints/step-NNNNNNNN or "
-         "auto with run_name",
-         text);
+    fail(
+        ExitCode::checkpoint,
+        "resume_checkpoint is {}, which is no checkpoint; give RUN/checkpoints/latest, .../best or "
+        ".../step-NNNNNNNN, or auto with run_name",
+        text);
   }
   return fs::absolute(path);
 }
@@ -35,6 +39,12 @@ RunStart RunRequest::start() const {
 }
 
 RunLocation locate_run(const RunRequest& request) {
+  // Records hold absolute paths in JSON.
+  const std::string working_folder = fs::current_path().string();
+  if (valid_utf8(working_folder) != working_folder) {
+    fail(ExitCode::usage, "the working folder {} is not UTF-8 and cannot be recorded; rename it",
+         valid_utf8(working_folder));
+  }
   if (request.resume_checkpoint.empty() || request.resume_checkpoint == kAuto) {
     return {request.checkpoint_dir, request.run_name};
   }
@@ -51,10 +61,14 @@ RunLocation locate_run(const RunRequest& request) {
   return {run.parent_path(), run.filename().string()};
 }
 
-std::optional<fs::path> find_resume_checkpoint(const std::string& resume_checkpoint,
-                                               const RunLocation& location, spdlog::logger& log) {
+std::optional<VerifiedCheckpoint> find_resume_checkpoint(const std::string& resume_checkpoint,
+                                                         const RunLocation& location,
+                                                         spdlog::logger& log) {
   if (resume_checkpoint.empty()) return std::nullopt;
-  if (resume_checkpoint != kAuto) return checkpoint_path(resume_checkpoint);
+  if (resume_checkpoint != kAuto) {
+    const fs::path folder = checkpoint_path(resume_checkpoint);
+    return VerifiedCheckpoint{folder, verify_checkpoint(folder)};
+  }
   const CheckpointSearch search = find_newest_valid(location.folder());
   for (const std::string& sentence : search.damaged) log.warn("{}", sentence);
   if (!search.checkpoint.has_value() && !search.damaged.empty()) {
@@ -67,7 +81,8 @@ std::optional<fs::path> find_resume_checkpoint(const std::string& resume_checkpo
   return search.checkpoint;
 }
 
-TrainingState begin_run(const Json& fingerprint, const std::optional<fs::path>& checkpoint,
+TrainingState begin_run(const Json& fingerprint,
+                        const std::optional<VerifiedCheckpoint>& checkpoint,
                         const fs::path& run_folder, const CheckpointTensors& tensors,
                         MetricsWriter& metrics, spdlog::logger& log) {
   TrainingState state;
@@ -77,16 +92,16 @@ TrainingState begin_run(const Json& fingerprint, const std::optional<fs::path>& 
     metrics.truncate_to(0);
     return state;
   }
-  const Json saved = verify_checkpoint(*checkpoint).fingerprint;
-  if (const std::string raised = check_resume(saved, fingerprint); !raised.empty()) {
+  state = checkpoint->state;
+  if (const std::string raised = check_resume(state.fingerprint, fingerprint); !raised.empty()) {
     log.info("{}", raised);
   }
-  state = load_checkpoint(*checkpoint, tensors);
+  load_checkpoint(*checkpoint, tensors);
   metrics.check_length(state.metrics_length);  // while refusing still loses nothing
   remove_checkpoints_after(run_folder, state.step, state.best_step);
   metrics.truncate_to(state.metrics_length);
   state.fingerprint = fingerprint;
-  log.info("resumed from {} at step {}", checkpoint->filename().string(), state.step);
+  log.info("resumed from {} at step {}", checkpoint->folder.filename().string(), state.step);
   return state;
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "ablation_report.h"
 #include "preflight.h"
@@ -114,6 +115,7 @@ Session open_session(const ParsedConfig& parsed) {
                            config.overwrite};
   RunLocation location = locate_run(request);
   check_init_from(config, location);
+  check_evaluated(config, location);
   std::vector<std::string> warnings = {threads_warning(config.threads)};
   if (device.device.is_cpu()) {
     warnings.push_back(check_memory(config, model_config, dataset, available_memory()));
@@ -127,7 +129,7 @@ Session open_session(const ParsedConfig& parsed) {
     load_weights(first_weights, model.parameters(), weight_notes(model_config),
                  model_options(config, model_config));
   }
-  check_token_losses_path(config, location);
+  check_token_losses_path(config, dataset, location);
   const std::string verification = config.resume_checkpoint.empty()
                                        ? verify_first_batch(config, dataset, model, device.device)
                                        : "";
@@ -230,16 +232,13 @@ int evaluate_only(Session& session) {
   WeightSource source;
   if (const auto resume =
           find_resume_checkpoint(config.resume_checkpoint, session.location, *session.log)) {
-    state = verify_checkpoint(*resume);  // its steps, tokens and seconds stay in the summary
+    state = resume->state;  // its steps, tokens and seconds stay in the summary
     load_weights(*resume, session.model.parameters(), weight_notes(session.model_config),
                  model_options(config, session.model_config));
-    source = {"checkpoints/" + resume->filename().string(), state.step};
-    session.log->info("weights of {}", resume->string());
+    source = {"checkpoints/" + resume->folder.filename().string(), state.step};
+    session.log->info("weights of {}", resume->folder.string());
   } else if (!config.resume_checkpoint.empty()) {
-    fail(ExitCode::checkpoint,
-         "eval_only has nothing to evaluate: resume_checkpoint is {} and {} holds no checkpoint; "
-         "check run_name",
-         config.resume_checkpoint, session.location.folder().string());
+    fail_without_checkpoint(config, session.location);  // removed since the start
   } else if (config.init_from.empty()) {
     session.log->warn("these are untrained weights: give init_from or resume_checkpoint");
   } else {
@@ -293,10 +292,13 @@ TrainingState begin(Session& session, AdamW& optimizer, MetricsWriter& metrics) 
 
 int train(Session& session) {
   const TrainConfig& config = session.config();
-  const StopSignal stop;
+  std::optional<StopSignal> stop(std::in_place);
   AdamW optimizer(session.model.parameters(), {0.9, 0.999, 1e-8, config.weight_decay});
   MetricsWriter metrics(session.folder.metrics_file());
-  const auto steps = make_step_runner(session.model, optimizer, config, session.device.device);
+  const data::SampleSet& train_set = *session.dataset.train;
+  const BatchLimits limits = limits_of(train_set, make_plan(config, train_set).batch_samples(0));
+  const auto steps =
+      make_step_runner(session.model, optimizer, config, limits, session.device.device);
   Trainer trainer({config, session.dataset, session.folder, session.model, optimizer, metrics,
                    *session.log, session.device.device, *steps},
                   begin(session, optimizer, metrics));
@@ -315,15 +317,24 @@ int train(Session& session) {
   if (trainer.state().step >= trainer.plan().total_steps && !config.dump_token_losses.empty()) {
     session.log->warn("the run is finished, so dump_token_losses is not written; use eval_only");
   }
+  // Beside an error on its way, whose place another must not take.
+  const auto summary_if_possible = [&](RunStatus status) {
+    try {
+      summary(status);
+    } catch (const std::exception& error) {
+      session.log->warn("run_summary.json is not written: {}", error.what());
+    }
+  };
   if (trainer.state().step < trainer.plan().total_steps) verify_resumed(session);
   bool complete = false;
   try {
-    complete = trainer.run(stop);
+    complete = trainer.run(*stop);
   } catch (const Error& error) {
-    summary(error.code() == ExitCode::diverged ? RunStatus::diverged : RunStatus::failed);
+    const bool diverged = error.code() == ExitCode::diverged;
+    summary_if_possible(diverged ? RunStatus::diverged : RunStatus::failed);
     throw;
   } catch (...) {
-    summary(RunStatus::failed);
+    summary_if_possible(RunStatus::failed);
     throw;
   }
   summary(complete ? RunStatus::done : RunStatus::stopped);
@@ -331,8 +342,8 @@ int train(Session& session) {
     session.log->warn(
         "stopped by signal {} after step {}; resume with --resume_checkpoint auto "
         "--run_name {}",
-        stop.received(), trainer.state().step, session.location.run_name);
-    return 128 + stop.received();
+        stop->received(), trainer.state().step, session.location.run_name);
+    return 128 + stop->received();
   }
   const std::string speed =
       speed_text(trainer.speed(), device_name(session.device.device), peak_of(session));
@@ -341,6 +352,14 @@ int train(Session& session) {
                     trainer.state().step, format_duration(trainer.state().seconds),
                     trainer.state().best_eval_loss.value_or(std::nan("")),
                     session.folder.path().string());
+  // All is saved. A signal that came too late to stop the training ends the sampling, which would
+  // be the rest of the run; so does, from here on, a later one by itself.
+  const int received = stop->received();
+  stop.reset();
+  if (received != 0 && !config.sample_ids.empty()) {
+    session.log->warn("no sample is generated: stopped by signal {}", received);
+    return 128 + received;
+  }
   print_sample(session);
   return 0;
 }

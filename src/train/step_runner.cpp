@@ -14,9 +14,12 @@ bool can_capture(const TrainConfig& config, CouplerPath path) {
 }
 
 std::unique_ptr<StepRunner> make_step_runner(LanguageModel& model, AdamW& optimizer,
-                                             const TrainConfig& config, c10::Device device) {
-  if (device.is_cpu()) return std::make_unique<DirectSteps>(model, optimizer, config);
-  return std::make_unique<QueuedSteps>(model, optimizer, config,
+                                             const TrainConfig& config, const BatchLimits& limits,
+                                             c10::Device device) {
+  if (device.is_cpu()) {
+    return std::make_unique<DirectSteps>(model, optimizer, config, limits);
+  }
+  return std::make_unique<QueuedSteps>(model, optimizer, config, limits,
                                        can_capture(config, model.coupler_path()),
                                        ops::make_cuda_queue(device));
 }
@@ -24,16 +27,11 @@ std::unique_ptr<StepRunner> make_step_runner(LanguageModel& model, AdamW& optimi
 void check_finite(const StepReport& report) {
   const std::int64_t step = report.plan.step + 1;
   if (!std::isfinite(report.loss)) {
-    fail(ExitCode::diverged,
-         "step {}: the loss is {}; lower learning_rate or resume from the last checkpoint with "
-         "other settings",
-         step, report.loss);
+    fail(ExitCode::diverged, "step {}: the loss is {}", step, report.loss);
   }
   if (!std::isfinite(report.grad_norm)) {
-    fail(ExitCode::diverged,
-         "step {}: the gradient's norm is {} at loss {}; lower learning_rate or resume from the "
-         "last checkpoint with other settings",
-         step, report.grad_norm, report.loss);
+    fail(ExitCode::diverged, "step {}: the gradient's norm is {} at loss {}", step,
+         report.grad_norm, report.loss);
   }
 }
 

@@ -1,8 +1,11 @@
 #include "hgnn_moe/train/tensor_file.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <set>
 
+#include <ATen/Dispatch.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
@@ -107,6 +110,23 @@ void copy_tensors(const SafetensorsFile& file, const ParameterList& targets) {
     // A Tensor handle is shallow: a copy of it writes into the same storage.
     at::Tensor(target.tensor).copy_(values);
   }
+}
+
+// Not by at::isfinite: in a thread beside the one that trains it would start threads of its own,
+// which take the cores of those that train, and memory for its results.
+const NamedParameter* first_not_finite(const ParameterList& tensors) {
+  for (const NamedParameter& entry : tensors) {
+    const at::Tensor values = entry.tensor.detach().cpu().contiguous();
+    const bool all_finite = AT_DISPATCH_FLOATING_TYPES_AND2(
+        at::kHalf, at::kBFloat16, values.scalar_type(), "first_not_finite", [&] {
+          const scalar_t* begin = values.const_data_ptr<scalar_t>();
+          return std::all_of(begin, begin + values.numel(), [](scalar_t value) {
+            return std::isfinite(static_cast<double>(value));
+          });
+        });
+    if (!all_finite) return &entry;
+  }
+  return nullptr;
 }
 
 }  // namespace hgnn_moe

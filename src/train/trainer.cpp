@@ -14,6 +14,7 @@
 #include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/process_age.h"
 #include "hgnn_moe/model/profile_scopes.h"
+#include "hgnn_moe/train/checkpoint_folder.h"
 #include "hgnn_moe/train/device.h"
 #include "hgnn_moe/train/needed_flops.h"
 #include "hgnn_moe/train/schedule.h"
@@ -72,10 +73,33 @@ bool Trainer::run(const StopSignal& stop) {
   started_ = seconds_now();
   if (state_.step == 0) record_layers();
   note_start();
-  const bool complete = train(stop);
-  checkpoints_.wait();
+  const bool complete = train_to_disk(stop);
   write_profile();
   return complete;
+}
+
+// Ends with its last checkpoint on the disk.
+bool Trainer::train_to_disk(const StopSignal& stop) {
+  try {
+    const bool complete = train(stop);
+    checkpoints_.wait();
+    return complete;
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::diverged) throw;
+    throw with_advice(checkpoints_.first_divergence(error));
+  }
+}
+
+// What a user can do: a resume refuses another learning rate, and with the same one diverges again.
+// Not from weights that a loss or gradient of this run has come to nothing with.
+Error Trainer::with_advice(const Error& error) const {
+  const auto start = best_checkpoint_before(parts_.folder.path(), state_.step);
+  return {
+      error.code(),
+      fmt::format(
+          "{}; lower learning_rate {} and {}", error.what(), parts_.config.learning_rate,
+          start ? fmt::format("start another run_name with --init_from {}", start->folder.string())
+                : "train again with another --run_name or with --overwrite")};
 }
 
 void Trainer::note_start() {
@@ -232,10 +256,7 @@ void Trainer::evaluate_now(bool last) {
       evaluate(parts_.model, *parts_.dataset.eval, eval_rows_, config.batch_size,
                config.num_workers_dataloader, parts_.device, dump ? &token_losses_ : nullptr);
   if (!std::isfinite(result.loss)) {
-    fail(ExitCode::diverged,
-         "step {}: the evaluation loss is {}; lower learning_rate or resume from an earlier "
-         "checkpoint with other settings",
-         state_.step, result.loss);
+    fail(ExitCode::diverged, "step {}: the evaluation loss is {}", state_.step, result.loss);
   }
   parts_.metrics.write(EvalEvent{state_.step, result.loss, result.perplexity, result.targets});
   record_layers();

@@ -57,6 +57,20 @@ TEST(Log, ALineForTheFileAloneStaysOffTheTerminal) {
   EXPECT_TRUE(contains(file, "error stopped at {step 3}\n")) << file;
 }
 
+TEST(Log, AFullDiskIsToldOnceAndEndsNothing) {
+  testing::internal::CaptureStderr();
+  const auto logger = make_logger(false, "/dev/full");
+  logger->info("step 1");
+  logger->info("step 2");
+  log_to_file(*logger, spdlog::level::err, "stopped");
+  const std::string text = testing::internal::GetCapturedStderr();
+  const std::string said = "warning the log lacks lines from here on: ";
+  EXPECT_TRUE(contains(text, said)) << text;
+  EXPECT_EQ(text.find(said), text.rfind(said)) << text;
+  EXPECT_TRUE(contains(text, "info step 2\n")) << text;
+  EXPECT_FALSE(contains(text, "LOG ERROR")) << text;
+}
+
 TEST(Log, LoggersAreIndependent) {
   const TemporaryFolder folder;
   const auto first = make_logger(true, folder / "first.log");

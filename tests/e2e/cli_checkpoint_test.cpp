@@ -85,6 +85,26 @@ TEST_F(CliCheckpointTest, APathThatIsNoCheckpointIsRefused) {
                  {"step-00000006", "not of the run other"});
 }
 
+// As init_from takes them.
+TEST_F(CliCheckpointTest, ResumeFollowsLatestAndBest) {
+  const fs::path run_folder = path("runs/run");
+  const auto losses = read_series(run_folder, "step", "loss");
+  for (const auto& [pointer, number] : {std::pair("latest", 4), std::pair("best", 2)}) {
+    const std::string file = std::string("runs/run/checkpoints/") + pointer;
+    write_bytes(path(file), "step-0000000" + std::to_string(number) + "\n");
+    const ProcessResult result = run(resume(file));
+    expect_success(result);
+    EXPECT_TRUE(contains(result.err, "resumed from step-0000000" + std::to_string(number)))
+        << result.err;
+    EXPECT_EQ(read_series(run_folder, "step", "loss"), losses);
+  }
+  expect_refused(resume("runs/run/checkpoints/best").with({{"run_name", "other"}}), ExitCode::usage,
+                 {"checkpoints/best", "not of the run other"});
+  fs::remove(path("runs/run/checkpoints/best"));
+  expect_refused(resume("runs/run/checkpoints/best"), ExitCode::checkpoint,
+                 {"runs/run/checkpoints/best", "no checkpoint", "checkpoints/latest"});
+}
+
 TEST_F(CliCheckpointTest, ResumeWithOtherFlagsNamesEachOfThem) {
   expect_refused(
       resume().with({{"embed_dim", "32"},
@@ -118,12 +138,34 @@ TEST_F(CliCheckpointTest, ResumeWithOtherDataOrAShorterRunIsRefused) {
                  {"epochs: 8 in the checkpoint, 1 now"});
 }
 
+// From the middle, where four steps are still to be computed.
 TEST_F(CliCheckpointTest, ResumeMayChangeWhatDoesNotChangeTheNumbers) {
-  expect_success(run(resume().with({{"eval_every", "3"},
-                                    {"save_every", "1"},
-                                    {"keep_checkpoints", "1"},
-                                    {"num_workers_dataloader", "0"},
-                                    {"quiet", ""}})));
+  const fs::path run_folder = path("runs/run");
+  const auto numbers = [&](const char* field) { return read_series(run_folder, "step", field); };
+  const std::vector<double> losses = numbers("loss"), norms = numbers("grad_norm");
+  ASSERT_EQ(losses.size(), 6u);
+  expect_success(run(resume(step(2)).with({{"eval_every", "3"},
+                                           {"save_every", "1"},
+                                           {"keep_checkpoints", "1"},
+                                           {"num_workers_dataloader", "0"},
+                                           {"activation_checkpointing", "layer"},
+                                           {"deterministic", ""},
+                                           {"profile", "1"},
+                                           {"quiet", ""}})));
+  EXPECT_TRUE(contains(read_bytes(run_folder / "train.log"), "resumed from step-00000002"));
+  EXPECT_EQ(numbers("loss"), losses);
+  EXPECT_EQ(numbers("grad_norm"), norms);
+  EXPECT_EQ(read_series(run_folder, "eval", "step"), (std::vector<double>{2, 3, 6}));
+  EXPECT_LE(names_in(run_folder / "checkpoints").size(), 4u) << "latest, best and two checkpoints";
+  EXPECT_TRUE(fs::exists(run_folder / "profile"));
+}
+
+// Nothing of the run that there is not stays behind.
+TEST_F(CliCheckpointTest, AMistypedRunToEvaluateLeavesNoTrace) {
+  const ProcessResult result = run(resume().with({{"run_name", "rnu"}, {"eval_only", ""}}));
+  expect_failure(result, ExitCode::checkpoint,
+                 {"nothing to evaluate", "resume_checkpoint is auto", "runs/rnu"});
+  EXPECT_EQ(names_in(path("runs")), std::vector<std::string>{"run"});
 }
 
 // Refused before any checkpoint after the one asked for is removed.
@@ -192,6 +234,18 @@ TEST_F(CliCheckpointTest, WeightsAreForTheFirstStartOfARunThatResumesByItself) {
   EXPECT_NE(whole.at(0), read_series(path("runs/fresh"), "step", "loss").at(0));
 }
 
+TEST_F(CliCheckpointTest, APointerToAMissingOneSaysSo) {
+  write_bytes(path("runs/run/checkpoints/best"), "step-00009999\n");
+  for (const char* option : {"init_from", "resume_checkpoint"}) {
+    expect_refused(flags_.without("run_name")
+                       .without("checkpoint_dir")
+                       .with({{option, "runs/run/checkpoints/best"}, {"eval_only", ""}}),
+                   ExitCode::checkpoint,
+                   {"runs/run/checkpoints/best' names the checkpoint step-00009999", "is missing",
+                    "step-00000006'"});
+  }
+}
+
 TEST_F(CliCheckpointTest, WeightsOfAnotherParameterisationAreRefused) {
   const Flags hgnn =
       tiny_synthetic().with({{"coupler_type", "HGNN"}, {"num_experts", "3"}, {"max_steps", "1"}});
@@ -211,6 +265,13 @@ TEST_F(CliCheckpointTest, OverwriteDeletesNothingBeforeTheNewWeightsAreRead) {
                  ExitCode::checkpoint, {"'nowhere.safetensors'"});
   expect_refused(flags_.with({{"overwrite", ""}, {"dump_token_losses", "nowhere/losses.npy"}}),
                  ExitCode::disk, {"'nowhere/losses.npy'"});
+  fs::create_directories(path("runs/run/plots"));
+  for (const auto& [losses, said] :
+       {std::pair{"runs/run/metrics.jsonl", "end its name in .npy"},
+        std::pair{"runs/run/plots/losses.npy", "a folder of the run run"}}) {
+    expect_refused(flags_.with({{"overwrite", ""}, {"dump_token_losses", losses}}), ExitCode::usage,
+                   {losses, said});
+  }
   // Weights inside the run that would go are refused: a failed start would have lost them.
   expect_refused(flags_.with({{"overwrite", ""}, {"init_from", step(6)}}), ExitCode::usage,
                  {"init_from", "overwrite would remove"});

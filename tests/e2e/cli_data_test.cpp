@@ -55,6 +55,24 @@ TEST_F(CliDataTest, TheFolderOfAllDataMayComeFromTheEnvironment) {
   EXPECT_EQ(config.at("data_folder"), fs::canonical(path("all/news/short")).string());
 }
 
+TEST_F(CliDataTest, TokenLossesDoNotReplaceTheEvaluationSet) {
+  const fs::path data = path("npy");
+  fs::create_directories(data);
+  for (const char* name : {"train.npy", "eval.npy"}) {
+    write_bytes(data / name, npy_bytes("<u2", "(60,)", bytes_of<std::uint16_t>(counting(0, 60))));
+  }
+  fs::copy_file(text_ / "dataset.json", data / "dataset.json");
+  const auto before = snapshot(data);
+  const Flags into_data = packed_flags().with({{"dataset_name", "npy"}});
+  for (const char* losses : {"npy/eval.npy", "text/../npy/new.npy"}) {
+    expect_failure(run(into_data.with({{"dump_token_losses", losses}})), ExitCode::usage,
+                   {losses, "lies in the data folder"});
+  }
+  EXPECT_TRUE(before == snapshot(data));
+  EXPECT_FALSE(fs::exists(path("runs")));
+  expect_success(run(into_data.with({{"dump_token_losses", "losses.npy"}})));
+}
+
 TEST_F(CliDataTest, AMissingEvaluationSetIsNamed) {
   fs::remove(text_ / "eval.bin");
   fs::remove(text_ / "eval.idx");

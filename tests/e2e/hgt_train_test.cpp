@@ -130,6 +130,27 @@ TEST_F(HgtTrainTest, EpochsMayBeRaised) {
   EXPECT_EQ(summary().at("epochs"), 15);
 }
 
+// The first update by itself overflows; a resume would refuse another rate.
+TEST_F(HgtTrainTest, WhatADivergedRunAdvisesCanBeDone) {
+  const Flags diverging = tiny().with({{"learning_rate", "1e38"}, {"num_epochs", "3"}});
+  const auto expect_diverged = [](const ProcessResult& result, const char* what) {
+    EXPECT_EQ(result.exit_code, 5);
+    EXPECT_TRUE(contains(result.err, what)) << result.err;
+    EXPECT_TRUE(contains(result.err,
+                         "lower learning_rate 1e+38 and train again with another --run_name or "
+                         "with --overwrite"))
+        << result.err;
+  };
+  expect_diverged(train(diverging), "hgt_embed: step 2: the loss is ");
+  // One step an epoch: nothing but the checkpoint after it can see what it did.
+  const ProcessResult result =
+      train(diverging.with({{"overwrite", ""}, {"batch_size", "1000"}, {"num_epochs", "1"}}));
+  expect_diverged(result, "weight holds a value that is not finite");
+  EXPECT_FALSE(fs::exists(path("runs/run/checkpoints/latest"))) << "nothing was published";
+  EXPECT_EQ(summary().at("status"), "diverged");
+  expect_success(train(tiny().with({{"overwrite", ""}, {"num_epochs", "3"}})));
+}
+
 TEST_F(HgtTrainTest, DryRunPrintsAndTouchesNothing) {
   const ProcessResult result = train(tiny().with({{"dry_run", ""}}));
   EXPECT_EQ(result.exit_code, 0) << result.err;

@@ -116,6 +116,44 @@ TEST_F(MemorySlowTest, PlainTransformer) {
                                     {"dropout_rate", "0"}});
 }
 
+// "All in one batch" is a number above that of the samples: batches are padded by their own size.
+// By batch_size the head would have millions of rows, a gigabyte.
+TEST_F(MemorySlowTest, ABatchSizeAboveTheDataTakesNoMore) {
+  const auto peak = [&](const char* batch_size) {
+    const Flags flags = full_batches({{"coupler_type", "HGNN"},
+                                      {"num_experts", "2"},
+                                      {"embed_dim", "32"},
+                                      {"num_layers", "1"},
+                                      {"vocab_size", "64"},
+                                      {"num_train_samples", "6"},
+                                      {"batch_size", batch_size},
+                                      {"eval_every", "1"},
+                                      {"overwrite", ""}});
+    expect_success(run(flags));
+    return read_json(path("runs/run/run_summary.json")).at("peak_memory_bytes").get<double>();
+  };
+  EXPECT_LT(peak("1000000"), 1.3 * peak("6"));
+}
+
+// Nor does a max_seq_length above every line: samples are padded to the longest.
+TEST_F(MemorySlowTest, AMaximumLengthAboveTheDataTakesNoMore) {
+  write_dataset(path("data"), std::vector<data::testing::Document>(8, {1, 2, 3, 4, 5}),
+                {{1, 2, 3}, {4, 5}});
+  const auto peak = [&](const char* max_seq_length) {
+    const Flags flags{{"dataset_name", "data"},   {"max_seq_length", max_seq_length},
+                      {"batch_size", "8"},        {"coupler_type", "MEAN"},
+                      {"num_experts", "8"},       {"embed_dim", "16"},
+                      {"num_heads", "2"},         {"num_layers", "4"},
+                      {"threads", "1"},           {"device", "cpu"},
+                      {"max_steps", "2"},         {"eval_every", "1"},
+                      {"checkpoint_dir", "runs"}, {"run_name", "run"},
+                      {"overwrite", ""}};
+    expect_success(run(flags));
+    return read_json(path("runs/run/run_summary.json")).at("peak_memory_bytes").get<double>();
+  };
+  EXPECT_LT(peak("50000"), 1.3 * peak("8"));
+}
+
 // Lines make batches of many sizes. The heap and what libraries keep of a size would double.
 TEST_F(MemorySlowTest, LinesTakeNoMoreWithEverySize) {
   const Flags flags{

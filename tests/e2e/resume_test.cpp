@@ -120,6 +120,28 @@ TEST_F(ResumeTest, MoreEpochsAreSaidAndTheScheduleIsThatOfTheLongerRun) {
   }
 }
 
+// All is saved by then, and sampling could go on for long. The first moment is in the only step.
+TEST_F(ResumeTest, ASignalAtTheEndOrLaterEndsTheSampling) {
+  const Flags flags = tiny_synthetic().with(
+      {{"max_steps", "1"}, {"sample_ids", "1,2,3"}, {"sample_tokens", "20000"}});
+  const fs::path log = path("runs/run/train.log");
+  for (const char* moment : {"an epoch has", "done: "}) {
+    fs::remove_all(path("runs"));
+    const auto process = start(flags);
+    const auto has_come = [&] {
+      return fs::exists(log) && contains(data::testing::read_bytes(log), moment);
+    };
+    while (process->is_running() && !has_come()) std::this_thread::yield();
+    process->send(SIGTERM);
+    const ProcessResult result = process->wait();
+    EXPECT_TRUE(result.signal == SIGTERM || result.exit_code == 128 + SIGTERM)
+        << moment << ": exit code " << result.exit_code << "\n"
+        << result.err;
+    EXPECT_EQ(result.out, "");
+    EXPECT_EQ(read_json(path("runs/run/run_summary.json")).at("status"), "done");
+  }
+}
+
 TEST_F(ResumeTest, EvaluatingACheckpointChangesNothingInTheRun) {
   const Flags flags = resumable().with({{"max_steps", "14"}, {"eval_every", "7"}});
   expect_success(run(flags));

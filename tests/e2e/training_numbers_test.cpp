@@ -144,13 +144,14 @@ TEST_F(TrainingNumbersTest, EveryFormatOfOneStreamGivesTheSameBits) {
                                     bytes_of<std::int32_t>(ids));
   });
   for (const char* format : {"text", "nanogpt", "llmc", "npy_u2", "npy_i4"}) {
-    expect_success(run(flags(format).with({{"dataset_name", format},
-                                           {"sample_mode", "packed"},
-                                           {"epochs", "2"},
-                                           {"dump_token_losses", std::string(format) + ".out"}})));
+    expect_success(
+        run(flags(format).with({{"dataset_name", format},
+                                {"sample_mode", "packed"},
+                                {"epochs", "2"},
+                                {"dump_token_losses", std::string(format) + "_losses.npy"}})));
     expect_same_metrics(run_folder("text"), run_folder(format));
-    EXPECT_TRUE(data::testing::read_bytes(path("text.out")) ==
-                data::testing::read_bytes(path(std::string(format) + ".out")));
+    EXPECT_TRUE(data::testing::read_bytes(path("text_losses.npy")) ==
+                data::testing::read_bytes(path(std::string(format) + "_losses.npy")));
   }
 }
 

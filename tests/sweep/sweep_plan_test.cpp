@@ -207,6 +207,8 @@ TEST_F(SweepPlanTest, FirstWeightsCountByTheirContent) {
   EXPECT_EQ(hash(checkpoint / "model.safetensors"), one);
   EXPECT_EQ(hash(folder() / "copy.safetensors"), one);
   EXPECT_NE(hash(folder() / "missing"), one);
+  put_file(run / "checkpoints/latest", "step-00000009\n");  // its run says that it is missing
+  EXPECT_EQ(plan("", {"--init_from", (run / "checkpoints/latest").string()}).rows.size(), 1u);
   put_file(checkpoint / "model.safetensors", "two");
   EXPECT_NE(hash(checkpoint), one);
 }

@@ -7,10 +7,29 @@
 namespace hgnn_moe {
 namespace {
 
+// Samples of these lengths.
+class Samples : public data::SampleSet {
+ public:
+  explicit Samples(std::vector<std::int64_t> lengths) : lengths_(std::move(lengths)) {}
+  std::int64_t size() const override { return static_cast<std::int64_t>(lengths_.size()); }
+  std::int64_t length(std::int64_t index) const override { return lengths_[index]; }
+  void read(std::int64_t, std::int64_t*, std::int64_t*) const override {}
+  std::int64_t max_targets() const override { return 1000; }
+
+ private:
+  std::vector<std::int64_t> lengths_;
+};
+
+TEST(Buckets, LimitsAreThoseOfTheSamples) {
+  const BatchLimits limits = limits_of(Samples({3, 7, 5}), 2);
+  EXPECT_EQ(limits.samples, 2);
+  EXPECT_EQ(limits.length, 7);
+}
+
 TEST(Buckets, AscendToAFullBatch) {
   for (const auto& [batch, length] :
        {std::pair{32, 128}, {1, 128}, {1, 1}, {7, 13}, {512, 128}, {3, 1024}, {64, 1}}) {
-    const std::vector<std::int64_t> buckets = make_buckets(batch, length);
+    const std::vector<std::int64_t> buckets = make_buckets({batch, length});
     SCOPED_TRACE(::testing::Message() << batch << " x " << length);
     ASSERT_FALSE(buckets.empty());
     EXPECT_LE(buckets.size(), kMostBuckets);
@@ -23,14 +42,14 @@ TEST(Buckets, AscendToAFullBatch) {
 }
 
 TEST(Buckets, PaddingOfUsualBatchesIsSmall) {
-  const std::vector<std::int64_t> buckets = make_buckets(32, 128);
+  const std::vector<std::int64_t> buckets = make_buckets({32, 128});
   for (std::int64_t tokens = 4096 * 10 / 16; tokens <= 4096 * 14 / 16; ++tokens) {
     EXPECT_LE(buckets[bucket_of(buckets, tokens)] - tokens, 4096 / 16);
   }
 }
 
 TEST(Buckets, TheSmallestThatFitsIsTaken) {
-  const std::vector<std::int64_t> buckets = make_buckets(32, 128);
+  const std::vector<std::int64_t> buckets = make_buckets({32, 128});
   for (std::size_t i = 0; i < buckets.size(); ++i) {
     EXPECT_EQ(bucket_of(buckets, buckets[i]), i);
     const std::int64_t before = i > 0 ? buckets[i - 1] : 0;

@@ -67,6 +67,24 @@ TEST(CheckpointFolder, PointersAreOneLineFiles) {
   EXPECT_FALSE(read_pointer(run.path(), CheckpointPointer::best).has_value());
 }
 
+TEST(CheckpointFolder, TheBestOneBeforeAStepIsTheNewestWhereThereIsNone) {
+  const TemporaryFolder run;
+  const auto step_before = [&](std::int64_t step) {
+    const auto found = best_checkpoint_before(run.path(), step);
+    return found ? found->step : -1;
+  };
+  EXPECT_EQ(step_before(100), -1);
+  put_checkpoints(run.path(), {20, 40, 60});
+  EXPECT_EQ(step_before(20), -1);
+  EXPECT_EQ(step_before(60), 40);
+  EXPECT_EQ(step_before(61), 60);
+  write_pointer(run.path(), CheckpointPointer::best, 40);
+  EXPECT_EQ(step_before(61), 40);
+  EXPECT_EQ(step_before(40), 20);
+  write_pointer(run.path(), CheckpointPointer::best, 50);  // is gone
+  EXPECT_EQ(step_before(61), 60);
+}
+
 TEST(CheckpointFolder, APathThatIsAPointerIsFollowed) {
   const TemporaryFolder run;
   put_checkpoints(run.path(), {20});
@@ -75,6 +93,13 @@ TEST(CheckpointFolder, APathThatIsAPointerIsFollowed) {
   EXPECT_EQ(follow_pointer(folder / "best"), folder / "step-00000020");
   for (const fs::path& other : {folder / "latest", folder / "step-00000020", run.path() / "best"}) {
     EXPECT_EQ(follow_pointer(other), other) << "no pointer of a run";
+  }
+  write_pointer(run.path(), CheckpointPointer::best, 50);
+  const std::string message =
+      message_of_error(ExitCode::checkpoint, [&] { follow_pointer(folder / "best"); });
+  for (const char* part :
+       {"best' names the checkpoint step-00000050, which is missing", "step-00000020'"}) {
+    EXPECT_NE(message.find(part), std::string::npos) << message;
   }
 }
 

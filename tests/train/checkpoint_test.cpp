@@ -1,5 +1,8 @@
 #include "hgnn_moe/train/checkpoint.h"
 
+#include <cmath>
+
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include "tests/train/train_support.h"
@@ -7,6 +10,7 @@
 #include "hgnn_moe/base/files.h"
 #include "hgnn_moe/base/safetensors.h"
 #include "hgnn_moe/train/checkpoint_folder.h"
+#include "hgnn_moe/train/tensor_file.h"
 
 namespace hgnn_moe {
 namespace {
@@ -211,10 +215,10 @@ TEST(Checkpoint, TheNewestIntactOneIsFoundAndDamageIsReported) {
   for (const std::int64_t step : {10, 20, 30}) {
     save_at(run.path(), model, step);
   }
-  EXPECT_EQ(find_newest_valid(run.path()).checkpoint->filename(), "step-00000030");
+  EXPECT_EQ(find_newest_valid(run.path()).checkpoint->folder.filename(), "step-00000030");
   flip_byte(run / "checkpoints" / "step-00000030" / kModelFile, 300);
   const CheckpointSearch search = find_newest_valid(run.path());
-  EXPECT_EQ(search.checkpoint->filename(), "step-00000020");
+  EXPECT_EQ(search.checkpoint->folder.filename(), "step-00000020");
   ASSERT_EQ(search.damaged.size(), 1u);
   EXPECT_TRUE(contains(search.damaged[0], "step-00000030")) << search.damaged[0];
 }
@@ -227,18 +231,19 @@ TEST(Checkpoint, AKillWhileSavingLeavesThePreviousOne) {
   const fs::path folder = run / "checkpoints";
   const fs::path half = folder / ".tmp-step-00000040";
   fs::create_directories(half);
-  EXPECT_EQ(find_newest_valid(run.path()).checkpoint, previous);
+  EXPECT_EQ(find_newest_valid(run.path()).checkpoint->folder, previous);
   put_file(half / "model.safetensors.321.tmp", "half a file");
-  EXPECT_EQ(find_newest_valid(run.path()).checkpoint, previous);
+  EXPECT_EQ(find_newest_valid(run.path()).checkpoint->folder, previous);
   for (const char* name : {kModelFile, kOptimizerFile, kStateFile}) {
     fs::copy_file(previous / name, half / name);
   }
-  EXPECT_EQ(find_newest_valid(run.path()).checkpoint, previous) << "complete but not published";
+  EXPECT_EQ(find_newest_valid(run.path()).checkpoint->folder, previous)
+      << "complete but not published";
   put_file(folder / "latest.321.tmp", "step-");
   EXPECT_EQ(read_pointer(run.path(), CheckpointPointer::latest)->step, 20);
 
   const fs::path next = save_at(run.path(), model, 40);
-  EXPECT_EQ(find_newest_valid(run.path()).checkpoint, next);
+  EXPECT_EQ(find_newest_valid(run.path()).checkpoint->folder, next);
   EXPECT_EQ(names_in(folder),
             (std::vector<std::string>{"latest", "step-00000020", "step-00000040"}));
 }
@@ -258,7 +263,7 @@ TEST(Checkpoint, AFullDiskLeavesTheOldOnesAndNothingElse) {
       save_checkpoint(run.path(), checkpoint_tensors(model.optimizer), state_at(21), kPositive);
     });
     EXPECT_EQ(names_in(run / "checkpoints"), (std::vector<std::string>{"latest", "step-00000020"}));
-    EXPECT_EQ(find_newest_valid(run.path()).checkpoint, previous);
+    EXPECT_EQ(find_newest_valid(run.path()).checkpoint->folder, previous);
   }
   EXPECT_EQ(verify_checkpoint(save_checkpoint(run.path(), checkpoint_tensors(model.optimizer),
                                               state_at(21), kPositive))
@@ -371,6 +376,36 @@ TEST(LoadWeights, ListsNoMoreThanTenTensors) {
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 11) << text;
   const std::size_t more = 30 + model.parameters.size() - 10;
   EXPECT_TRUE(contains(text, "\nand " + std::to_string(more) + " more")) << text;
+}
+
+TEST(Checkpoint, WeightsThatAreNotFiniteAreNotSavedAndTheFirstIsNamed) {
+  const TemporaryFolder run;
+  Model model;
+  save_at(run.path(), model, 20);
+  {
+    const c10::NoGradGuard no_grad;
+    for (const std::size_t i : {2, 1}) model.parameters[i].tensor.mul_(HUGE_VAL);
+  }
+  const std::string message =
+      message_of_error(ExitCode::diverged, [&] { save_at(run.path(), model, 20); });
+  EXPECT_TRUE(contains(message, "step 20: model_layers.0.coupler.hyperedge_weights")) << message;
+  // The one of that step before is still there.
+  EXPECT_EQ(verify_checkpoint(run / "checkpoints" / "step-00000020").step, 20);
+  EXPECT_EQ(names_in(run / "checkpoints"), (std::vector<std::string>{"latest", "step-00000020"}));
+}
+
+TEST(LoadWeights, RefusesValuesThatAreNotFinite) {
+  const TemporaryFolder folder;
+  const ParameterList source = make_parameters();
+  {
+    const c10::NoGradGuard no_grad;
+    source[1].tensor.mul_(HUGE_VAL);
+  }
+  save_tensors(folder / "a.safetensors", source, kPositive);
+  const std::string message = message_of_error(ExitCode::checkpoint, [&] {
+    load_weights(folder / "a.safetensors", make_parameters(5), kPositive, kNoOptions);
+  });
+  EXPECT_TRUE(contains(message, "model_layers.0.coupler.hyperedge_weights")) << message;
 }
 
 TEST(LoadWeights, ABrokenOrMissingFileIsACheckpointError) {

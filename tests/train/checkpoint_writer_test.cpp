@@ -1,6 +1,8 @@
 #include "hgnn_moe/train/checkpoint_writer.h"
 
+#include <cmath>
 #include <fstream>
+#include <limits>
 #include <memory>
 #include <sstream>
 #include <thread>
@@ -160,6 +162,46 @@ TEST_F(CheckpointWriterTest, AFullDiskIsThrownOnceByTheNextCallAndTheEarlierOnes
   writer_->wait();
   expect_value(1, 1);
   expect_value(8, 8);
+}
+
+// A step whose loss and gradient were finite may ruin the weights all the same.
+TEST_F(CheckpointWriterTest, WeightsThatAreNotFiniteAreNotPublishedAndPruneNothing) {
+  open(kSmall, /*keep=*/1);
+  set(1);
+  writer_->save_now(at_step(1));
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (const double value : {std::nan(""), infinity, -infinity}) {
+    {
+      const c10::NoGradGuard no_grad;
+      parameters_[0].tensor[kSmall - 1].fill_(value);
+    }
+    std::string message =
+        message_of_error(ExitCode::diverged, [&] { writer_->save_now(at_step(2)); });
+    EXPECT_TRUE(contains(message, "step 2: weight holds a value that is not finite")) << message;
+    writer_->save(at_step(3));
+    message = message_of_error(ExitCode::diverged, [&] { writer_->wait(); });
+    EXPECT_TRUE(contains(message, "step 3: weight")) << message;
+  }
+  EXPECT_EQ(names_in(checkpoints_folder(run_.path())),
+            (std::vector<std::string>{"latest", checkpoint_name(1)}));
+  EXPECT_EQ(read_pointer(run_.path(), CheckpointPointer::latest)->step, 1);
+  expect_value(1, 1);
+}
+
+// Whichever of the two the trainer sees first.
+TEST_F(CheckpointWriterTest, WhatDivergedFirstIsTheCheckpointUnderWay) {
+  const Error later(ExitCode::diverged, "step 3: the loss is nan");
+  open(kSmall);
+  EXPECT_STREQ(writer_->first_divergence(later).what(), later.what());
+  set(std::nan(""));
+  writer_->save(at_step(2));
+  EXPECT_TRUE(contains(writer_->first_divergence(later).what(), "step 2: weight"));
+  EXPECT_EQ(said_.str(), "");
+  set(1);
+  const FileSizeLimit limit(200);
+  writer_->save(at_step(2));
+  EXPECT_STREQ(writer_->first_divergence(later).what(), later.what());
+  EXPECT_TRUE(contains(said_.str(), "model.safetensors")) << said_.str();
 }
 
 // fsync of this device is refused, so a checkpoint that is there would have been published first.

@@ -107,7 +107,7 @@ TEST(DeviceBatch, BatchesOfLinesHaveFewSizes) {
     const data::Batch batch = step_batch({1 + i % 12, 1 + i * 5 % 12, 1 + i * 7 % 11,
                                           1 + i * 3 % 10, 12, 1 + i % 9, 1 + i * 2 % 7, 12},
                                          i);
-    const DeviceBatch tensors = to_device(batch, 0, at::kCPU, few_sizes(8, kStepLength));
+    const DeviceBatch tensors = to_device(batch, 0, at::kCPU, few_sizes({8, kStepLength}));
     sizes.insert(tensors.tokens_N.size(0));
     EXPECT_LE(tensors.tokens_N.size(0) - batch.real_tokens, 8 * kStepLength / 32);
   }

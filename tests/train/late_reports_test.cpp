@@ -22,7 +22,7 @@ class OneModel : public ::testing::Test {
       : model_(step_model(step_model_config(CouplerType::hgnn), at::kFloat, at::kCPU)),
         optimizer_(model_.parameters(), {}),
         config_(config_of(1, 0.0)),
-        steps_(model_, optimizer_, config_, false, std::make_unique<HostQueue>()) {}
+        steps_(model_, optimizer_, config_, kLimits, false, std::make_unique<HostQueue>()) {}
 
   std::optional<StepReport> start(std::int64_t step, const data::Batch& batch) {
     return steps_.start(plan_of(step, {batch}), {batch});
@@ -97,7 +97,7 @@ TEST_F(OneModel, ANormThatIsNotFiniteChangesNothing) {
 
 // On a CPU a step that is not finite changes nothing either, though its first micro-batch is.
 TEST_F(OneModel, DirectStepsAreLeftOutToo) {
-  DirectSteps direct(model_, optimizer_, config_);
+  DirectSteps direct(model_, optimizer_, config_, kLimits);
   spoil(20, std::numeric_limits<float>::infinity());
   data::Batch clean = step_batch({5, 7}, 1);
   for (std::int64_t& id : clean.tokens) id = std::min<std::int64_t>(id, 19);

@@ -43,12 +43,12 @@ class QueuedStepsGpu : public testing::GpuTest {
     LanguageModel model = step_model(model_config, at::kFloat, kGpu);
     AdamW optimizer(model.parameters(), {});
     const TrainConfig config = config_of(accumulation, rate);
-    QueuedSteps steps(model, optimizer, config, graphs, std::move(queue));
+    QueuedSteps steps(model, optimizer, config, kLimits, graphs, std::move(queue));
     return train(steps, accumulation);
   }
 
   static std::int64_t number_of_buckets() {
-    return static_cast<std::int64_t>(make_buckets(6, kStepLength).size());
+    return static_cast<std::int64_t>(make_buckets(kLimits).size());
   }
 
   static void expect_near(const std::vector<StepReport>& actual,
@@ -82,7 +82,7 @@ TEST_F(QueuedStepsGpu, CapturedStepsEqualUncapturedOnesAndTheCpu) {
         LanguageModel model = step_model(model_config, at::kFloat, at::kCPU);
         AdamW optimizer(model.parameters(), {});
         const TrainConfig config = config_of(accumulation, rate);
-        DirectSteps direct(model, optimizer, config);
+        DirectSteps direct(model, optimizer, config, kLimits);
         expect_near(queued, train(direct, accumulation), 1e-4);
       }
     }
@@ -107,7 +107,7 @@ TEST_F(QueuedStepsGpu, NoStepWaitsForTheDevice) {
       LanguageModel model = step_model(step_model_config(type), at::kFloat, kGpu);
       AdamW optimizer(model.parameters(), {});
       const TrainConfig config = config_of(1, 0.2);
-      QueuedSteps steps(model, optimizer, config, graphs, std::move(queue));
+      QueuedSteps steps(model, optimizer, config, kLimits, graphs, std::move(queue));
       train(steps, 1);
       ops::cuda_forbid_waiting(true);
       EXPECT_NO_THROW(train(steps, 1));

@@ -69,7 +69,9 @@ class FailingQueue : public HostQueue {
       }
       TORCH_CHECK(false, "this cannot be captured");
     }
-    if (stamps_ >= 3) EXPECT_EQ(captured_, 0) << "what was captured is still there";
+    if (stamps_ >= 3) {
+      EXPECT_EQ(captured_, 0) << "what was captured is still there";
+    }
     HostQueue::stamp(time);
   }
 
@@ -88,7 +90,8 @@ class FailingQueue : public HostQueue {
 
 std::unique_ptr<StepRunner> make_runner(Runner kind, LanguageModel& model, AdamW& optimizer,
                                         const TrainConfig& config) {
-  if (kind == Runner::direct) return std::make_unique<DirectSteps>(model, optimizer, config);
+  if (kind == Runner::direct)
+    return std::make_unique<DirectSteps>(model, optimizer, config, kLimits);
   const auto watched = [&] { return written_by_steps(model, optimizer); };
   std::unique_ptr<ops::DeviceQueue> queue;
   if (kind == Runner::not_capturable) {
@@ -96,7 +99,7 @@ std::unique_ptr<StepRunner> make_runner(Runner kind, LanguageModel& model, AdamW
   } else {
     queue = std::make_unique<HostQueue>(watched);
   }
-  return std::make_unique<QueuedSteps>(model, optimizer, config, kind != Runner::queued,
+  return std::make_unique<QueuedSteps>(model, optimizer, config, kLimits, kind != Runner::queued,
                                        std::move(queue));
 }
 
@@ -225,8 +228,8 @@ TEST(QueuedSteps, AllIsCapturedAfterTheWarmUp) {
     }
     const StepGraphs& graphs = *captured[QueuedSteps::kWarmUpSteps].graphs;
     EXPECT_EQ(graphs.failure, "");
-    EXPECT_EQ(graphs.count, static_cast<std::int64_t>(make_buckets(6, kStepLength).size()) +
-                                (accumulation > 1 ? 1 : 0));
+    EXPECT_EQ(graphs.count,
+              static_cast<std::int64_t>(make_buckets(kLimits).size()) + (accumulation > 1 ? 1 : 0));
     EXPECT_EQ(graphs.bytes, HostQueue::kCapturedBytes);
   }
 }
@@ -259,7 +262,7 @@ TEST(QueuedSteps, SizesAreCapturedInDescendingOrder) {
   LanguageModel model = step_model(model_config, at::kFloat, at::kCPU);
   AdamW optimizer(model.parameters(), {});
   const TrainConfig config = config_of(1, 0.0);
-  QueuedSteps steps(model, optimizer, config, true, std::make_unique<NotingQueue>());
+  QueuedSteps steps(model, optimizer, config, kLimits, true, std::make_unique<NotingQueue>());
   const data::Batch batch = step_batch({5, 7}, 1);
   for (std::int64_t step = 0; step < QueuedSteps::kWarmUpSteps; ++step) {
     steps.start(plan_of(step, {batch}), {batch});
@@ -270,7 +273,7 @@ TEST(QueuedSteps, SizesAreCapturedInDescendingOrder) {
   steps.start(plan_of(QueuedSteps::kWarmUpSteps, {batch}), {batch});
   at::removeCallback(handle);
 
-  const std::vector<std::int64_t> buckets = make_buckets(6, kStepLength);
+  const std::vector<std::int64_t> buckets = make_buckets(kLimits);
   std::vector<std::int64_t> expected(buckets.rbegin(), buckets.rend());
   for (auto bucket = buckets.rbegin(); bucket != buckets.rend(); ++bucket) {
     expected.push_back(-1);

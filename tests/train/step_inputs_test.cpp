@@ -48,7 +48,7 @@ struct Padded {
   }
 
   StepShape shape() const {
-    const std::vector<std::int64_t> buckets = make_buckets(kBatchSize, kStepLength);
+    const std::vector<std::int64_t> buckets = make_buckets({kBatchSize, kStepLength});
     return {buckets[bucket_of(buckets, batch.real_tokens)], kBatchSize, kStepLength};
   }
   StepTensors tensors() const { return layout.view(words); }

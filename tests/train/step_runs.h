@@ -13,9 +13,11 @@
 
 namespace hgnn_moe {
 
+constexpr BatchLimits kLimits{6, kStepLength};
+
 inline TrainConfig config_of(std::int64_t accumulation, double rate) {
   TrainConfig config;
-  config.batch_size = 6;
+  config.batch_size = kLimits.samples;
   config.gradient_accumulation_steps = accumulation;
   config.dropout_rate = rate;
   config.seed = 5;
@@ -27,7 +29,8 @@ inline std::vector<data::Batch> batches_of(std::int64_t step, std::int64_t accum
   std::vector<data::Batch> batches;
   for (std::int64_t i = 0; i < accumulation; ++i) {
     std::vector<std::int64_t> lengths;
-    for (std::int64_t b = 0; b < 6; ++b) lengths.push_back(1 + (5 * step + 3 * i + 7 * b) % 12);
+    for (std::int64_t b = 0; b < kLimits.samples; ++b)
+      lengths.push_back(1 + (5 * step + 3 * i + 7 * b) % 12);
     if (step % 3 == 1) lengths.resize(2);
     batches.push_back(step_batch(lengths, step + 10 * i));
   }

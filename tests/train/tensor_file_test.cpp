@@ -1,5 +1,9 @@
 #include "hgnn_moe/train/tensor_file.h"
 
+#include <cmath>
+#include <limits>
+
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include "tests/train/train_support.h"
@@ -101,6 +105,27 @@ TEST(TensorFile, OtherTypesAreConvertedOnCopying) {
   copy_tensors(open_file(folder / "a"), target);
   EXPECT_EQ(target[0].tensor.scalar_type(), at::kFloat);
   EXPECT_EQ(target[0].tensor[1].item<float>(), 0.5);
+}
+
+TEST(FirstNotFinite, FindsOneValueOfAnyTypeAnywhere) {
+  for (const at::ScalarType type : {at::kDouble, at::kFloat, at::kHalf, at::kBFloat16}) {
+    for (const double value : {std::nan(""), HUGE_VAL, -HUGE_VAL}) {
+      ParameterList tensors = make_parameters(0, type);
+      tensors.push_back({"empty", at::empty({0, 3}, type)});
+      EXPECT_EQ(first_not_finite(tensors), nullptr);
+      const c10::NoGradGuard no_grad;
+      tensors[2].tensor.view(-1)[6].fill_(value);
+      EXPECT_EQ(first_not_finite(tensors), &tensors[2]);
+      tensors[0].tensor.view(-1)[0].fill_(value);
+      EXPECT_EQ(first_not_finite(tensors), &tensors[0]);
+    }
+  }
+}
+
+// Their sum overflows, they do not.
+TEST(FirstNotFinite, LargeValuesAreFinite) {
+  const ParameterList tensors = {{"large", at::full({5}, std::numeric_limits<float>::max())}};
+  EXPECT_EQ(first_not_finite(tensors), nullptr);
 }
 
 }  // namespace

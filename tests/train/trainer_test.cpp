@@ -67,7 +67,8 @@ class TrainerTest : public ::testing::Test {
     });
     AdamW optimizer(model.parameters(), {});
     MetricsWriter metrics(run.metrics_file());
-    QueuedSteps steps(model, optimizer, config_, graphs, std::make_unique<HostQueue>());
+    QueuedSteps steps(model, optimizer, config_, limits_of(*dataset.train, config_.batch_size),
+                      graphs, std::make_unique<HostQueue>());
     Trainer trainer({config_, dataset, run, model, optimizer, metrics, *log, at::kCPU, steps}, {});
     const StopSignal stop;
     Result result;

@@ -16,7 +16,7 @@ enum class ExitCode : int {
   usage = 2,          // configuration, command line, a locked or occupied run folder
   data = 3,           // missing, truncated or inconsistent data
   checkpoint = 4,     // unreadable, corrupt or incompatible checkpoint
-  diverged = 5,       // non-finite loss or gradient
+  diverged = 5,       // non-finite loss, gradient or weights
   out_of_memory = 6,  // host or device memory
   disk = 7,           // a full or unwritable file system
   self_check = 11,    // two implementations of one operation disagree

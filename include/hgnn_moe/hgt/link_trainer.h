@@ -50,7 +50,8 @@ class LinkTrainer {
 
   // Trains to the end of the last epoch or of max_steps, or until `stop` has received a signal,
   // after which a checkpoint is saved. Returns whether the run is complete. Throws Error(diverged)
-  // before an update from a loss or gradient that is not finite; what was saved before stays.
+  // before an update from a loss or gradient that is not finite and in place of a checkpoint of
+  // such weights, with what to do; what was saved before stays.
   bool run(const StopSignal& stop);
 
   const TrainingState& state() const { return state_; }

@@ -4,15 +4,27 @@
 #include <cstdint>
 #include <vector>
 
+#include "hgnn_moe/data/dataset.h"
+
 namespace hgnn_moe {
+
+// No micro-batch has more samples, no sample more tokens. Of the data, not of the options:
+// batch_size and max_seq_length may be far above what there is.
+struct BatchLimits {
+  std::int64_t samples = 0;
+  std::int64_t length = 0;
+};
+
+// Those of batches of up to so many samples of the set.
+BatchLimits limits_of(const data::SampleSet& set, std::int64_t samples);
 
 // A captured step is replayed for shapes that are exactly its own, so there is a graph a bucket.
 inline constexpr std::size_t kMostBuckets = 8;
 
-// Numbers of tokens for batches of up to `batch_size` samples of up to `max_length` tokens, at most
-// kMostBuckets, ascending. They lie densely where batches of lines do, between five and seven
-// eighths full, because a token of padding costs as much as a real one; the last is a full batch.
-std::vector<std::int64_t> make_buckets(std::int64_t batch_size, std::int64_t max_length);
+// Numbers of tokens for batches within the limits, at most kMostBuckets, ascending. They lie
+// densely where batches of lines do, between five and seven eighths full, because a token of
+// padding costs as much as a real one; the last is a full batch.
+std::vector<std::int64_t> make_buckets(const BatchLimits& limits);
 
 // The index of the smallest bucket that holds so many tokens.
 std::size_t bucket_of(const std::vector<std::int64_t>& buckets, std::int64_t tokens);

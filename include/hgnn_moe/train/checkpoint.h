@@ -31,7 +31,8 @@ CheckpointTensors checkpoint_tensors(const AdamW& optimizer);
 // Writes `tensors` and `state` as checkpoint `state.step`, durably; then makes `latest` name it,
 // and `best` too where state.best_step is this step. `notes` are the metadata of
 // model.safetensors, beside {"format": "pt"}. Equal tensors and notes give byte-equal tensor
-// files. Returns the checkpoint's folder. Throws Error(disk); earlier checkpoints are then as they
+// files. Returns the checkpoint's folder. Throws Error(diverged) where a parameter holds a value
+// that is not finite, with the first such, and Error(disk); earlier checkpoints are then as they
 // were and nothing is left of the new one.
 std::filesystem::path save_checkpoint(const std::filesystem::path& run_folder,
                                       const CheckpointTensors& tensors, const TrainingState& state,
@@ -41,15 +42,23 @@ std::filesystem::path save_checkpoint(const std::filesystem::path& run_folder,
 // Error(checkpoint) naming the damaged file and the newest earlier checkpoint that is intact.
 TrainingState verify_checkpoint(const std::filesystem::path& checkpoint);
 
-// Copies a checkpoint's tensors into `tensors`, on any device, and returns its state. Throws
-// Error(checkpoint) as verify_checkpoint does, and where names, shapes or types differ, with a line
-// for each of the first; nothing is copied then.
+// A checkpoint that was found to be intact, so that nobody reads it twice to find it out.
+struct VerifiedCheckpoint {
+  std::filesystem::path folder;
+  TrainingState state;
+};
+
+// Copies a checkpoint's tensors into `tensors`, on any device. Throws Error(checkpoint) where
+// names, shapes or types differ, with a line for each of the first; nothing is copied then.
+void load_checkpoint(const VerifiedCheckpoint& checkpoint, const CheckpointTensors& tensors);
+
+// The same after verify_checkpoint. Returns the state.
 TrainingState load_checkpoint(const std::filesystem::path& checkpoint,
                               const CheckpointTensors& tensors);
 
 struct CheckpointSearch {
-  std::optional<std::filesystem::path> checkpoint;  // the newest that is intact
-  std::vector<std::string> damaged;                 // a sentence for each newer one that is not
+  std::optional<VerifiedCheckpoint> checkpoint;  // the newest that is intact
+  std::vector<std::string> damaged;              // a sentence for each newer one that is not
 };
 
 // Looks at a run's checkpoints from the newest down.
@@ -62,6 +71,10 @@ CheckpointSearch find_newest_valid(const std::filesystem::path& run_folder);
 // option in which the checkpoint differs from `options` (see model_options), or where there is
 // none, for notes and tensors.
 void load_weights(const std::filesystem::path& source, const ParameterList& parameters,
+                  const WeightNotes& notes, const Json& options);
+
+// The same of a checkpoint.
+void load_weights(const VerifiedCheckpoint& checkpoint, const ParameterList& parameters,
                   const WeightNotes& notes, const Json& options);
 
 // The step of the checkpoint that load_weights reads from `source`; none for a file outside of one.

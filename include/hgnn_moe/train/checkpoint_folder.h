@@ -33,8 +33,13 @@ std::vector<CheckpointEntry> list_checkpoints(const std::filesystem::path& run_f
 std::optional<CheckpointEntry> read_pointer(const std::filesystem::path& run_folder,
                                             CheckpointPointer pointer);
 
+// The checkpoint that `best` names where it is of a step before `step`, else the newest such;
+// nullopt where the run has none.
+std::optional<CheckpointEntry> best_checkpoint_before(const std::filesystem::path& run_folder,
+                                                      std::int64_t step);
+
 // The checkpoint that `path` names where it is such a file, e.g. RUN/checkpoints/best; any other
-// path as it is.
+// path as it is. Throws Error(checkpoint) where the checkpoint that it names is missing.
 std::filesystem::path follow_pointer(const std::filesystem::path& path);
 
 // Makes the file name checkpoint `step`. Throws Error(disk).

@@ -10,6 +10,7 @@
 #include <spdlog/logger.h>
 
 #include "hgnn_moe/base/available_memory.h"
+#include "hgnn_moe/base/error.h"
 #include "hgnn_moe/train/checkpoint.h"
 #include "hgnn_moe/train/metrics.h"
 #include "hgnn_moe/train/training_state.h"
@@ -24,9 +25,10 @@ struct CheckpointTarget {
 };
 
 // Saves the checkpoints of a run, one at a time: metrics.jsonl is made durable, the checkpoint is
-// written and published, earlier ones are pruned. What fails in the background is thrown by the
-// next call of any function below, once, with the error it had; nothing of the failed checkpoint
-// is left then. All functions are called by one thread.
+// written and published, earlier ones are pruned. What fails in the background, a full disk or
+// weights that are not finite, is thrown by the next call of any function below, once, with the
+// error it had; nothing of the failed checkpoint is left then, and none is pruned. All functions
+// are called by one thread.
 class CheckpointWriter {
  public:
   // Bytes of the host's memory that are left, where that is known.
@@ -56,6 +58,11 @@ class CheckpointWriter {
 
   // Returns when nothing is being written any more.
   void wait();
+
+  // For a run that diverges with `error`: waits, and returns the error of the checkpoint that was
+  // being written where the weights in it had diverged before, else `error`. What else that failed
+  // with goes to the log.
+  Error first_divergence(const Error& error);
 
  private:
   bool take_snapshot();

@@ -8,6 +8,7 @@
 #include "hgnn_moe/data/batch.h"
 #include "hgnn_moe/model/forward_context.h"
 #include "hgnn_moe/model/language_model.h"
+#include "hgnn_moe/train/buckets.h"
 
 namespace hgnn_moe {
 
@@ -26,10 +27,10 @@ struct Padding {
   std::int64_t max_length = 0;
 };
 
-// That of batches of up to B x T tokens. What a step allocates depends on N. Where every step has
+// That of batches within the limits. What a step allocates depends on N. Where every step has
 // another, freed pieces fit no later request and the heap grows, and so does what libraries keep of
 // each shape they have met: memory doubles within some hundred steps.
-Padding few_sizes(std::int64_t batch_size, std::int64_t max_length);
+Padding few_sizes(const BatchLimits& limits);
 
 // `first_index` is the index of the batch's first row in the global step.
 DeviceBatch to_device(const data::Batch& batch, std::int64_t first_index, c10::Device device,

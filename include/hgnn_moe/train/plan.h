@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "hgnn_moe/config/train_config.h"
+#include "hgnn_moe/data/dataset.h"
 
 namespace hgnn_moe {
 
@@ -25,5 +26,7 @@ struct TrainPlan {
 };
 
 TrainPlan make_plan(const TrainConfig& config, std::int64_t samples);
+// Of the samples that num_train_samples chooses of these.
+TrainPlan make_plan(const TrainConfig& config, const data::SampleSet& train);
 
 }  // namespace hgnn_moe

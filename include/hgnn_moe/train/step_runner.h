@@ -13,6 +13,7 @@
 #include "hgnn_moe/config/train_config.h"
 #include "hgnn_moe/data/batch.h"
 #include "hgnn_moe/model/language_model.h"
+#include "hgnn_moe/train/buckets.h"
 #include "hgnn_moe/train/optimizer.h"
 
 namespace hgnn_moe {
@@ -71,11 +72,12 @@ class StepRunner {
 bool can_capture(const TrainConfig& config, CouplerPath path);
 
 // Steps that are computed at once on a CPU and queued on a GPU, captured where the configuration
-// allows it. References outlive it.
+// allows it. Batches are padded to a few sizes up to `limits`. References outlive it.
 std::unique_ptr<StepRunner> make_step_runner(LanguageModel& model, AdamW& optimizer,
-                                             const TrainConfig& config, c10::Device device);
+                                             const TrainConfig& config, const BatchLimits& limits,
+                                             c10::Device device);
 
-// Throws Error(diverged) unless loss and norm are finite.
+// Throws Error(diverged), without advice, unless loss and norm are finite.
 void check_finite(const StepReport& report);
 
 }  // namespace hgnn_moe

@@ -27,4 +27,8 @@ std::vector<std::string> tensor_mismatches(const SafetensorsFile& file,
 // tensor_mismatches has found none.
 void copy_tensors(const SafetensorsFile& file, const ParameterList& targets);
 
+// The first of `tensors`, on any device and of any floating type, with a value that is not finite;
+// null where all are. Takes the calling thread alone.
+const NamedParameter* first_not_finite(const ParameterList& tensors);
+
 }  // namespace hgnn_moe

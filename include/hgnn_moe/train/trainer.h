@@ -9,6 +9,7 @@
 #include <c10/core/Device.h>
 #include <spdlog/logger.h>
 
+#include "hgnn_moe/base/error.h"
 #include "hgnn_moe/base/prefetcher.h"
 #include "hgnn_moe/config/train_config.h"
 #include "hgnn_moe/data/dataset.h"
@@ -50,8 +51,9 @@ class Trainer {
 
   // Trains up to the plan's last step, or until `stop` has received a signal, after which a
   // checkpoint is saved. Returns whether the run is complete. Throws Error(diverged) before an
-  // update from a loss or gradient that is not finite; everything saved so far stays as it was, and
-  // state().step counts the updates before it.
+  // update from a loss or gradient that is not finite, when an evaluation's loss is not, and in
+  // place of a checkpoint of such weights, with what to do; everything saved so far stays as it
+  // was, and state().step counts the updates before it.
   bool run(const StopSignal& stop);
 
   const TrainPlan& plan() const { return plan_; }
@@ -66,7 +68,9 @@ class Trainer {
 
  private:
   void note_start();
+  bool train_to_disk(const StopSignal& stop);
   bool train(const StopSignal& stop);
+  Error with_advice(const Error& error) const;
   bool run_epoch(const StopSignal& stop);
   void next_step(Prefetcher<data::Batch>& prefetcher, std::int64_t end);
   void settle();

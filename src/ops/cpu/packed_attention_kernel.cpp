@@ -12,9 +12,10 @@ namespace hgnn_moe::ops::HGNN_MOE_ISA {
 
 namespace {
 
-constexpr std::int64_t kBlock = 32;  // queries
-// Keys are padded to this; a multiple of every panel and of the words that are drawn at once.
-constexpr std::int64_t kKeyPadding = 32;
+constexpr std::int64_t kBlock = 32;       // queries
+constexpr std::int64_t kKeyPadding = 32;  // keys are padded to this
+static_assert(kKeyPadding % kPanel<float> == 0, "a panel would reach past the keys");
+static_assert(kMostWordsAtOnce % kWordsAtOnce == 0, "the words would reach past the workspace");
 
 // One unit of work, with its numbers in the tensors.
 struct Unit {
@@ -65,7 +66,7 @@ struct Workspace {
     d_out = take(kBlock * this->dim);
     scores = take(kBlock * keys);
     d_scores = take(kBlock * keys);
-    words = reinterpret_cast<std::uint32_t*>(take(keys));
+    words = reinterpret_cast<std::uint32_t*>(take(round_up(length, kWordsAtOnce)));
   }
 
   std::int64_t keys, dim;              // padded
@@ -74,7 +75,7 @@ struct Workspace {
   Compute *d_key, *d_value;            // [keys, dim]
   Compute *query, *out, *d_out;        // of the block: [kBlock, dim]
   Compute *scores, *d_scores;          // of the block: [kBlock, keys]
-  std::uint32_t* words;                // of one row: [keys]
+  std::uint32_t* words;                // of one row: [keys], as many as are drawn at once padded
 };
 
 // The block of queries from `first` on, `rows` of them padded to whole tiles.

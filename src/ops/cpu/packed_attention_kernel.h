@@ -21,15 +21,20 @@ struct PackedAttentionArguments {
   double kept_scale;                  // of what is not, 1 / (1 - rate)
 };
 
+// Random words that are drawn at once, at most: the kernel of each instruction set checks its own.
+static constexpr std::int64_t kMostWordsAtOnce = 64;
+
 // In the type that is computed with: elements of the workspace of one thread, for samples of at
 // most so many tokens; enough for every instruction set. Static, so that the linker cannot give
 // callers the copy that was compiled for AVX-512.
 static constexpr std::int64_t packed_attention_workspace(std::int64_t max_length,
                                                          std::int64_t dim) {
   // Tokens are padded to 32, features to 16 at most. Five matrices of all tokens, three of a block
-  // of 32 queries, the scores of such a block twice, and one row of random words, 64 at a time.
+  // of 32 queries, the scores of such a block twice, and one row of random words.
   const std::int64_t tokens = (max_length + 31) / 32 * 32, padded_dim = (dim + 15) / 16 * 16;
-  return (5 * tokens + 3 * 32) * padded_dim + (2 * 32 + 1) * tokens + 32;
+  const std::int64_t words =
+      (max_length + kMostWordsAtOnce - 1) / kMostWordsAtOnce * kMostWordsAtOnce;
+  return (5 * tokens + 3 * 32) * padded_dim + 2 * 32 * tokens + words;
 }
 
 // One unit of work is a sample, under one head of one expert: units are numbered

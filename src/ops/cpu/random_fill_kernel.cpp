@@ -7,7 +7,6 @@ namespace hgnn_moe::ops::HGNN_MOE_ISA {
 
 namespace {
 
-typedef float HalfFloats __attribute__((vector_size(kVectorBytes / 2)));
 typedef std::uint32_t HalfVectorWords __attribute__((vector_size(kVectorBytes / 2)));
 
 constexpr double kTwoPi = 6.283185307179586;
