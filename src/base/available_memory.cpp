@@ -61,7 +61,8 @@ void append_left_in_groups(const fs::path& root, const CgroupVersion& version,
     const auto limit = number_in(folder / version.limit), used = number_in(folder / version.used);
     if (limit && used) {
       const std::int64_t cache = number_in(folder / "memory.stat", version.cache).value_or(0);
-      bytes.push_back(*limit - *used + cache);
+      // What is counted at another moment may be more than all; no limit is the largest number.
+      bytes.push_back(*limit - std::max<std::int64_t>(0, *used - cache));
     }
     if (!group.has_relative_path()) return;
   }

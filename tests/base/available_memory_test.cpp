@@ -82,6 +82,12 @@ TEST_F(AvailableMemoryTest, TheFirstVersionOfCgroupsIsRead) {
   write(folder / "memory.usage_in_bytes", "2000\n");
   write(folder / "memory.stat", "inactive_file 1\ntotal_inactive_file 300\n");
   EXPECT_EQ(left(), 7300);
+  // No limit, and a statistic from before files were removed.
+  write(folder / "memory.limit_in_bytes", "9223372036854771712\n");
+  write(folder / "memory.stat", "inactive_file 1\ntotal_inactive_file 800000\n");
+  EXPECT_EQ(left(), 9223372036854771712);
+  write_meminfo(5000);
+  EXPECT_EQ(left(), 5000 * 1024);
 }
 
 TEST_F(AvailableMemoryTest, KillsAreThoseOfTheOwnGroupElseOfTheMachine) {
