@@ -33,8 +33,10 @@ class SoftmaxLogits {
   SoftmaxLogits(const LinearCrossEntropyInputs& in, const at::Tensor& weight_VD, std::int64_t rows)
       : bias_V_(in.bias_V),
         weight_VD_(weight_VD),
-        logits_kV_(at::empty({rows, weight_VD.size(0)}, weight_VD.options())),
-        log_probabilities_kV_(at::empty({rows, weight_VD.size(0)}, in.hidden_KD.options())) {}
+        log_probabilities_kV_(at::empty({rows, weight_VD.size(0)}, in.hidden_KD.options())),
+        logits_kV_(in.products == in.hidden_KD.scalar_type()
+                       ? log_probabilities_kV_
+                       : at::empty({rows, weight_VD.size(0)}, weight_VD.options())) {}
 
   // Without `gradient` the result is empty. The buffers are those of the next call.
   LogitGradient compute(const Chunk& chunk, bool gradient, at::Tensor& losses_k) {
@@ -58,16 +60,16 @@ class SoftmaxLogits {
     at::Tensor logits_kV = logits_kV_.narrow(0, 0, x_kD.size(0));
     at::Tensor result_kV = log_probabilities_kV_.narrow(0, 0, x_kD.size(0));
     if (logits_kV.scalar_type() == result_kV.scalar_type()) {
-      at::addmm_out(logits_kV, bias_V_, x_kD, weight_VD_.t());
-      return at::_log_softmax_out(result_kV, logits_kV, 1, /*half_to_float=*/false);
+      at::addmm_out(result_kV, bias_V_, x_kD, weight_VD_.t());
+    } else {
+      at::mm_out(logits_kV, x_kD, weight_VD_.t());
+      at::add_out(result_kV, logits_kV, bias_V_);
     }
-    at::mm_out(logits_kV, x_kD, weight_VD_.t());
-    at::add_out(result_kV, logits_kV, bias_V_);
     return at::_log_softmax_out(result_kV, result_kV, 1, /*half_to_float=*/false);
   }
 
   at::Tensor bias_V_, weight_VD_;
-  at::Tensor logits_kV_, log_probabilities_kV_;
+  at::Tensor log_probabilities_kV_, logits_kV_;  // one where products have the type of sums
 };
 
 class LogitsInPlace {

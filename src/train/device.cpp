@@ -2,11 +2,9 @@
 
 #include <cstdlib>
 #include <fstream>
-#include <limits>
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
-#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -33,16 +31,6 @@ std::string cuda_obstacle(const ops::CudaStatus& cuda) {
   if (cuda.device_count == 0)
     return "the NVIDIA driver lists no device; check CUDA_VISIBLE_DEVICES";
   return "";
-}
-
-// A step frees and takes the same large tensors again and again. By default glibc maps each anew
-// and the kernel clears its pages, a tenth of a step; kept in the heap, they are reused as they
-// are.
-void keep_freed_memory() {
-#ifdef __GLIBC__
-  mallopt(M_MMAP_MAX, 0);
-  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
-#endif
 }
 
 }  // namespace
@@ -79,7 +67,6 @@ int usable_gpus() {
 }
 
 void configure_machine(const TrainConfig& config) {
-  keep_freed_memory();
   ops::cpu_isa();  // a wrong HGNN_MOE_CPU is said before the run folder is touched
   at::set_num_threads(resolve_threads(config.threads));
   if (config.deterministic) {

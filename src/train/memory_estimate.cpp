@@ -58,6 +58,15 @@ GpuAttention gpu_attention(const ModelConfig& config, std::int64_t n) {
   return {flash ? 0 : row, 6 * row};
 }
 
+// The logits of a chunk of rows. A CPU sums in float32 beside products of another type.
+std::int64_t logit_bytes(const ModelConfig& config, std::int64_t n, bool on_gpu) {
+  const std::int64_t product = product_bytes(config.precision);
+  const std::int64_t rows =
+      ops::logit_rows(n, config.vocab_size * (on_gpu ? product : kFloat), ops::kLogitBytes);
+  const bool beside = !on_gpu && product != kFloat;
+  return rows * config.vocab_size * (product + (beside ? kFloat : 0));
+}
+
 // Forward through one layer without keeping anything, and a chunk of logits.
 std::int64_t evaluation_bytes(const ModelConfig& config, std::int64_t n, std::int64_t logits) {
   const std::int64_t products = 6 + 1 + 1 + 4 + 4;  // qkv and its parts, heads, z, hidden layer
@@ -127,12 +136,9 @@ MemoryEstimate estimate_memory(const ModelConfig& config, const StepInMemory& st
     // Weights before and after softplus, degrees and P of every token, with what they keep.
     layer += n * (4 * config.hypergraph.num_hyperedges() + 4 * e * e);
   }
-  // The loss keeps the logits of some rows, on a CPU twice, and makes the head's gradients while
-  // all layers' activations are still there.
-  const std::int64_t row =
-      config.vocab_size * (step.on_gpu ? product_bytes(config.precision) : kFloat);
-  const std::int64_t logits =
-      (step.on_gpu ? 1 : 2) * ops::logit_rows(n, row, ops::kLogitBytes) * row;
+  // The loss keeps the logits of some rows, and makes the head's gradients while all layers'
+  // activations are still there.
+  const std::int64_t logits = logit_bytes(config, n, step.on_gpu);
   const std::int64_t head = logits + (config.embed_dim + 1) * config.vocab_size * kFloat;
 
   MemoryEstimate estimate;

@@ -74,7 +74,7 @@ TEST(MemoryEstimate, GradientsOfEarlierMicroBatchesStandBesideTheHead) {
   const MemoryEstimate once = estimate_memory(config, step);
   step.micro_batches = 2;
   const MemoryEstimate twice = estimate_memory(config, step);
-  const std::int64_t logits = 2 * 32 * 40 * 4, head_gradients = (16 + 1) * 40 * 4;
+  const std::int64_t logits = 32 * 40 * 4, head_gradients = (16 + 1) * 40 * 4;
   EXPECT_GT(once.gradients, logits + head_gradients);
   EXPECT_EQ(twice.total, once.total + logits + head_gradients);
   step.micro_batches = 3;
@@ -89,7 +89,7 @@ TEST(MemoryEstimate, AnEvaluationHasWeightsAndOneLayer) {
   const MemoryEstimate one = estimate_memory(config, step);
   EXPECT_EQ(one.gradients + one.optimizer + one.snapshot, 0);
   EXPECT_EQ(one.total, one.parameters + one.activations + one.runtime);
-  const std::int64_t tokens = 4 * 8, logits = 2 * tokens * 40 * 4;
+  const std::int64_t tokens = 4 * 8, logits = tokens * 40 * 4;
   EXPECT_EQ(one.activations - logits, tokens * 3 * 16 * (16 * 4 + 4 * 2));
   ++config.num_layers;
   EXPECT_EQ(estimate_memory(config, step).activations, one.activations);
@@ -126,17 +126,21 @@ TEST(MemoryEstimate, EvaluationsStandBesideCapturedSteps) {
   EXPECT_EQ(captured.activations, uncaptured.activations);
 }
 
-TEST(MemoryEstimate, AGpuHasItsLogitsOnce) {
-  ModelConfig config = config_of(CouplerType::none, Precision::bf16);
-  config.dropout_rate = 0.0;
-  StepInMemory step{4, {CouplerPath::batched, 0, ExpertPath::fused}};
-  const auto logits = [&](std::int64_t vocabulary) {
-    config.vocab_size = vocabulary;
-    return estimate_memory(config, step).activations;
+// Their products' results and, where these are not in float32, on a CPU what is summed from them.
+TEST(MemoryEstimate, LogitsAreThereOnceInEachType) {
+  const auto bytes_of_a_logit = [](Precision precision, bool on_gpu) {
+    ModelConfig config = config_of(CouplerType::none, precision);
+    config.dropout_rate = 0.0;
+    StepInMemory step{4, {CouplerPath::batched, 0, ExpertPath::fused}};
+    step.on_gpu = on_gpu;
+    const std::int64_t few = estimate_memory(config, step).activations;
+    config.vocab_size += 10;
+    return (estimate_memory(config, step).activations - few) / (32 * 10);
   };
-  EXPECT_EQ(logits(50) - logits(40), 32 * 10 * 2 * 4);
-  step.on_gpu = true;
-  EXPECT_EQ(logits(50) - logits(40), 32 * 10 * 2);
+  EXPECT_EQ(bytes_of_a_logit(Precision::fp32, /*on_gpu=*/false), 4);
+  EXPECT_EQ(bytes_of_a_logit(Precision::bf16, /*on_gpu=*/false), 2 + 4);
+  EXPECT_EQ(bytes_of_a_logit(Precision::fp32, /*on_gpu=*/true), 4);
+  EXPECT_EQ(bytes_of_a_logit(Precision::bf16, /*on_gpu=*/true), 2);
 }
 
 }  // namespace

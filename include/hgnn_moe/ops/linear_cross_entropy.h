@@ -15,7 +15,8 @@ inline constexpr std::int64_t kLogitBytes = 192 << 20;
 // hidden's, or bfloat16 beside float32. Before b is added logits are rounded to it, so is their
 // gradient and, except on a GPU, what each chunk of rows adds to those of hidden and W. Softmax,
 // losses and the sum over chunks keep hidden's type.
-// The logits of as many rows as fit into `logit_bytes` exist at a time, on a CPU in two copies.
+// The logits of as many rows as fit into `logit_bytes` exist at a time; on a CPU in float32 besides
+// where `products` is another type.
 struct LinearCrossEntropyInputs {
   at::Tensor hidden_KD, weight_VD, bias_V, targets_K;
   at::ScalarType products;
