@@ -1,6 +1,7 @@
 #include "hgnn_moe/base/log.h"
 
 #include <atomic>
+#include <exception>
 #include <vector>
 
 #include <spdlog/sinks/basic_file_sink.h>
@@ -47,6 +48,15 @@ void log_to_file(spdlog::logger& log, spdlog::level::level_enum level, const std
     } catch (const spdlog::spdlog_ex&) {
       // The line is often an error on its way to the user, whose place this one must not take.
     }
+  }
+}
+
+void write_beside_error(spdlog::logger& log, std::string_view file,
+                        const std::function<void()>& write) {
+  try {
+    write();
+  } catch (const std::exception& error) {
+    log.warn("{} is not written: {}", file, error.what());
   }
 }
 

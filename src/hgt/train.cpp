@@ -172,6 +172,9 @@ int train(Session& session) {
     session.folder.write_summary(summary_record(session.config(), trainer.state(), session.model,
                                                 trainer.triples(), status, results));
   };
+  const auto summary_if_possible = [&](RunStatus status) {
+    write_beside_error(*session.log, "run_summary.json", [&] { summary(status, nullptr); });
+  };
   bool complete = false;
   Json results;
   try {
@@ -183,10 +186,11 @@ int train(Session& session) {
       results = measured.value_or(nullptr);
     }
   } catch (const Error& error) {
-    summary(error.code() == ExitCode::diverged ? RunStatus::diverged : RunStatus::failed, nullptr);
+    const bool diverged = error.code() == ExitCode::diverged;
+    summary_if_possible(diverged ? RunStatus::diverged : RunStatus::failed);
     throw;
   } catch (...) {
-    summary(RunStatus::failed, nullptr);
+    summary_if_possible(RunStatus::failed);
     throw;
   }
   summary(complete ? RunStatus::done : RunStatus::stopped, results);

@@ -8,6 +8,7 @@
 #include "hgnn_moe/config/train_options.h"
 #include "hgnn_moe/data/data_folder.h"
 #include "hgnn_moe/data/synthetic.h"
+#include "hgnn_moe/train/buckets.h"
 #include "hgnn_moe/train/device.h"
 #include "hgnn_moe/train/needed_flops.h"
 #include "hgnn_moe/train/plan.h"
@@ -76,6 +77,12 @@ bool saves_before_the_end(const TrainConfig& config, const std::optional<TrainPl
   return is_before_the_end(config.eval_every) || is_before_the_end(config.save_every);
 }
 
+// Of the batches of an evaluation.
+BatchLimits evaluation_limits(const TrainConfig& config, const data::SampleSet& set) {
+  const auto rows = static_cast<std::int64_t>(evaluation_rows(config, set).size());
+  return limits_of(set, std::min(config.batch_size, rows));
+}
+
 // The options that choose what is read. A folder's name may hold bytes that are no text.
 std::string key_of_data(const TrainConfig& config) {
   return json_text(
@@ -127,24 +134,35 @@ RunForecast Forecaster::forecast(const TrainConfig& config) {
   if (dataset != nullptr && dataset->train != nullptr) {
     forecast.length = training_length(config, model, *dataset->train);
   }
-  forecast.memory =
-      forecast_memory(config, model, dataset != nullptr ? dataset->train.get() : nullptr);
+  forecast.memory = forecast_memory(config, model, dataset);
   return forecast;
 }
 
 MemoryEstimate forecast_memory(const TrainConfig& config, const ModelConfig& model,
-                               const data::SampleSet* train) {
+                               const data::Dataset* dataset) {
+  const bool trains_on_data = dataset != nullptr && dataset->train != nullptr;
   std::optional<TrainPlan> plan;
-  if (train != nullptr) plan = make_plan(config, *train);
+  if (trains_on_data) plan = make_plan(config, *dataset->train);
   const Execution execution{config.coupler_path, config.coupler_chunk,
                             resolve_path(config.expert_path), config.activation_checkpointing};
   const bool on_gpu = device_type(config).is_cuda();
   const bool captured = on_gpu && can_capture(config, resolve_path(model, config.coupler_path));
-  // No batch is larger than the data.
-  const std::int64_t batch = plan ? plan->batch_samples(0) : config.batch_size;
-  return estimate_memory(model,
-                         {batch, execution, saves_before_the_end(config, plan), on_gpu, captured,
-                          config.gradient_accumulation_steps, /*trains=*/!config.eval_only});
+  StepInMemory step{config.batch_size,
+                    execution,
+                    saves_before_the_end(config, plan),
+                    on_gpu,
+                    captured,
+                    config.gradient_accumulation_steps,
+                    /*trains=*/!config.eval_only};
+  if (dataset != nullptr) {  // no batch is larger than the data
+    const BatchLimits evaluated = evaluation_limits(config, *dataset->eval);
+    const BatchLimits limits =
+        trains_on_data ? limits_of(*dataset->train, plan->batch_samples(0)) : evaluated;
+    step.batch_size = limits.samples;
+    step.length = limits.length;
+    step.evaluated = evaluated.samples * evaluated.length;
+  }
+  return estimate_memory(model, step);
 }
 
 std::int64_t known_vocab_size(const TrainConfig& config) {

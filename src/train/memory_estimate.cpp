@@ -43,13 +43,13 @@ struct GpuAttention {
   std::int64_t temporaries = 0;  // of the backward pass
 };
 
-GpuAttention gpu_attention(const ModelConfig& config, std::int64_t n) {
+GpuAttention gpu_attention(const ModelConfig& config, std::int64_t n, std::int64_t length) {
   const std::int64_t product = product_bytes(config.precision);
   const std::int64_t n_e = n * config.num_experts, row = n_e * config.embed_dim * product;
   if (config.dropout_rate > 0.0) {
     // Scores and the gradient of probabilities in float32, probabilities and the gradient of scores
     // in the type of products, all [E A B, T, T]; padded q, k, v, their gradients and that of out.
-    const std::int64_t matrix = n_e * config.num_heads * config.max_seq_length;
+    const std::int64_t matrix = n_e * config.num_heads * length;
     return {0, matrix * 2 * (kFloat + product) + 7 * row};
   }
   // Flash attention keeps q, k and v in place of what they are parts of; LibTorch's other one keeps
@@ -75,7 +75,8 @@ std::int64_t evaluation_bytes(const ModelConfig& config, std::int64_t n, std::in
 }
 
 // All that the experts of a layer keep.
-std::int64_t experts_bytes(const ModelConfig& config, std::int64_t n, ExpertPath path) {
+std::int64_t experts_bytes(const ModelConfig& config, std::int64_t n, std::int64_t length,
+                           ExpertPath path) {
   const bool dropout = config.dropout_rate > 0.0;
   const std::int64_t n_e = n * config.num_experts;
   if (path == ExpertPath::fused) {
@@ -83,8 +84,7 @@ std::int64_t experts_bytes(const ModelConfig& config, std::int64_t n, ExpertPath
     return n_e * config.embed_dim * fused_expert_bytes(config.precision) + log_sum_exp;
   }
   // With dropout, softmax and its dropped copy: [B, A, T, T] an expert.
-  const std::int64_t probabilities =
-      dropout ? 2 * kFloat * n_e * config.num_heads * config.max_seq_length : 0;
+  const std::int64_t probabilities = dropout ? 2 * kFloat * n_e * config.num_heads * length : 0;
   return n_e * config.embed_dim * reference_expert_bytes(dropout) + probabilities;
 }
 
@@ -123,7 +123,8 @@ std::int64_t rounded_bytes(const ModelConfig& config, CouplerPath path) {
 MemoryEstimate estimate_memory(const ModelConfig& config, const StepInMemory& step) {
   const Execution& execution = step.execution;
   const ParameterCounts counts = count_parameters(config);
-  const std::int64_t n = step.batch_size * config.max_seq_length;
+  const std::int64_t length = step.length.value_or(config.max_seq_length);
+  const std::int64_t n = step.batch_size * length;
   const std::int64_t d = config.embed_dim, e = config.num_experts;
 
   const CouplerPath path = resolve_path(config, execution.coupler_path);
@@ -155,8 +156,9 @@ MemoryEstimate estimate_memory(const ModelConfig& config, const StepInMemory& st
   // In chunks, only one layer's coupler has anything at a time.
   const std::int64_t chunk = in_chunks ? execution.coupler_chunk * coupler : 0;
   const bool gpu_kernels = step.on_gpu && execution.expert_path == ExpertPath::fused;
-  const GpuAttention attention = gpu_kernels ? gpu_attention(config, n) : GpuAttention{};
-  const std::int64_t experts = experts_bytes(config, n, execution.expert_path) + attention.kept;
+  const GpuAttention attention = gpu_kernels ? gpu_attention(config, n, length) : GpuAttention{};
+  const std::int64_t experts =
+      experts_bytes(config, n, length, execution.expert_path) + attention.kept;
   const std::int64_t whole_layer = layer * kFloat + experts;
   // With checkpointing one layer at a time has its activations, all others their inputs.
   const std::int64_t all_layers = execution.checkpointing == ActivationCheckpointing::layer
@@ -170,9 +172,15 @@ MemoryEstimate estimate_memory(const ModelConfig& config, const StepInMemory& st
   // micro-batches have left are there all along.
   const std::int64_t backward_of_weights =
       step.micro_batches > 1 ? head + estimate.gradients : std::max(head, estimate.gradients);
-  estimate.total = estimate.parameters + estimate.optimizer + estimate.runtime + layers +
-                   backward_of_weights + (step.on_gpu ? 0 : estimate.snapshot) +
-                   (step.captured ? evaluation_bytes(config, n, logits) : 0);
+  // An evaluation has neither a layer's activations nor gradients beside it, except those of
+  // captured steps, which keep their memory.
+  const std::int64_t in_step = layers + backward_of_weights;
+  const std::int64_t evaluated = std::max(n, step.evaluated);
+  const std::int64_t in_evaluation =
+      evaluation_bytes(config, evaluated, logit_bytes(config, evaluated, step.on_gpu));
+  estimate.total = estimate.parameters + estimate.optimizer + estimate.runtime +
+                   (step.on_gpu ? 0 : estimate.snapshot) +
+                   (step.captured ? in_step + in_evaluation : std::max(in_step, in_evaluation));
   return estimate;
 }
 

@@ -19,9 +19,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// weakly_canonical of a path whose first part does not exist yet is relative.
+fs::path absolute_canonical(const fs::path& path) {
+  return fs::weakly_canonical(fs::absolute(path));
+}
+
 bool lies_in(const fs::path& path, const fs::path& folder) {
-  const std::string outer = (fs::weakly_canonical(folder) / "").string();
-  return fs::weakly_canonical(path).string().compare(0, outer.size(), outer) == 0;
+  const std::string outer = (absolute_canonical(folder) / "").string();
+  return absolute_canonical(path).string().compare(0, outer.size(), outer) == 0;
 }
 
 // A line of one token has no target; every packed window has.
@@ -92,7 +97,7 @@ std::string check_memory(const TrainConfig& config, const ModelConfig& model,
          count, config.eval_only ? "" : " with their gradients and moments", text(state),
          text(*available), config.embed_dim, config.num_layers, config.num_experts);
   }
-  const std::int64_t total = forecast_memory(config, model, dataset.train.get()).total;
+  const std::int64_t total = forecast_memory(config, model, &dataset).total;
   if (total <= *available) return "";
   return fmt::format(
       "the run takes about {} of memory and the machine leaves {}, so that it may be killed: lower "
@@ -111,14 +116,14 @@ void check_token_losses_path(const TrainConfig& config, const data::Dataset& dat
     fail(ExitCode::usage, "dump_token_losses is {}: it is a NumPy file; end its name in .npy",
          config.dump_token_losses);
   }
-  const fs::path folder = fs::weakly_canonical(path).parent_path();
-  if (!dataset.synthetic && folder == fs::weakly_canonical(dataset.folder)) {
+  // A link is replaced, not what it leads to: its own folder counts.
+  const fs::path folder = absolute_canonical(fs::absolute(path).parent_path());
+  if (!dataset.synthetic && folder == absolute_canonical(dataset.folder)) {
     fail(ExitCode::usage,
          "dump_token_losses {} lies in the data folder {}, whose files are read; take another",
          config.dump_token_losses, dataset.folder);
   }
-  const bool beside_records = folder == fs::weakly_canonical(location.folder());
-  if (lies_in(path, location.folder()) && !beside_records) {
+  if (lies_in(folder, location.folder())) {  // not beside its records
     fail(ExitCode::usage,
          "dump_token_losses {} lies in a folder of the run {} that the program writes and clears; "
          "take {} itself or another folder",

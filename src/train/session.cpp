@@ -317,13 +317,8 @@ int train(Session& session) {
   if (trainer.state().step >= trainer.plan().total_steps && !config.dump_token_losses.empty()) {
     session.log->warn("the run is finished, so dump_token_losses is not written; use eval_only");
   }
-  // Beside an error on its way, whose place another must not take.
   const auto summary_if_possible = [&](RunStatus status) {
-    try {
-      summary(status);
-    } catch (const std::exception& error) {
-      session.log->warn("run_summary.json is not written: {}", error.what());
-    }
+    write_beside_error(*session.log, "run_summary.json", [&] { summary(status); });
   };
   if (trainer.state().step < trainer.plan().total_steps) verify_resumed(session);
   bool complete = false;
@@ -354,8 +349,8 @@ int train(Session& session) {
                     session.folder.path().string());
   // All is saved. A signal that came too late to stop the training ends the sampling, which would
   // be the rest of the run; so does, from here on, a later one by itself.
-  const int received = stop->received();
   stop.reset();
+  const int received = StopSignal::received();
   if (received != 0 && !config.sample_ids.empty()) {
     session.log->warn("no sample is generated: stopped by signal {}", received);
     return 128 + received;

@@ -62,12 +62,19 @@ TEST_F(CliDataTest, TokenLossesDoNotReplaceTheEvaluationSet) {
     write_bytes(data / name, npy_bytes("<u2", "(60,)", bytes_of<std::uint16_t>(counting(0, 60))));
   }
   fs::copy_file(text_ / "dataset.json", data / "dataset.json");
+  fs::create_symlink("../elsewhere.npy", data / "link.npy");
   const auto before = snapshot(data);
   const Flags into_data = packed_flags().with({{"dataset_name", "npy"}});
-  for (const char* losses : {"npy/eval.npy", "text/../npy/new.npy"}) {
+  for (const char* losses : {"npy/eval.npy", "text/../npy/new.npy", "npy/link.npy"}) {
     expect_failure(run(into_data.with({{"dump_token_losses", losses}})), ExitCode::usage,
                    {losses, "lies in the data folder"});
   }
+  // Named from the data folder itself.
+  ProcessOptions inside;
+  inside.folder = data;
+  expect_failure(
+      run(into_data.with({{"dataset_name", "."}, {"dump_token_losses", "new.npy"}}), inside),
+      ExitCode::usage, {"new.npy", "lies in the data folder"});
   EXPECT_TRUE(before == snapshot(data));
   EXPECT_FALSE(fs::exists(path("runs")));
   expect_success(run(into_data.with({{"dump_token_losses", "losses.npy"}})));

@@ -151,6 +151,15 @@ TEST_F(HgtTrainTest, WhatADivergedRunAdvisesCanBeDone) {
   expect_success(train(tiny().with({{"overwrite", ""}, {"num_epochs", "3"}})));
 }
 
+TEST_F(HgtTrainTest, ASummaryThatCannotBeWrittenDoesNotHideADivergence) {
+  fs::create_directories(path("runs/run/run_summary.json/in_the_way"));
+  const ProcessResult result = train(
+      tiny().with({{"learning_rate", "1e38"}, {"num_epochs", "3"}, {"resume_checkpoint", "auto"}}));
+  EXPECT_EQ(result.exit_code, 5) << result.err;
+  EXPECT_TRUE(contains(result.err, "run_summary.json is not written: ")) << result.err;
+  EXPECT_TRUE(contains(result.err, "lower learning_rate 1e+38")) << result.err;
+}
+
 TEST_F(HgtTrainTest, DryRunPrintsAndTouchesNothing) {
   const ProcessResult result = train(tiny().with({{"dry_run", ""}}));
   EXPECT_EQ(result.exit_code, 0) << result.err;

@@ -139,19 +139,27 @@ TEST_F(MemorySlowTest, ABatchSizeAboveTheDataTakesNoMore) {
 TEST_F(MemorySlowTest, AMaximumLengthAboveTheDataTakesNoMore) {
   write_dataset(path("data"), std::vector<data::testing::Document>(8, {1, 2, 3, 4, 5}),
                 {{1, 2, 3}, {4, 5}});
+  const auto flags_for = [](const char* max_seq_length) {
+    return Flags{{"dataset_name", "data"},   {"max_seq_length", max_seq_length},
+                 {"batch_size", "8"},        {"coupler_type", "MEAN"},
+                 {"num_experts", "8"},       {"embed_dim", "16"},
+                 {"num_heads", "2"},         {"num_layers", "4"},
+                 {"threads", "1"},           {"device", "cpu"},
+                 {"max_steps", "2"},         {"eval_every", "1"},
+                 {"checkpoint_dir", "runs"}, {"run_name", "run"},
+                 {"overwrite", ""}};
+  };
+  const auto estimate = [&](const char* max_seq_length) {
+    const ProcessResult result = run(flags_for(max_seq_length).with({{"dry_run", ""}}));
+    expect_success(result);
+    return Json::parse(result.out).at("memory").at("total").get<double>();
+  };
   const auto peak = [&](const char* max_seq_length) {
-    const Flags flags{{"dataset_name", "data"},   {"max_seq_length", max_seq_length},
-                      {"batch_size", "8"},        {"coupler_type", "MEAN"},
-                      {"num_experts", "8"},       {"embed_dim", "16"},
-                      {"num_heads", "2"},         {"num_layers", "4"},
-                      {"threads", "1"},           {"device", "cpu"},
-                      {"max_steps", "2"},         {"eval_every", "1"},
-                      {"checkpoint_dir", "runs"}, {"run_name", "run"},
-                      {"overwrite", ""}};
-    expect_success(run(flags));
+    expect_success(run(flags_for(max_seq_length)));
     return read_json(path("runs/run/run_summary.json")).at("peak_memory_bytes").get<double>();
   };
   EXPECT_LT(peak("50000"), 1.3 * peak("8"));
+  EXPECT_LT(estimate("50000"), 1.3 * estimate("8"));
 }
 
 // Lines make batches of many sizes. The heap and what libraries keep of a size would double.

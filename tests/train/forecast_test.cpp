@@ -75,10 +75,17 @@ TEST(Forecast, AccumulationTakesMemory) {
 
 TEST(Forecast, NoBatchIsLargerThanTheData) {
   TrainConfig config = small(SampleMode::lines);
-  config.batch_size = config.num_train_samples;
-  const std::int64_t all = Forecaster().forecast(config).memory.total;
-  config.batch_size = 1000000;
-  EXPECT_EQ(Forecaster().forecast(config).memory.total, all);
+  const auto total_of = [&](std::int64_t batch_size) {
+    config.batch_size = batch_size;
+    return Forecaster().forecast(config).memory.total;
+  };
+  config.num_eval_samples = config.num_train_samples;
+  EXPECT_EQ(total_of(1000000), total_of(config.num_train_samples));
+  const std::int64_t of_few = total_of(1000000);
+  config.num_eval_samples = 4 * config.num_train_samples;
+  EXPECT_GT(total_of(1000000), of_few) << "evaluated in batches as large as is asked for";
+  config.eval_only = true;
+  EXPECT_EQ(total_of(1000000), total_of(config.num_eval_samples));
 }
 
 TEST(Forecast, OneForecasterServesRunsOnDifferentData) {

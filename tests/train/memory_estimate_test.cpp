@@ -52,6 +52,28 @@ TEST(MemoryEstimate, CountsTheWeightsKeptInBf16) {
   }
 }
 
+TEST(MemoryEstimate, IsOfTheLongestSampleAndOfTheLargerEvaluation) {
+  ModelConfig config = config_of(CouplerType::gnn, Precision::fp32);
+  StepInMemory step{4, {CouplerPath::batched, 0, ExpertPath::reference}};
+  const MemoryEstimate whole = estimate_memory(config, step);
+  step.evaluated = 4 * config.max_seq_length;
+  EXPECT_EQ(estimate_memory(config, step).total, whole.total) << "a step takes more";
+  step.evaluated = 1000000;
+  StepInMemory evaluation = step;
+  evaluation.trains = false;
+  evaluation.batch_size = 1000000 / config.max_seq_length;
+  EXPECT_EQ(estimate_memory(config, step).total,
+            estimate_memory(config, evaluation).total + whole.optimizer);
+
+  config.dropout_rate = 0.1;  // with matrices of T x T
+  const MemoryEstimate short_samples = estimate_memory(config, {4, step.execution});
+  ModelConfig longer = config;
+  longer.max_seq_length = 5000;
+  step = {4, step.execution};
+  step.length = config.max_seq_length;
+  EXPECT_EQ(estimate_memory(longer, step).activations, short_samples.activations);
+}
+
 TEST(MemoryEstimate, TheSnapshotIsOfTheHost) {
   const ModelConfig config = config_of(CouplerType::gnn, Precision::bf16);
   StepInMemory step{4, {CouplerPath::batched, 0, ExpertPath::fused}};

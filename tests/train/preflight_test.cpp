@@ -36,7 +36,7 @@ TEST(Preflight, AnEvaluationHasWeightsAlone) {
   TrainConfig config = small_synthetic_run();
   config.eval_only = true;
   const MemoryCheck check{config};
-  const std::int64_t total = forecast_memory(config, check.model, nullptr).total;
+  const std::int64_t total = forecast_memory(config, check.model, &check.dataset).total;
   EXPECT_EQ(check(total), "");
   const std::string warning = check(check.weights());
   EXPECT_TRUE(contains(warning, "lower batch_size 8")) << warning;
@@ -46,8 +46,7 @@ TEST(Preflight, AnEvaluationHasWeightsAlone) {
 
 TEST(Preflight, ATrainingThatIsExpectedToTakeMoreThanThereIsIsSaid) {
   const MemoryCheck check{small_synthetic_run()};
-  const std::int64_t total =
-      forecast_memory(check.config, check.model, check.dataset.train.get()).total;
+  const std::int64_t total = forecast_memory(check.config, check.model, &check.dataset).total;
   EXPECT_EQ(check(total), "");
   EXPECT_EQ(check(std::nullopt), "");
   const std::string warning = check(total - 1);

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <spdlog/logger.h>
 
@@ -21,5 +23,10 @@ std::shared_ptr<spdlog::logger> make_logger(bool quiet,
 // Writes a line to the log file of a logger made above, and not to standard error;
 // a file that does not take it is no error.
 void log_to_file(spdlog::logger& log, spdlog::level::level_enum level, const std::string& text);
+
+// Calls `write` while an error is on its way to the user, whose place what it throws must not take:
+// that is a warning that `file` is not written.
+void write_beside_error(spdlog::logger& log, std::string_view file,
+                        const std::function<void()>& write);
 
 }  // namespace hgnn_moe

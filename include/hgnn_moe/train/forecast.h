@@ -50,9 +50,9 @@ class Forecaster {
   std::map<std::string, std::string> problems_;
 };
 
-// Of a run on `train`, or, where that is null, on as many samples as it asks for.
+// Of a run on `dataset`, or, where that is null, in full batches of what it asks for.
 MemoryEstimate forecast_memory(const TrainConfig& config, const ModelConfig& model,
-                               const data::SampleSet* train);
+                               const data::Dataset* dataset);
 
 // vocab_size, else that of the data set's dataset.json, whose tokens stay unread. Throws
 // Error(data) where neither gives it or the file is wrong.

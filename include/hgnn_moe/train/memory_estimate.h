@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "hgnn_moe/model/coupler.h"
 #include "hgnn_moe/model/model_config.h"
@@ -23,13 +24,15 @@ struct MemoryEstimate {
 };
 
 struct StepInMemory {
-  std::int64_t batch_size = 1;     // samples of T tokens in a micro-batch
-  Execution execution;             // its expert_path is resolved
-  bool background_saves = false;   // whether checkpoints other than the last are saved
-  bool on_gpu = false;             // the snapshot then takes of other memory
-  bool captured = false;           // whether steps are captured, on a GPU
-  std::int64_t micro_batches = 1;  // of a step
-  bool trains = true;              // else evaluates: weights, and one layer at a time
+  std::int64_t batch_size = 1;         // samples in a micro-batch
+  Execution execution;                 // its expert_path is resolved
+  bool background_saves = false;       // whether checkpoints other than the last are saved
+  bool on_gpu = false;                 // the snapshot then takes of other memory
+  bool captured = false;               // whether steps are captured, on a GPU
+  std::int64_t micro_batches = 1;      // of a step
+  bool trains = true;                  // else evaluates: weights, and one layer at a time
+  std::optional<std::int64_t> length;  // of the longest sample where it is known, else T
+  std::int64_t evaluated = 0;          // tokens of a full batch of the evaluations between steps
 };
 
 // Bytes at the peak of such a step. The sequential path is estimated as the batched one. What is

@@ -18,8 +18,9 @@ class StopSignal {
   StopSignal(const StopSignal&) = delete;
   StopSignal& operator=(const StopSignal&) = delete;
 
-  // The number of the first signal; 0 until one has come.
-  int received() const;
+  // The number of the first signal that the newest object has caught, also after its end; 0 where
+  // none has come.
+  static int received();
 
  private:
   static constexpr std::array<int, 3> kSignals{SIGINT, SIGTERM, SIGHUP};
