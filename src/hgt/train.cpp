@@ -26,6 +26,7 @@
 #include "hgnn_moe/train/checkpoint_folder.h"
 #include "hgnn_moe/train/device.h"
 #include "hgnn_moe/train/resume_point.h"
+#include "hgnn_moe/train/stop_signal.h"
 
 namespace hgnn_moe::hgt {
 
@@ -168,32 +169,19 @@ int train(Session& session) {
   session.folder.write_config(config_record(session.input, session.data, session.model));
   session.log->info("{} triples an epoch in {} steps; {} steps in all", trainer.triples(),
                     trainer.steps_per_epoch(), trainer.total_steps());
-  const auto summary = [&](RunStatus status, const Json& results) {
+  Json results;
+  const auto summary = [&](RunStatus status) {
     session.folder.write_summary(summary_record(session.config(), trainer.state(), session.model,
                                                 trainer.triples(), status, results));
   };
-  const auto summary_if_possible = [&](RunStatus status) {
-    write_beside_error(*session.log, "run_summary.json", [&] { summary(status, nullptr); });
-  };
-  bool complete = false;
-  Json results;
-  try {
-    complete = trainer.run(stop);
-    if (complete) {
-      take_best(session, trainer.state());
-      const std::optional<Json> measured = measure(session, stop);
-      complete = measured.has_value();
-      results = measured.value_or(nullptr);
-    }
-  } catch (const Error& error) {
-    const bool diverged = error.code() == ExitCode::diverged;
-    summary_if_possible(diverged ? RunStatus::diverged : RunStatus::failed);
-    throw;
-  } catch (...) {
-    summary_if_possible(RunStatus::failed);
-    throw;
-  }
-  summary(complete ? RunStatus::done : RunStatus::stopped, results);
+  const bool complete = with_summary_of_failure(*session.log, summary, [&] {
+    if (!trainer.run(stop)) return false;
+    take_best(session, trainer.state());
+    const std::optional<Json> measured = measure(session, stop);
+    results = measured.value_or(nullptr);
+    return measured.has_value();
+  });
+  summary(complete ? RunStatus::done : RunStatus::stopped);
   if (!complete) {
     session.log->warn(
         "stopped by signal {} after step {}; resume with --resume_checkpoint auto --run_name {}",

@@ -8,6 +8,7 @@
 #include <torch/version.h>
 
 #include "hgnn_moe/base/error.h"
+#include "hgnn_moe/base/log.h"
 #include "hgnn_moe/base/text.h"
 #include "hgnn_moe/base/version.h"
 #include "hgnn_moe/ops/cpu_isa.h"
@@ -172,6 +173,23 @@ Json summary_record(const RunSummary& summary) {
   record["peak_memory_bytes"] = summary.peak_memory_bytes;
   record["status"] = status_name(summary.status);
   return record;
+}
+
+bool with_summary_of_failure(spdlog::logger& log,
+                             const std::function<void(RunStatus)>& write_summary,
+                             const std::function<bool()>& work) {
+  const auto write = [&](RunStatus status) {
+    write_beside_error(log, "run_summary.json", [&] { write_summary(status); });
+  };
+  try {
+    return work();
+  } catch (const Error& error) {
+    write(error.code() == ExitCode::diverged ? RunStatus::diverged : RunStatus::failed);
+    throw;
+  } catch (...) {
+    write(RunStatus::failed);
+    throw;
+  }
 }
 
 std::string version_text(const char* program) {

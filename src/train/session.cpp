@@ -317,21 +317,9 @@ int train(Session& session) {
   if (trainer.state().step >= trainer.plan().total_steps && !config.dump_token_losses.empty()) {
     session.log->warn("the run is finished, so dump_token_losses is not written; use eval_only");
   }
-  const auto summary_if_possible = [&](RunStatus status) {
-    write_beside_error(*session.log, "run_summary.json", [&] { summary(status); });
-  };
   if (trainer.state().step < trainer.plan().total_steps) verify_resumed(session);
-  bool complete = false;
-  try {
-    complete = trainer.run(*stop);
-  } catch (const Error& error) {
-    const bool diverged = error.code() == ExitCode::diverged;
-    summary_if_possible(diverged ? RunStatus::diverged : RunStatus::failed);
-    throw;
-  } catch (...) {
-    summary_if_possible(RunStatus::failed);
-    throw;
-  }
+  const bool complete =
+      with_summary_of_failure(*session.log, summary, [&] { return trainer.run(*stop); });
   summary(complete ? RunStatus::done : RunStatus::stopped);
   if (!complete) {
     session.log->warn(
@@ -350,7 +338,7 @@ int train(Session& session) {
   // All is saved. A signal that came too late to stop the training ends the sampling, which would
   // be the rest of the run; so does, from here on, a later one by itself.
   stop.reset();
-  const int received = StopSignal::received();
+  const int received = StopSignal::last_received();
   if (received != 0 && !config.sample_ids.empty()) {
     session.log->warn("no sample is generated: stopped by signal {}", received);
     return 128 + received;

@@ -57,6 +57,6 @@ StopSignal::~StopSignal() {
   installed = false;
 }
 
-int StopSignal::received() { return received_signal; }
+int StopSignal::last_received() { return received_signal; }
 
 }  // namespace hgnn_moe

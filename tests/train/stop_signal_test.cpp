@@ -37,6 +37,7 @@ TEST(StopSignal, StartsAnewEachTime) {
     const StopSignal stop;
     raise(SIGINT);
   }
+  EXPECT_EQ(StopSignal::last_received(), SIGINT);
   EXPECT_EQ(StopSignal().received(), 0);
 }
 

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
 #include <c10/core/Device.h>
+#include <spdlog/logger.h>
 
 #include "hgnn_moe/base/json.h"
 #include "hgnn_moe/config/train_options.h"
@@ -63,6 +65,12 @@ struct RunSummary {
 };
 
 Json summary_record(const RunSummary& summary);
+
+// Returns what `work` does. Where it throws, that goes on after `write_summary` with diverged or
+// failed; what this throws in turn is a warning.
+bool with_summary_of_failure(spdlog::logger& log,
+                             const std::function<void(RunStatus)>& write_summary,
+                             const std::function<bool()>& work);
 
 // What --version of `program` prints: version, commit, LibTorch, CUDA, CPU features.
 std::string version_text(const char* program);

@@ -18,9 +18,11 @@ class StopSignal {
   StopSignal(const StopSignal&) = delete;
   StopSignal& operator=(const StopSignal&) = delete;
 
-  // The number of the first signal that the newest object has caught, also after its end; 0 where
-  // none has come.
-  static int received();
+  // The number of the first signal caught; 0 where none has come.
+  int received() const { return last_received(); }
+
+  // That of the newest object, also after its end.
+  static int last_received();
 
  private:
   static constexpr std::array<int, 3> kSignals{SIGINT, SIGTERM, SIGHUP};
