@@ -15,13 +15,10 @@ Json dry_run_record(const ParsedConfig& parsed) {
                           {"experts", counts.experts},
                           {"couplers", counts.couplers},
                           {"head", counts.head}};
-  record["memory"] = {{"parameters", memory.parameters},
-                      {"gradients", memory.gradients},
-                      {"optimizer", memory.optimizer},
-                      {"snapshot", memory.snapshot},
-                      {"activations", memory.activations},
-                      {"runtime", memory.runtime},
-                      {"total", memory.total}};
+  record["memory"] = {{"parameters", memory.parameters},   {"gradients", memory.gradients},
+                      {"optimizer", memory.optimizer},     {"snapshot", memory.snapshot},
+                      {"activations", memory.activations}, {"evaluation", memory.evaluation},
+                      {"runtime", memory.runtime},         {"total", memory.total}};
   record["steps"] = forecast.length ? Json(forecast.length->steps) : Json(nullptr);
   record["tokens"] = forecast.length ? Json(forecast.length->tokens) : Json(nullptr);
   return record;

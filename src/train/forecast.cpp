@@ -77,10 +77,21 @@ bool saves_before_the_end(const TrainConfig& config, const std::optional<TrainPl
   return is_before_the_end(config.eval_every) || is_before_the_end(config.save_every);
 }
 
+std::int64_t evaluated_samples(const TrainConfig& config, const data::SampleSet& set) {
+  return data::chosen_count(set.size(), config.num_eval_samples);
+}
+
 // Of the batches of an evaluation.
 BatchLimits evaluation_limits(const TrainConfig& config, const data::SampleSet& set) {
-  const auto rows = static_cast<std::int64_t>(evaluation_rows(config, set).size());
-  return limits_of(set, std::min(config.batch_size, rows));
+  return limits_of(set, std::min(config.batch_size, evaluated_samples(config, set)));
+}
+
+// What evaluations of this run keep at once of single targets' losses: ablations those of the whole
+// model beside another's.
+std::int64_t token_loss_bytes(const TrainConfig& config, const data::SampleSet& set) {
+  const std::int64_t tables = config.ablate ? 2 : config.dump_token_losses.empty() ? 0 : 1;
+  return tables * evaluated_samples(config, set) * set.max_targets() *
+         static_cast<std::int64_t>(sizeof(float));
 }
 
 // The options that choose what is read. A folder's name may hold bytes that are no text.
@@ -153,7 +164,8 @@ MemoryEstimate forecast_memory(const TrainConfig& config, const ModelConfig& mod
                     on_gpu,
                     captured,
                     config.gradient_accumulation_steps,
-                    /*trains=*/!config.eval_only};
+                    /*trains=*/!config.eval_only,
+                    /*models=*/config.ablate ? 2 : 1};
   if (dataset != nullptr) {  // no batch is larger than the data
     const BatchLimits evaluated = evaluation_limits(config, *dataset->eval);
     const BatchLimits limits =
@@ -161,6 +173,7 @@ MemoryEstimate forecast_memory(const TrainConfig& config, const ModelConfig& mod
     step.batch_size = limits.samples;
     step.length = limits.length;
     step.evaluated = evaluated.samples * evaluated.length;
+    step.token_losses = token_loss_bytes(config, *dataset->eval);
   }
   return estimate_memory(model, step);
 }

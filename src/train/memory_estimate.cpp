@@ -143,11 +143,15 @@ MemoryEstimate estimate_memory(const ModelConfig& config, const StepInMemory& st
   const std::int64_t head = logits + (config.embed_dim + 1) * config.vocab_size * kFloat;
 
   MemoryEstimate estimate;
-  estimate.parameters = counts.total() * kFloat + rounded_bytes(config, path);
+  estimate.parameters = step.models * (counts.total() * kFloat + rounded_bytes(config, path));
   estimate.runtime = runtime_bytes();
+  const std::int64_t evaluated = step.evaluated.value_or(n);
+  estimate.evaluation =
+      evaluation_bytes(config, evaluated, logit_bytes(config, evaluated, step.on_gpu)) +
+      (step.on_gpu ? 0 : step.token_losses);
   if (!step.trains) {
-    estimate.activations = evaluation_bytes(config, n, logits);
-    estimate.total = estimate.parameters + estimate.activations + estimate.runtime;
+    estimate.evaluation_is_peak = true;
+    estimate.total = estimate.parameters + estimate.evaluation + estimate.runtime;
     return estimate;
   }
   estimate.gradients = counts.total() * kFloat;
@@ -167,20 +171,17 @@ MemoryEstimate estimate_memory(const ModelConfig& config, const StepInMemory& st
   // Gradients of one layer at a time: of the hidden layer before and after GELU, and around it.
   const std::int64_t backward = 10 * n * e * d * kFloat + attention.temporaries;
   const std::int64_t layers = all_layers + backward + chunk * kFloat;
-  estimate.activations = layers + logits;
+  estimate.activations = layers + head;
   // Gradients of parameters appear after the head's temporaries are gone, but those that earlier
   // micro-batches have left are there all along.
   const std::int64_t backward_of_weights =
       step.micro_batches > 1 ? head + estimate.gradients : std::max(head, estimate.gradients);
-  // An evaluation has neither a layer's activations nor gradients beside it, except those of
-  // captured steps, which keep their memory.
   const std::int64_t in_step = layers + backward_of_weights;
-  const std::int64_t evaluated = std::max(n, step.evaluated);
-  const std::int64_t in_evaluation =
-      evaluation_bytes(config, evaluated, logit_bytes(config, evaluated, step.on_gpu));
-  estimate.total = estimate.parameters + estimate.optimizer + estimate.runtime +
-                   (step.on_gpu ? 0 : estimate.snapshot) +
-                   (step.captured ? in_step + in_evaluation : std::max(in_step, in_evaluation));
+  estimate.evaluation_is_peak = !step.captured && estimate.evaluation > in_step;
+  estimate.total =
+      estimate.parameters + estimate.optimizer + estimate.runtime +
+      (step.on_gpu ? 0 : estimate.snapshot) +
+      (step.captured ? in_step + estimate.evaluation : std::max(in_step, estimate.evaluation));
   return estimate;
 }
 

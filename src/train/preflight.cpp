@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "hgnn_moe/base/error.h"
@@ -19,14 +20,25 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// weakly_canonical of a path whose first part does not exist yet is relative.
+// weakly_canonical of a path whose first part does not exist yet is relative, and of one that ends
+// in "/." ends in a separator.
 fs::path absolute_canonical(const fs::path& path) {
-  return fs::weakly_canonical(fs::absolute(path));
+  const fs::path canonical = fs::weakly_canonical(fs::absolute(path));
+  return canonical.has_filename() ? canonical : canonical.parent_path();
 }
 
 bool lies_in(const fs::path& path, const fs::path& folder) {
   const std::string outer = (absolute_canonical(folder) / "").string();
   return absolute_canonical(path).string().compare(0, outer.size(), outer) == 0;
+}
+
+// The entry of a folder that is this file, by itself or through links; "" where none is.
+std::string entry_that_is(const fs::path& file, const fs::path& folder) {
+  std::error_code ignored;  // what cannot be followed, such as a file yet to be written, is none
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
+    if (fs::equivalent(entry.path(), file, ignored)) return entry.path().filename().string();
+  }
+  return "";
 }
 
 // A line of one token has no target; every packed window has.
@@ -97,15 +109,16 @@ std::string check_memory(const TrainConfig& config, const ModelConfig& model,
          count, config.eval_only ? "" : " with their gradients and moments", text(state),
          text(*available), config.embed_dim, config.num_layers, config.num_experts);
   }
-  const std::int64_t total = forecast_memory(config, model, &dataset).total;
-  if (total <= *available) return "";
+  const MemoryEstimate memory = forecast_memory(config, model, &dataset);
+  if (memory.total <= *available) return "";
   return fmt::format(
-      "the run takes about {} of memory and the machine leaves {}, so that it may be killed: lower "
-      "batch_size {}{}",
-      text(total), text(*available), config.batch_size,
-      config.eval_only ? ""
-                       : " (raise gradient_accumulation_steps to keep the step's size) or take "
-                         "activation_checkpointing layer");
+      "the run takes about {} of memory{} and the machine leaves {}, so that it may be killed: "
+      "lower batch_size {}{} or {}",
+      text(memory.total),
+      memory.evaluation_is_peak && !config.eval_only ? ", most of it in evaluations," : "",
+      text(*available), config.batch_size,
+      config.eval_only ? "" : " (raise gradient_accumulation_steps to keep the step's size)",
+      memory.evaluation_is_peak ? "num_eval_samples" : "take activation_checkpointing layer");
 }
 
 void check_token_losses_path(const TrainConfig& config, const data::Dataset& dataset,
@@ -122,6 +135,11 @@ void check_token_losses_path(const TrainConfig& config, const data::Dataset& dat
     fail(ExitCode::usage,
          "dump_token_losses {} lies in the data folder {}, whose files are read; take another",
          config.dump_token_losses, dataset.folder);
+  }
+  if (const std::string entry = dataset.synthetic ? "" : entry_that_is(path, dataset.folder);
+      !entry.empty()) {
+    fail(ExitCode::usage, "dump_token_losses {} is {} of the data folder {}; take another",
+         config.dump_token_losses, entry, dataset.folder);
   }
   if (lies_in(folder, location.folder())) {  // not beside its records
     fail(ExitCode::usage,

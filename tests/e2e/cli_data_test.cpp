@@ -75,6 +75,14 @@ TEST_F(CliDataTest, TokenLossesDoNotReplaceTheEvaluationSet) {
   expect_failure(
       run(into_data.with({{"dataset_name", "."}, {"dump_token_losses", "new.npy"}}), inside),
       ExitCode::usage, {"new.npy", "lies in the data folder"});
+  // Data may be links into a store.
+  fs::create_directories(path("store"));
+  fs::rename(data / "eval.npy", path("store/eval.npy"));
+  fs::create_symlink("../store/eval.npy", data / "eval.npy");
+  const std::string stored = read_bytes(path("store/eval.npy"));
+  expect_failure(run(into_data.with({{"dump_token_losses", "store/eval.npy"}})), ExitCode::usage,
+                 {"store/eval.npy is eval.npy of the data folder"});
+  EXPECT_EQ(read_bytes(path("store/eval.npy")), stored);
   EXPECT_TRUE(before == snapshot(data));
   EXPECT_FALSE(fs::exists(path("runs")));
   expect_success(run(into_data.with({{"dump_token_losses", "losses.npy"}})));

@@ -25,6 +25,21 @@ TEST_F(PublishedRunsTest, FileAndFlagsGiveTheSameRun) {
   }
 }
 
+// The last column of README's table, in GB of a build for CPUs; CUDA's libraries add 0.2.
+TEST_F(PublishedRunsTest, ReadmeSaysTheMemoryThatADryRunDoes) {
+  const std::string readme = data::testing::read_bytes(fs::path(HGNN_MOE_SOURCE_DIR) / "README.md");
+  for (const PublishedRun& published : published_runs()) {
+    const Json planned = dry_run(run(with_dry_run({"--config", config_file_of(published)})));
+    const std::size_t row = readme.find(fmt::format("| `{}` |", published.file));
+    ASSERT_NE(row, std::string::npos) << published.file;
+    const std::size_t end = readme.find(" GB |\n", row);
+    const std::size_t cell = readme.rfind('|', end) + 1;
+    EXPECT_NEAR(std::stod(readme.substr(cell, end - cell)),
+                planned.at("memory").at("total").get<double>() / 1e9, 0.25)
+        << published.file;
+  }
+}
+
 TEST_F(PublishedRunsTest, EveryConfigurationFileIsOneOfThemOrOfOurStudy) {
   std::vector<std::string> expected{"study.json"};
   for (const PublishedRun& published : published_runs()) {

@@ -178,8 +178,9 @@ TEST_F(TrainingNumbersTest, TokenLossesOfLinesAverageToTheEvaluationLoss) {
 
 // [windows, T] in packed mode: every window is full.
 TEST_F(TrainingNumbersTest, TokenLossesOfWindowsHaveNoGap) {
-  expect_success(run(flags("run").with(
-      {{"sample_mode", "packed"}, {"epochs", "1"}, {"dump_token_losses", "runs/run/losses.npy"}})));
+  expect_success(run(flags("run").with({{"sample_mode", "packed"},
+                                        {"epochs", "1"},
+                                        {"dump_token_losses", "runs/run/./losses.npy"}})));
   const TokenLosses losses = read_token_losses(path("runs/run/losses.npy"));
   std::size_t stream = 0;
   for (const Document& document : eval_) stream += document.size() + 1;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/base/test_support.h"
+#include "tests/data/data_files.h"
 #include "tests/train/small_synthetic.h"
 
 #include "hgnn_moe/data/dataset.h"
@@ -86,6 +87,54 @@ TEST(Forecast, NoBatchIsLargerThanTheData) {
   EXPECT_GT(total_of(1000000), of_few) << "evaluated in batches as large as is asked for";
   config.eval_only = true;
   EXPECT_EQ(total_of(1000000), total_of(config.num_eval_samples));
+}
+
+// Lines as long as is said, in training and in evaluation.
+TrainConfig on_lines(const TemporaryFolder& folder, std::size_t train, std::size_t eval) {
+  const auto line = [](std::size_t length) { return data::testing::Document(length, 1); };
+  data::testing::write_indexed(folder.path(), "train", {line(train), line(2)});
+  data::testing::write_indexed(folder.path(), "eval", {line(eval), line(2)});
+  put_file(folder / "dataset.json", R"({"vocab_size": 64})");
+  TrainConfig config = small(SampleMode::lines);
+  config.synthetic_data = false;
+  config.dataset_name = folder.path().string();
+  config.num_train_samples = config.num_eval_samples = -1;
+  config.batch_size = 2;
+  config.gradient_accumulation_steps = 1;
+  config.max_seq_length = 24;
+  return config;
+}
+
+MemoryEstimate memory_of(const TrainConfig& config) { return Forecaster().forecast(config).memory; }
+
+TEST(Forecast, MemoryIsOfTheLongestLinesOfEachSet) {
+  const TemporaryFolder lines, longer_evaluation;
+  TrainConfig config = on_lines(lines, 20, 10);
+  const MemoryEstimate memory = memory_of(config);
+  config.max_seq_length = 5000;
+  EXPECT_EQ(memory_of(config).activations, memory.activations);
+  EXPECT_EQ(memory_of(config).evaluation, memory.evaluation);
+  config.max_seq_length = 15;
+  EXPECT_LT(memory_of(config).activations, memory.activations) << "lines are cut to so many";
+  EXPECT_EQ(memory_of(config).evaluation, memory.evaluation);
+
+  const MemoryEstimate longer = memory_of(on_lines(longer_evaluation, 20, 24));
+  EXPECT_EQ(longer.activations, memory.activations);
+  EXPECT_GT(longer.evaluation, memory.evaluation);
+}
+
+TEST(Forecast, MemoryIsOfAllLossesThatAreKept) {
+  const TemporaryFolder lines;
+  TrainConfig config = on_lines(lines, 20, 10);
+  const std::int64_t without = memory_of(config).evaluation;
+  config.dump_token_losses = "losses.npy";
+  const std::int64_t table = 2 * (24 - 1) * 4;  // samples, targets of the longest, bytes
+  EXPECT_EQ(memory_of(config).evaluation, without + table);
+  config.eval_only = true;
+  const std::int64_t weights = memory_of(config).parameters;
+  config.ablate = true;
+  EXPECT_EQ(memory_of(config).evaluation, without + 2 * table);
+  EXPECT_EQ(memory_of(config).parameters, 2 * weights) << "the whole model's and another's";
 }
 
 TEST(Forecast, OneForecasterServesRunsOnDifferentData) {

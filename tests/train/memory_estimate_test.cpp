@@ -52,13 +52,46 @@ TEST(MemoryEstimate, CountsTheWeightsKeptInBf16) {
   }
 }
 
+// What is there over time: the peak of no run is above it.
+std::int64_t sum_of(const MemoryEstimate& memory) {
+  return memory.parameters + memory.gradients + memory.optimizer + memory.snapshot +
+         memory.activations + memory.evaluation + memory.runtime;
+}
+
+TEST(MemoryEstimate, ThePeakIsWithinItsParts) {
+  for (const std::int64_t vocab_size : {40, 40000}) {
+    ModelConfig config = config_of(CouplerType::gnn, Precision::fp32);
+    config.vocab_size = vocab_size;
+    for (const std::int64_t micro_batches : {1, 2}) {
+      for (const std::int64_t evaluated : {8, 1000000}) {
+        for (const bool on_gpu : {false, true}) {
+          for (const bool trains : {true, false}) {
+            StepInMemory step{4, {CouplerPath::batched, 0, ExpertPath::fused}};
+            step.background_saves = true;
+            step.on_gpu = step.captured = on_gpu;
+            step.micro_batches = micro_batches;
+            step.trains = trains;
+            step.evaluated = evaluated;
+            step.token_losses = 1000;
+            const MemoryEstimate memory = estimate_memory(config, step);
+            EXPECT_LE(memory.total, sum_of(memory)) << vocab_size << ' ' << micro_batches << ' '
+                                                    << evaluated << ' ' << on_gpu << ' ' << trains;
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST(MemoryEstimate, IsOfTheLongestSampleAndOfTheLargerEvaluation) {
   ModelConfig config = config_of(CouplerType::gnn, Precision::fp32);
   StepInMemory step{4, {CouplerPath::batched, 0, ExpertPath::reference}};
   const MemoryEstimate whole = estimate_memory(config, step);
   step.evaluated = 4 * config.max_seq_length;
   EXPECT_EQ(estimate_memory(config, step).total, whole.total) << "a step takes more";
+  EXPECT_FALSE(whole.evaluation_is_peak);
   step.evaluated = 1000000;
+  EXPECT_TRUE(estimate_memory(config, step).evaluation_is_peak);
   StepInMemory evaluation = step;
   evaluation.trains = false;
   evaluation.batch_size = 1000000 / config.max_seq_length;
@@ -109,12 +142,17 @@ TEST(MemoryEstimate, AnEvaluationHasWeightsAndOneLayer) {
   step.background_saves = true;
   step.trains = false;
   const MemoryEstimate one = estimate_memory(config, step);
-  EXPECT_EQ(one.gradients + one.optimizer + one.snapshot, 0);
-  EXPECT_EQ(one.total, one.parameters + one.activations + one.runtime);
+  EXPECT_EQ(one.gradients + one.optimizer + one.snapshot + one.activations, 0);
+  EXPECT_EQ(one.total, sum_of(one));
+  EXPECT_TRUE(one.evaluation_is_peak);
   const std::int64_t tokens = 4 * 8, logits = tokens * 40 * 4;
-  EXPECT_EQ(one.activations - logits, tokens * 3 * 16 * (16 * 4 + 4 * 2));
+  EXPECT_EQ(one.evaluation - logits, tokens * 3 * 16 * (16 * 4 + 4 * 2));
+  step.token_losses = 1000;
+  EXPECT_EQ(estimate_memory(config, step).total, one.total + 1000);
+  step.models = 2;
+  EXPECT_EQ(estimate_memory(config, step).total, one.total + 1000 + one.parameters);
   ++config.num_layers;
-  EXPECT_EQ(estimate_memory(config, step).activations, one.activations);
+  EXPECT_EQ(estimate_memory(config, step).evaluation, one.evaluation + 1000);
 }
 
 // Of [E A B, T, T] there are two matrices in fp32 and two in the type of products.
@@ -146,6 +184,13 @@ TEST(MemoryEstimate, EvaluationsStandBesideCapturedSteps) {
   const MemoryEstimate captured = estimate_memory(config, step);
   EXPECT_GT(captured.total, uncaptured.total + 32 * 40 * 2) << "more than its logits";
   EXPECT_EQ(captured.activations, uncaptured.activations);
+  EXPECT_EQ(captured.total - uncaptured.total, captured.evaluation);
+  step.evaluated = 8;
+  EXPECT_EQ(captured.total - estimate_memory(config, step).total, captured.evaluation * 3 / 4)
+      << "of as many tokens as there are";
+  step.evaluated.reset();
+  step.token_losses = 1000;
+  EXPECT_EQ(estimate_memory(config, step).total, captured.total) << "they are the host's";
 }
 
 // Their products' results and, where these are not in float32, on a CPU what is summed from them.
@@ -157,7 +202,8 @@ TEST(MemoryEstimate, LogitsAreThereOnceInEachType) {
     step.on_gpu = on_gpu;
     const std::int64_t few = estimate_memory(config, step).activations;
     config.vocab_size += 10;
-    return (estimate_memory(config, step).activations - few) / (32 * 10);
+    const std::int64_t head_gradients = (16 + 1) * 10 * 4;
+    return (estimate_memory(config, step).activations - few - head_gradients) / (32 * 10);
   };
   EXPECT_EQ(bytes_of_a_logit(Precision::fp32, /*on_gpu=*/false), 4);
   EXPECT_EQ(bytes_of_a_logit(Precision::bf16, /*on_gpu=*/false), 2 + 4);

@@ -51,6 +51,21 @@ TEST(Preflight, ATrainingThatIsExpectedToTakeMoreThanThereIsIsSaid) {
   EXPECT_EQ(check(std::nullopt), "");
   const std::string warning = check(total - 1);
   EXPECT_TRUE(contains(warning, "lower batch_size 8")) << warning;
+  EXPECT_TRUE(contains(warning, "activation_checkpointing")) << warning;
+}
+
+TEST(Preflight, WhereEvaluationsTakeMostTheStepIsNotBlamed) {
+  TrainConfig config = small_synthetic_run();
+  config.num_train_samples = 1;
+  config.num_eval_samples = config.batch_size = 1000;
+  const MemoryCheck check{config};
+  const std::int64_t total = forecast_memory(check.config, check.model, &check.dataset).total;
+  EXPECT_EQ(check(total), "");
+  const std::string warning = check(total - 1);
+  EXPECT_TRUE(contains(warning, "in evaluations")) << warning;
+  EXPECT_TRUE(contains(warning, "lower batch_size 1000")) << warning;
+  EXPECT_TRUE(contains(warning, "num_eval_samples")) << warning;
+  EXPECT_FALSE(contains(warning, "activation_checkpointing")) << warning;
 }
 
 }  // namespace
