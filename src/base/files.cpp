@@ -106,6 +106,13 @@ MappedFile::~MappedFile() {
   if (bytes_.size > 0) ::munmap(const_cast<std::byte*>(bytes_.data), bytes_.size);
 }
 
+void MappedFile::release() const {
+  // Of a mapping that nobody writes to, so that nothing is lost; a refusal costs memory alone.
+  if (bytes_.size > 0) {
+    (void)::madvise(const_cast<std::byte*>(bytes_.data), bytes_.size, MADV_DONTNEED);
+  }
+}
+
 MappedFile::MappedFile(MappedFile&& other) noexcept
     : path_(std::move(other.path_)), bytes_(std::exchange(other.bytes_, ByteSpan{})) {}
 

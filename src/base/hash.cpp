@@ -1,5 +1,6 @@
 #include "hgnn_moe/base/hash.h"
 
+#include <algorithm>
 #include <new>
 
 #include <xxhash.h>
@@ -44,8 +45,15 @@ std::string xxh3_hex(const void* data, std::size_t size) {
 }
 
 std::string xxh3_hex_of_file(const std::filesystem::path& path, ExitCode on_error) {
+  constexpr std::size_t kWindow = std::size_t{16} << 20;  // resident at a time
   const MappedFile file(path, on_error);
-  return xxh3_hex(file.bytes().data, file.bytes().size);
+  const ByteSpan bytes = file.bytes();
+  Xxh3 hash;
+  for (std::size_t begin = 0; begin < bytes.size; begin += kWindow) {
+    hash.update(bytes.data + begin, std::min(kWindow, bytes.size - begin));
+    file.release();
+  }
+  return hash.hex();
 }
 
 std::uint64_t fnv1a(std::string_view text) {

@@ -1,4 +1,6 @@
 // What no single option can tell: contradictions between options, and options without effect.
+#include <filesystem>
+
 #include <fmt/format.h>
 
 #include "hgnn_moe/config/train_options.h"
@@ -127,6 +129,13 @@ void check_ablate(const TrainConfig& config, const Settings& settings, ErrorList
                          with_source(settings, "ablate"), with_source(settings, "eval_only")));
 }
 
+void check_token_losses(const TrainConfig& config, const Settings& settings, ErrorList& errors) {
+  const std::string& file = config.dump_token_losses;
+  if (file.empty() || std::filesystem::path(file).extension() == ".npy") return;
+  errors.add(fmt::format("{} is {}; it is a NumPy file, whose name ends in .npy",
+                         with_source(settings, "dump_token_losses"), file));
+}
+
 // A value other than a boolean's false, which asks for nothing.
 bool is_asked_for(const Settings& settings, const std::string& name) {
   const auto found = settings.find(name);
@@ -150,8 +159,10 @@ void check_with_sweep(const TrainConfig& config, const Settings& settings, Error
   for (const char* name : {"resume_checkpoint", "overwrite", "dry_run", "eval_only", "ablate",
                            "dump_token_losses", "sample_ids", "match_parameters"}) {
     if (!is_asked_for(settings, name)) continue;
-    errors.add(fmt::format("{} means nothing for a sweep, which resumes by itself; drop it",
-                           with_source(settings, name)));
+    errors.add(
+        fmt::format("{} is for a single run, and a sweep has many and resumes them by itself; "
+                    "drop it",
+                    with_source(settings, name)));
   }
   if (config.sweep_dry_run && config.sweep_export != SweepExport::none) {
     errors.add(fmt::format("{} writes nothing and {} asks for files; keep one of them",
@@ -197,6 +208,7 @@ void check_contradictions(const TrainConfig& config, const Settings& settings, E
   check_coupler_chunk(config, settings, errors);
   check_weight_source(config, settings, errors);
   check_ablate(config, settings, errors);
+  check_token_losses(config, settings, errors);
 }
 
 std::vector<std::string> configuration_warnings(const TrainConfig& config,

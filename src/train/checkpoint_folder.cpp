@@ -42,14 +42,17 @@ std::optional<std::int64_t> named_step(const fs::path& file) {
   return checkpoint_step(name);
 }
 
-// Out of sight first: a process killed in the middle leaves no half checkpoint under its name.
-void remove_checkpoint(const fs::path& folder) {
+// Moves a checkpoint out of sight and returns where to.
+fs::path hide_checkpoint(const fs::path& folder) {
   const fs::path hidden =
       folder.parent_path() / (std::string(kHiddenPrefix) + "removed-" + folder.filename().string());
   remove_tree(hidden);
   rename_path(folder, hidden);
-  remove_tree(hidden);
+  return hidden;
 }
+
+// Out of sight first: a process killed in the middle leaves no half checkpoint under its name.
+void remove_checkpoint(const fs::path& folder) { remove_tree(hide_checkpoint(folder)); }
 
 }  // namespace
 
@@ -137,11 +140,11 @@ fs::path create_staging_folder(const fs::path& run_folder, std::int64_t step) {
 fs::path publish_staging_folder(const fs::path& staging, std::int64_t step) {
   const fs::path folder = staging.parent_path() / checkpoint_name(step);
   sync_directory(staging);
-  if (fs::exists(folder)) {
-    remove_checkpoint(folder);
-  }
+  std::optional<fs::path> replaced;  // removed when the new one is there, which takes its time
+  if (fs::exists(folder)) replaced = hide_checkpoint(folder);
   rename_path(staging, folder);
   sync_directory(folder.parent_path());
+  if (replaced) remove_tree(*replaced);
   return folder;
 }
 

@@ -15,10 +15,15 @@ Json dry_run_record(const ParsedConfig& parsed) {
                           {"experts", counts.experts},
                           {"couplers", counts.couplers},
                           {"head", counts.head}};
-  record["memory"] = {{"parameters", memory.parameters},   {"gradients", memory.gradients},
-                      {"optimizer", memory.optimizer},     {"snapshot", memory.snapshot},
-                      {"activations", memory.activations}, {"evaluation", memory.evaluation},
-                      {"runtime", memory.runtime},         {"total", memory.total}};
+  record["memory"] = {{"parameters", memory.parameters},
+                      {"gradients", memory.gradients},
+                      {"optimizer", memory.optimizer},
+                      {"snapshot", memory.snapshot},
+                      {"activations", memory.activations},
+                      {"evaluation", memory.evaluation},
+                      {"token_losses", memory.token_losses},
+                      {"runtime", memory.runtime},
+                      {"total", memory.total}};
   record["steps"] = forecast.length ? Json(forecast.length->steps) : Json(nullptr);
   record["tokens"] = forecast.length ? Json(forecast.length->tokens) : Json(nullptr);
   return record;

@@ -33,7 +33,8 @@ void write_token_losses(const std::string& path, const TokenLosses& losses) {
 
 EvaluationResult evaluate(const LanguageModel& model, const data::SampleSet& set,
                           const std::vector<std::int64_t>& rows, std::int64_t batch_size,
-                          std::int64_t workers, c10::Device device, TokenLosses* token_losses) {
+                          std::int64_t workers, c10::Device device, TokenLosses* token_losses,
+                          const StopSignal* stop) {
   const c10::NoGradGuard no_grad;
   const auto count = static_cast<std::int64_t>(rows.size());
   if (token_losses != nullptr) {
@@ -53,6 +54,10 @@ EvaluationResult evaluate(const LanguageModel& model, const data::SampleSet& set
   at::Tensor sum = at::zeros({}, at::dtype(at::kDouble).device(device));
   std::int64_t first_row = 0;
   while (const auto batch = batches.next()) {
+    if (stop != nullptr && stop->received() != 0) {
+      result.complete = false;
+      return result;
+    }
     if (batch->real_targets > 0) {
       const DeviceBatch tensors = to_device(*batch, 0, device, padding);
       const at::Tensor losses_K = target_losses(model, tensors, ForwardContext{});

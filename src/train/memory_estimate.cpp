@@ -71,7 +71,11 @@ std::int64_t logit_bytes(const ModelConfig& config, std::int64_t n, bool on_gpu)
 std::int64_t evaluation_bytes(const ModelConfig& config, std::int64_t n, std::int64_t logits) {
   const std::int64_t products = 6 + 1 + 1 + 4 + 4;  // qkv and its parts, heads, z, hidden layer
   const std::int64_t feature = products * product_bytes(config.precision) + kFloat * 2;
-  return n * config.num_experts * config.embed_dim * feature + logits;
+  // Weights of every token before and after softplus, and P.
+  const std::int64_t e = config.num_experts;
+  const std::int64_t weights =
+      config.has_token_weights() ? kFloat * (2 * config.hypergraph.num_hyperedges() + e * e) : 0;
+  return n * (e * config.embed_dim * feature + weights) + logits;
 }
 
 // All that the experts of a layer keep.
@@ -147,11 +151,13 @@ MemoryEstimate estimate_memory(const ModelConfig& config, const StepInMemory& st
   estimate.runtime = runtime_bytes();
   const std::int64_t evaluated = step.evaluated.value_or(n);
   estimate.evaluation =
-      evaluation_bytes(config, evaluated, logit_bytes(config, evaluated, step.on_gpu)) +
-      (step.on_gpu ? 0 : step.token_losses);
+      evaluation_bytes(config, evaluated, logit_bytes(config, evaluated, step.on_gpu));
+  estimate.token_losses = step.token_losses;
+  const std::int64_t in_evaluation =
+      estimate.evaluation + (step.on_gpu ? 0 : estimate.token_losses);
   if (!step.trains) {
     estimate.evaluation_is_peak = true;
-    estimate.total = estimate.parameters + estimate.evaluation + estimate.runtime;
+    estimate.total = estimate.parameters + in_evaluation + estimate.runtime;
     return estimate;
   }
   estimate.gradients = counts.total() * kFloat;
@@ -177,11 +183,10 @@ MemoryEstimate estimate_memory(const ModelConfig& config, const StepInMemory& st
   const std::int64_t backward_of_weights =
       step.micro_batches > 1 ? head + estimate.gradients : std::max(head, estimate.gradients);
   const std::int64_t in_step = layers + backward_of_weights;
-  estimate.evaluation_is_peak = !step.captured && estimate.evaluation > in_step;
-  estimate.total =
-      estimate.parameters + estimate.optimizer + estimate.runtime +
-      (step.on_gpu ? 0 : estimate.snapshot) +
-      (step.captured ? in_step + estimate.evaluation : std::max(in_step, estimate.evaluation));
+  estimate.evaluation_is_peak = !step.captured && in_evaluation > in_step;
+  estimate.total = estimate.parameters + estimate.optimizer + estimate.runtime +
+                   (step.on_gpu ? 0 : estimate.snapshot) +
+                   (step.captured ? in_step + in_evaluation : std::max(in_step, in_evaluation));
   return estimate;
 }
 

@@ -100,8 +100,9 @@ std::string check_memory(const TrainConfig& config, const ModelConfig& model,
     return format_bytes(static_cast<std::uint64_t>(bytes));
   };
   const std::int64_t count = count_parameters(model).total();
-  // In fp32: a weight, its gradient and two moments.
-  const std::int64_t state = (config.eval_only ? 1 : 4) * 4 * count;
+  // In fp32: a weight, its gradient and two moments; or a weight, of an ablated model beside it
+  // too.
+  const std::int64_t state = (!config.eval_only ? 4 : config.ablate ? 2 : 1) * 4 * count;
   if (state > *available) {
     fail(ExitCode::out_of_memory,
          "out of memory: {} parameters{} take {} and the machine leaves {}; lower embed_dim {}, "
@@ -111,24 +112,30 @@ std::string check_memory(const TrainConfig& config, const ModelConfig& model,
   }
   const MemoryEstimate memory = forecast_memory(config, model, &dataset);
   if (memory.total <= *available) return "";
-  return fmt::format(
-      "the run takes about {} of memory{} and the machine leaves {}, so that it may be killed: "
-      "lower batch_size {}{} or {}",
-      text(memory.total),
-      memory.evaluation_is_peak && !config.eval_only ? ", most of it in evaluations," : "",
-      text(*available), config.batch_size,
-      config.eval_only ? "" : " (raise gradient_accumulation_steps to keep the step's size)",
-      memory.evaluation_is_peak ? "num_eval_samples" : "take activation_checkpointing layer");
+  const std::string takes = fmt::format(
+      "the run takes about {} of memory and the machine leaves {}, so that it may be "
+      "killed: ",
+      text(memory.total), text(*available));
+  if (memory.evaluation_is_peak && memory.token_losses > memory.evaluation) {
+    return takes + fmt::format(
+                       "losses of single targets are {} of it; lower max_seq_length {} or "
+                       "num_eval_samples, or leave out {}",
+                       text(memory.token_losses), config.max_seq_length,
+                       config.ablate ? "ablate" : "dump_token_losses");
+  }
+  return takes +
+         fmt::format(
+             "{}lower batch_size {}{}{}",
+             memory.evaluation_is_peak && !config.eval_only ? "evaluations take most of it; " : "",
+             config.batch_size,
+             config.eval_only ? "" : " (raise gradient_accumulation_steps to keep the step's size)",
+             memory.evaluation_is_peak ? "" : " or take activation_checkpointing layer");
 }
 
 void check_token_losses_path(const TrainConfig& config, const data::Dataset& dataset,
                              const RunLocation& location) {
   if (config.dump_token_losses.empty()) return;
   const fs::path path = config.dump_token_losses;
-  if (path.extension() != ".npy") {
-    fail(ExitCode::usage, "dump_token_losses is {}: it is a NumPy file; end its name in .npy",
-         config.dump_token_losses);
-  }
   // A link is replaced, not what it leads to: its own folder counts.
   const fs::path folder = absolute_canonical(fs::absolute(path).parent_path());
   if (!dataset.synthetic && folder == absolute_canonical(dataset.folder)) {
@@ -138,8 +145,17 @@ void check_token_losses_path(const TrainConfig& config, const data::Dataset& dat
   }
   if (const std::string entry = dataset.synthetic ? "" : entry_that_is(path, dataset.folder);
       !entry.empty()) {
-    fail(ExitCode::usage, "dump_token_losses {} is {} of the data folder {}; take another",
+    fail(ExitCode::usage,
+         "dump_token_losses {} is what {} of the data folder {} leads to; take another",
          config.dump_token_losses, entry, dataset.folder);
+  }
+  for (const auto& [option, input] : {std::pair{"hyperedges_file", config.hyperedges_file},
+                                      std::pair{"init_from", config.init_from}}) {
+    std::error_code ignored;
+    if (!input.empty() && fs::equivalent(input, path, ignored)) {
+      fail(ExitCode::usage, "dump_token_losses {} is the {} too, which is read; take another",
+           config.dump_token_losses, option);
+    }
   }
   if (lies_in(folder, location.folder())) {  // not beside its records
     fail(ExitCode::usage,

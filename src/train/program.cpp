@@ -22,11 +22,11 @@ using RunSweep = int (*)(const ParsedConfig&);
 
 std::string memory_advice(const TrainConfig& config) {
   return fmt::format(
-      "lower batch_size {} (raise gradient_accumulation_steps to keep the step's size), "
-      "max_seq_length {}, embed_dim {}, num_layers {} or num_experts {}; --dry_run prints an "
-      "estimate",
-      config.batch_size, config.max_seq_length, config.embed_dim, config.num_layers,
-      config.num_experts);
+      "lower batch_size {}{}, max_seq_length {}, embed_dim {}, num_layers {} or num_experts {}; "
+      "--dry_run prints an estimate",
+      config.batch_size,
+      config.eval_only ? "" : " (raise gradient_accumulation_steps to keep the step's size)",
+      config.max_seq_length, config.embed_dim, config.num_layers, config.num_experts);
 }
 
 int print(const std::string& text) {

@@ -254,30 +254,35 @@ int evaluate_only(Session& session) {
                  keeps_losses ? &evaluated.losses : nullptr);
     return evaluated;
   };
-  const Evaluated whole = evaluate_model(session.model);
-  const EvaluationResult& result = whole.result;
-  if (!config.dump_token_losses.empty()) {
-    write_token_losses(config.dump_token_losses, whole.losses);
-  }
-  session.log->info("evaluation loss {:.4f}, perplexity {:.1f}, {} targets", result.loss,
-                    result.perplexity, result.targets);
-  state.best_eval_loss = result.loss;
-  state.last_eval_loss = result.loss;
-  const bool finite = std::isfinite(result.loss);
-  const Json record =
-      summary_record(summarise(session, state, finite ? RunStatus::done : RunStatus::diverged));
-  if (config.resume_checkpoint.empty()) {
-    session.folder.write_summary(record);
-  } else {
-    session.folder.write_evaluation(record);
-  }
-  if (!finite) {
-    fail(ExitCode::diverged, "the evaluation loss is {}; check the weights", result.loss);
-  }
-  if (config.ablate) {
-    write_ablations(session.folder.ablation_folder(), source, session.model, whole, evaluate_model,
-                    *session.log);
-  }
+  const bool in_a_run = !config.resume_checkpoint.empty();
+  const auto summary = [&](RunStatus status) {
+    const Json record = summary_record(summarise(session, state, status));
+    if (in_a_run) {
+      session.folder.write_evaluation(record);
+    } else {
+      session.folder.write_summary(record);
+    }
+  };
+  with_summary_of_failure(*session.log, summary, [&] {
+    const Evaluated whole = evaluate_model(session.model);
+    const EvaluationResult& result = whole.result;
+    if (!config.dump_token_losses.empty()) {
+      write_token_losses(config.dump_token_losses, whole.losses);
+    }
+    session.log->info("evaluation loss {:.4f}, perplexity {:.1f}, {} targets", result.loss,
+                      result.perplexity, result.targets);
+    state.best_eval_loss = result.loss;
+    state.last_eval_loss = result.loss;
+    if (!std::isfinite(result.loss)) {
+      fail(ExitCode::diverged, "the evaluation loss is {}; check the weights", result.loss);
+    }
+    if (config.ablate) {
+      write_ablations(session.folder.ablation_folder(), source, session.model, whole,
+                      evaluate_model, *session.log);
+    }
+    return true;
+  });
+  summary(RunStatus::done);
   print_sample(session);
   return 0;
 }
@@ -311,13 +316,15 @@ int train(Session& session) {
     summary.graphs = trainer.graphs();
     session.folder.write_summary(summary_record(summary));
   };
-  session.log->info("{} steps; an epoch has {} steps over {} samples in batches of {}",
-                    trainer.plan().total_steps, trainer.plan().steps_per_epoch,
-                    trainer.plan().samples, config.batch_size);
-  if (trainer.state().step >= trainer.plan().total_steps && !config.dump_token_losses.empty()) {
+  const TrainPlan& plan = trainer.plan();
+  session.log->info("{} steps; an epoch has {} steps over {} of {} samples in batches of {}",
+                    plan.total_steps, plan.steps_per_epoch,
+                    std::min(plan.samples, plan.batches_per_epoch * plan.batch_size), plan.samples,
+                    config.batch_size);
+  if (trainer.is_complete() && !config.dump_token_losses.empty()) {
     session.log->warn("the run is finished, so dump_token_losses is not written; use eval_only");
   }
-  if (trainer.state().step < trainer.plan().total_steps) verify_resumed(session);
+  if (!trainer.is_complete()) verify_resumed(session);
   const bool complete =
       with_summary_of_failure(*session.log, summary, [&] { return trainer.run(*stop); });
   summary(complete ? RunStatus::done : RunStatus::stopped);

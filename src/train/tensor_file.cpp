@@ -109,6 +109,7 @@ void copy_tensors(const SafetensorsFile& file, const ParameterList& targets) {
     }
     // A Tensor handle is shallow: a copy of it writes into the same storage.
     at::Tensor(target.tensor).copy_(values);
+    file.release();
   }
 }
 

@@ -12,6 +12,7 @@
 
 #include "hgnn_moe/base/clock.h"
 #include "hgnn_moe/base/error.h"
+#include "hgnn_moe/base/log.h"
 #include "hgnn_moe/base/process_age.h"
 #include "hgnn_moe/model/profile_scopes.h"
 #include "hgnn_moe/train/checkpoint_folder.h"
@@ -108,7 +109,15 @@ void Trainer::note_start() {
   if (startup_seconds_) parts_.log.info("first step after {:.2f} s", *startup_seconds_);
 }
 
+bool Trainer::is_complete() const {
+  return state_.step == plan_.total_steps && !state_.evaluation_pending;
+}
+
 bool Trainer::train(const StopSignal& stop) {
+  if (state_.evaluation_pending) {
+    evaluate_and_save(stop);
+    if (stop.received() != 0 && !is_complete()) return false;
+  }
   while (state_.step < plan_.total_steps) {
     if (!run_epoch(stop)) return false;
   }
@@ -135,10 +144,9 @@ bool Trainer::run_epoch(const StopSignal& stop) {
     // So that each of its steps is recorded by itself, and all of it.
     if (profile_->is_pending()) settle();
     profile_->end_step(state_.tokens != tokens);
-    const bool saved = finish_step(end);
+    const bool saved = finish_step(end, stop);
     if (profile_->is_complete()) write_profile();
-    const bool complete = state_.step == plan_.total_steps;
-    if (stop.received() != 0 && !complete) {
+    if (stop.received() != 0 && !is_complete()) {
       if (!saved) {
         settle();
         save(/*last=*/true);
@@ -228,7 +236,7 @@ void Trainer::note_graphs(const StepGraphs& graphs) {
 }
 
 // Counts the step, then evaluates and saves where that is due. Returns whether it saved.
-bool Trainer::finish_step(std::int64_t next_batch) {
+bool Trainer::finish_step(std::int64_t next_batch, const StopSignal& stop) {
   ++state_.step;
   state_.position = next_batch;
   if (state_.position >= plan_.batches_per_epoch) {
@@ -240,26 +248,62 @@ bool Trainer::finish_step(std::int64_t next_batch) {
   const bool evaluate = last || is_due(parts_.config.eval_every);
   const bool save_due = evaluate || is_due(parts_.config.save_every);
   if (save_due) settle();
-  if (evaluate) evaluate_now(last);
-  if (save_due) save(last);
-  // After the checkpoint: a full disk here then loses no training.
-  if (last && !parts_.config.dump_token_losses.empty()) {
-    write_token_losses(parts_.config.dump_token_losses, token_losses_);
+  if (evaluate) {
+    record_layers();  // here, as a resume that begins with the evaluation has no gradients
+    evaluate_and_save(stop);
+  } else if (save_due) {
+    save(/*last=*/false);
   }
   return save_due;
 }
 
-void Trainer::evaluate_now(bool last) {
+// Of an evaluation that a signal or an error ends, training so far is saved, for a resume to begin
+// with it.
+void Trainer::evaluate_and_save(const StopSignal& stop) {
+  state_.evaluation_pending = true;
+  try {
+    state_.evaluation_pending = !evaluate_now(stop);
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::diverged) save_unevaluated();
+    throw;
+  } catch (...) {
+    save_unevaluated();
+    throw;
+  }
+  const bool last = state_.step == plan_.total_steps;
+  save(last || state_.evaluation_pending);
+  // After the checkpoint: a full disk here then loses no training.
+  if (is_complete() && !parts_.config.dump_token_losses.empty()) {
+    write_token_losses(parts_.config.dump_token_losses, token_losses_);
+  }
+}
+
+void Trainer::save_unevaluated() {
+  progress_.clear();
+  write_beside_error(parts_.log, checkpoint_name(state_.step), [&] {
+    save(/*last=*/true);
+    parts_.log.warn("the evaluation after step {} failed: {} is saved, and a resume begins with it",
+                    state_.step, checkpoint_name(state_.step));
+  });
+}
+
+// Returns false where a signal ended it.
+bool Trainer::evaluate_now(const StopSignal& stop) {
   const TrainConfig& config = parts_.config;
-  const bool dump = last && !config.dump_token_losses.empty();
-  const EvaluationResult result =
-      evaluate(parts_.model, *parts_.dataset.eval, eval_rows_, config.batch_size,
-               config.num_workers_dataloader, parts_.device, dump ? &token_losses_ : nullptr);
+  const bool dump = state_.step == plan_.total_steps && !config.dump_token_losses.empty();
+  const EvaluationResult result = evaluate(parts_.model, *parts_.dataset.eval, eval_rows_,
+                                           config.batch_size, config.num_workers_dataloader,
+                                           parts_.device, dump ? &token_losses_ : nullptr, &stop);
+  if (!result.complete) {
+    progress_.clear();
+    parts_.log.warn("the evaluation after step {} is broken off: a resume begins with it",
+                    state_.step);
+    return false;
+  }
   if (!std::isfinite(result.loss)) {
     fail(ExitCode::diverged, "step {}: the evaluation loss is {}", state_.step, result.loss);
   }
   parts_.metrics.write(EvalEvent{state_.step, result.loss, result.perplexity, result.targets});
-  record_layers();
   state_.last_eval_loss = result.loss;
   const bool best = !state_.best_eval_loss.has_value() || result.loss < *state_.best_eval_loss;
   if (best) {
@@ -269,6 +313,7 @@ void Trainer::evaluate_now(bool last) {
   progress_.clear();
   parts_.log.info("step {}/{}: evaluation loss {:.4f}, perplexity {:.1f}{}", state_.step,
                   plan_.total_steps, result.loss, result.perplexity, best ? ", best so far" : "");
+  return true;
 }
 
 // The gradients are those of the step that ends here. It was computed by this process, which

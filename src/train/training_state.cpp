@@ -24,6 +24,7 @@ Json to_json(const SavedState& saved) {
   json["best_eval_loss"] = number_or_null(state.best_eval_loss);
   json["best_step"] = state.best_step;
   json["last_eval_loss"] = number_or_null(state.last_eval_loss);
+  json["evaluation_pending"] = state.evaluation_pending;
   json["tokens"] = state.tokens;
   json["seconds"] = state.seconds;
   json["metrics_length"] = state.metrics_length;
@@ -41,6 +42,7 @@ SavedState from_json(const Json& json) {
   state.best_eval_loss = read_optional(json.at("best_eval_loss"));
   json.at("best_step").get_to(state.best_step);
   state.last_eval_loss = read_optional(json.at("last_eval_loss"));
+  state.evaluation_pending = json.value("evaluation_pending", false);  // once there was no such key
   json.at("tokens").get_to(state.tokens);
   json.at("seconds").get_to(state.seconds);
   json.at("metrics_length").get_to(state.metrics_length);

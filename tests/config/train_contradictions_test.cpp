@@ -57,6 +57,16 @@ TEST(TrainContradictions, OptionsOfASweepNeedOne) {
   EXPECT_EQ(errors_of({"--sweep_jobs", "1", "--sweep_export", "none", "--no_sweep_dry_run"}), "");
 }
 
+TEST(TrainContradictions, TokenLossesAreANumPyFile) {
+  EXPECT_EQ(errors_of({"--dump_token_losses", "losses.npy"}), "");
+  for (const char* name : {"losses.txt", "losses", "losses.npy/"}) {
+    EXPECT_EQ(errors_of({"--dump_token_losses", name}),
+              fmt::format("dump_token_losses (flag) is {}; it is a NumPy file, whose name ends in "
+                          ".npy",
+                          name));
+  }
+}
+
 TEST(TrainContradictions, WhatTrainsNothingOrStartsAnewIsNotForASweep) {
   for (const std::vector<std::string>& flags : {std::vector<std::string>{"--overwrite"},
                                                 {"--dry_run"},
@@ -67,9 +77,9 @@ TEST(TrainContradictions, WhatTrainsNothingOrStartsAnewIsNotForASweep) {
                                                 {"--dump_token_losses", "l.npy"}}) {
     std::vector<std::string> with_sweep = flags;
     with_sweep.insert(with_sweep.end(), {"--sweep", "s.json"});
-    EXPECT_EQ(
-        errors_of(with_sweep),
-        flags[0].substr(2) + " (flag) means nothing for a sweep, which resumes by itself; drop it");
+    EXPECT_EQ(errors_of(with_sweep), flags[0].substr(2) +
+                                         " (flag) is for a single run, and a sweep has many and "
+                                         "resumes them by itself; drop it");
   }
   EXPECT_EQ(errors_of({"--sweep", "s.json", "--no_overwrite"}), "");
   EXPECT_EQ(errors_of({"--sweep", "s.json", "--sweep_dry_run", "--sweep_export", "commands"}),

@@ -267,7 +267,7 @@ TEST_F(CliCheckpointTest, OverwriteDeletesNothingBeforeTheNewWeightsAreRead) {
                  ExitCode::disk, {"'nowhere/losses.npy'"});
   fs::create_directories(path("runs/run/plots"));
   for (const auto& [losses, said] :
-       {std::pair{"runs/run/metrics.jsonl", "end its name in .npy"},
+       {std::pair{"runs/run/metrics.jsonl", "whose name ends in .npy"},
         std::pair{"runs/run/plots/losses.npy", "a folder of the run run"}}) {
     expect_refused(flags_.with({{"overwrite", ""}, {"dump_token_losses", losses}}), ExitCode::usage,
                    {losses, said});

@@ -81,7 +81,7 @@ TEST_F(CliDataTest, TokenLossesDoNotReplaceTheEvaluationSet) {
   fs::create_symlink("../store/eval.npy", data / "eval.npy");
   const std::string stored = read_bytes(path("store/eval.npy"));
   expect_failure(run(into_data.with({{"dump_token_losses", "store/eval.npy"}})), ExitCode::usage,
-                 {"store/eval.npy is eval.npy of the data folder"});
+                 {"store/eval.npy is what eval.npy of the data folder"});
   EXPECT_EQ(read_bytes(path("store/eval.npy")), stored);
   EXPECT_TRUE(before == snapshot(data));
   EXPECT_FALSE(fs::exists(path("runs")));

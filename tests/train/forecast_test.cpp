@@ -126,14 +126,14 @@ TEST(Forecast, MemoryIsOfTheLongestLinesOfEachSet) {
 TEST(Forecast, MemoryIsOfAllLossesThatAreKept) {
   const TemporaryFolder lines;
   TrainConfig config = on_lines(lines, 20, 10);
-  const std::int64_t without = memory_of(config).evaluation;
+  EXPECT_EQ(memory_of(config).token_losses, 0);
   config.dump_token_losses = "losses.npy";
   const std::int64_t table = 2 * (24 - 1) * 4;  // samples, targets of the longest, bytes
-  EXPECT_EQ(memory_of(config).evaluation, without + table);
+  EXPECT_EQ(memory_of(config).token_losses, table);
   config.eval_only = true;
   const std::int64_t weights = memory_of(config).parameters;
   config.ablate = true;
-  EXPECT_EQ(memory_of(config).evaluation, without + 2 * table);
+  EXPECT_EQ(memory_of(config).token_losses, 2 * table);
   EXPECT_EQ(memory_of(config).parameters, 2 * weights) << "the whole model's and another's";
 }
 

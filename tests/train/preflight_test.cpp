@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/base/test_support.h"
+#include "tests/data/data_files.h"
 #include "tests/train/small_synthetic.h"
 
 #include "hgnn_moe/train/forecast.h"
@@ -62,10 +63,27 @@ TEST(Preflight, WhereEvaluationsTakeMostTheStepIsNotBlamed) {
   const std::int64_t total = forecast_memory(check.config, check.model, &check.dataset).total;
   EXPECT_EQ(check(total), "");
   const std::string warning = check(total - 1);
-  EXPECT_TRUE(contains(warning, "in evaluations")) << warning;
-  EXPECT_TRUE(contains(warning, "lower batch_size 1000")) << warning;
-  EXPECT_TRUE(contains(warning, "num_eval_samples")) << warning;
+  EXPECT_TRUE(contains(warning, "evaluations take most of it; lower batch_size 1000")) << warning;
   EXPECT_FALSE(contains(warning, "activation_checkpointing")) << warning;
+}
+
+TEST(Preflight, WhereKeptLossesTakeMostTheyAreNamed) {
+  const TemporaryFolder folder;
+  const std::vector<data::testing::Document> short_lines(200, {1, 2});
+  data::testing::write_indexed(folder.path(), "train", short_lines);
+  data::testing::write_indexed(folder.path(), "eval", short_lines);
+  put_file(folder / "dataset.json", R"({"vocab_size": 64})");
+  TrainConfig config = small_synthetic_run();
+  config.synthetic_data = false;
+  config.dataset_name = folder.path().string();
+  config.max_seq_length = 1000000;
+  config.dump_token_losses = "losses.npy";
+  const MemoryCheck check{config};
+  const std::int64_t total = forecast_memory(check.config, check.model, &check.dataset).total;
+  const std::string warning = check(total - 1);
+  EXPECT_TRUE(contains(warning, "losses of single targets are ")) << warning;
+  EXPECT_TRUE(contains(warning, "leave out dump_token_losses")) << warning;
+  EXPECT_FALSE(contains(warning, "batch_size")) << warning;
 }
 
 }  // namespace

@@ -40,6 +40,9 @@ class MappedFile {
   ByteSpan bytes() const { return bytes_; }
   const std::filesystem::path& path() const { return path_; }
 
+  // Takes what has been read out of the process's resident memory; reading it again is as before.
+  void release() const;
+
  private:
   std::filesystem::path path_;
   ByteSpan bytes_;

@@ -43,6 +43,9 @@ class SafetensorsFile {
   // with memcpy, never cast the pointer.
   const std::byte* data(const TensorEntry& entry) const;
 
+  // See MappedFile.
+  void release() const { file_.release(); }
+
  private:
   MappedFile file_;
   std::size_t data_offset_ = 0;

@@ -7,6 +7,7 @@
 
 #include "hgnn_moe/data/dataset.h"
 #include "hgnn_moe/model/language_model.h"
+#include "hgnn_moe/train/stop_signal.h"
 
 namespace hgnn_moe {
 
@@ -25,14 +26,15 @@ struct EvaluationResult {
   double loss = 0.0;        // sum over all real targets divided by their number, nats
   double perplexity = 0.0;  // exp(loss)
   std::int64_t targets = 0;
+  bool complete = true;  // else a signal came first, and nothing here is of the whole set
 };
 
 // Evaluates `rows` of `set` in batches of `batch_size`, without dropout and gradients. Sums in
 // double over single losses, so the result hardly depends on the batch size. Fills
-// `token_losses` where given.
+// `token_losses` where given. Ends before the next batch once `stop`, where given, has a signal.
 EvaluationResult evaluate(const LanguageModel& model, const data::SampleSet& set,
                           const std::vector<std::int64_t>& rows, std::int64_t batch_size,
                           std::int64_t workers, c10::Device device,
-                          TokenLosses* token_losses = nullptr);
+                          TokenLosses* token_losses = nullptr, const StopSignal* stop = nullptr);
 
 }  // namespace hgnn_moe

@@ -15,8 +15,9 @@ struct MemoryEstimate {
   std::int64_t optimizer = 0;
   std::int64_t snapshot = 0;     // fp32 copy of both for checkpoints in the background, on the host
   std::int64_t activations = 0;  // kept for the backward pass, with the head's temporaries
-  std::int64_t evaluation = 0;   // one layer's, a chunk of logits, kept losses of single targets
-  std::int64_t runtime = 0;      // program, libraries and their workspaces
+  std::int64_t evaluation = 0;   // one layer's tensors and a chunk of logits
+  std::int64_t token_losses = 0;  // of single targets that an evaluation keeps, on the host
+  std::int64_t runtime = 0;       // program, libraries and their workspaces
   // The peak, at most the sum: an evaluation comes when a step's activations and gradients are
   // gone, except those of captured steps, which keep their memory; and the gradients of a step of
   // one micro-batch appear after the head's temporaries are gone.

@@ -50,11 +50,15 @@ class Trainer {
   ~Trainer();
 
   // Trains up to the plan's last step, or until `stop` has received a signal, after which a
-  // checkpoint is saved. Returns whether the run is complete. Throws Error(diverged) before an
-  // update from a loss or gradient that is not finite, when an evaluation's loss is not, and in
-  // place of a checkpoint of such weights, with what to do; everything saved so far stays as it
-  // was, and state().step counts the updates before it.
+  // checkpoint is saved; an evaluation that a signal or an error ends is left to the resume.
+  // Returns whether the run is complete. Throws Error(diverged) before an update from a loss or
+  // gradient that is not finite, when an evaluation's loss is not, and in place of a checkpoint of
+  // such weights, with what to do; everything saved so far stays as it was, and state().step counts
+  // the updates before it.
   bool run(const StopSignal& stop);
+
+  // Whether there is nothing left to do.
+  bool is_complete() const;
 
   const TrainPlan& plan() const { return plan_; }
   const TrainingState& state() const { return state_; }
@@ -77,8 +81,10 @@ class Trainer {
   void record(const StepReport& report);
   void note_graphs(const StepGraphs& graphs);
   void warn_of_empty_batch();
-  bool finish_step(std::int64_t next_batch);
-  void evaluate_now(bool last);
+  bool finish_step(std::int64_t next_batch, const StopSignal& stop);
+  void evaluate_and_save(const StopSignal& stop);
+  bool evaluate_now(const StopSignal& stop);
+  void save_unevaluated();
   void record_layers();
   void warn_of_cancelled_degrees();
   void save(bool last);

@@ -18,6 +18,7 @@ struct TrainingState {
   std::optional<double> best_eval_loss;
   std::int64_t best_step = 0;            // of best_eval_loss; 0 where there is none
   std::optional<double> last_eval_loss;  // of the newest evaluation
+  bool evaluation_pending = false;       // whether the evaluation after `step` has not ended
   std::int64_t tokens = 0;               // real input tokens, over all resumes
   double seconds = 0;                    // training time, over all resumes
   std::int64_t metrics_length = 0;       // bytes of metrics.jsonl
