@@ -47,18 +47,9 @@ class InterruptedSet : public data::SampleSet {
 class InterruptedEvaluationTest : public ::testing::Test {
  protected:
   InterruptedEvaluationTest() {
-    config_.embed_dim = 16;
-    config_.num_layers = 1;
-    config_.num_heads = 2;
-    config_.num_experts = 2;
-    config_.max_seq_length = 16;
-    config_.vocab_size = 64;
     config_.batch_size = 1;
-    config_.num_workers_dataloader = 0;
     config_.max_steps = 6;
     config_.eval_every = 3;
-    config_.quiet = true;
-    config_.dataset_name = (folder_ / "data").string();
     std::filesystem::create_directory(folder_ / "data");
     data::testing::write_indexed(folder_ / "data", "train",
                                  std::vector<Document>(20, counting(1, 12)));
@@ -117,7 +108,7 @@ class InterruptedEvaluationTest : public ::testing::Test {
   std::string log() const { return read_bytes(folder_ / "run" / "train.log"); }
 
   TemporaryFolder folder_;
-  TrainConfig config_;
+  TrainConfig config_ = small_run_on(folder_ / "data");
 };
 
 // In the evaluation in the middle and in the last one.

@@ -1,7 +1,9 @@
-// What the tests of training's parts share: a small model's parameters, gradients, a full disk.
+// What the tests of training's parts share: a small model's parameters, gradients, a small run, a
+// full disk.
 #pragma once
 
 #include <csignal>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -11,6 +13,7 @@
 
 #include "tests/base/test_support.h"
 
+#include "hgnn_moe/config/train_config.h"
 #include "hgnn_moe/model/parameter_list.h"
 
 namespace hgnn_moe {
@@ -47,6 +50,21 @@ inline void expect_same_values(const ParameterList& a, const ParameterList& b) {
     EXPECT_EQ(a[i].name, b[i].name);
     EXPECT_TRUE(same_bytes(a[i].tensor, b[i].tensor)) << a[i].name;
   }
+}
+
+// A model of two small experts on the data of that folder, read by the thread that trains.
+inline TrainConfig small_run_on(const std::filesystem::path& data) {
+  TrainConfig config;
+  config.embed_dim = 16;
+  config.num_layers = 1;
+  config.num_heads = 2;
+  config.num_experts = 2;
+  config.max_seq_length = 16;
+  config.vocab_size = 64;
+  config.num_workers_dataloader = 0;
+  config.quiet = true;
+  config.dataset_name = data.string();
+  return config;
 }
 
 // While it lives, writing beyond `bytes` of any file fails as on a full disk.

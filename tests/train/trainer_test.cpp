@@ -25,18 +25,9 @@ using data::testing::read_bytes;
 class TrainerTest : public ::testing::Test {
  protected:
   TrainerTest() {
-    config_.embed_dim = 16;
-    config_.num_layers = 1;
-    config_.num_heads = 2;
-    config_.num_experts = 2;
-    config_.max_seq_length = 16;
-    config_.vocab_size = 64;
     config_.batch_size = 2;
     config_.shuffle = false;
-    config_.num_workers_dataloader = 0;
     config_.eval_every = 0;
-    config_.quiet = true;
-    config_.dataset_name = (folder_ / "data").string();
     std::filesystem::create_directory(folder_ / "data");
     use_documents(std::vector<Document>(20, counting(1, 12)));
   }
@@ -105,7 +96,7 @@ class TrainerTest : public ::testing::Test {
   }
 
   TemporaryFolder folder_;
-  TrainConfig config_;
+  TrainConfig config_ = small_run_on(folder_ / "data");
 };
 
 // The step behind it was queued before anybody knew.
