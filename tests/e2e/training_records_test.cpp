@@ -51,8 +51,8 @@ TEST_F(TrainingRecordsTest, MetricsOfAGnn) {
       EXPECT_EQ(event, "layer");
     }
   }
-  EXPECT_EQ(events, (std::vector<std::string>{"coupler", "layer", "step", "eval", "coupler",
-                                              "layer", "step", "eval", "coupler", "layer"}));
+  EXPECT_EQ(events, (std::vector<std::string>{"coupler", "layer", "step", "coupler", "layer",
+                                              "eval", "step", "coupler", "layer", "eval"}));
   EXPECT_EQ(read_series(run_, "step", "step"), (std::vector<double>{1, 2, 3, 4}));
   EXPECT_EQ(read_series(run_, "eval", "step"), (std::vector<double>{2, 4}));
   EXPECT_EQ(read_series(run_, "coupler", "step"),
